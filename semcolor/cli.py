@@ -1,0 +1,250 @@
+"""``semcolor …``: the command line."""
+
+import argparse
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from . import __version__, keys, local_worker
+from .classes import all_classes
+from .client import OnProgress, Session
+from .errors import Code, SemcolorError
+from .labels import read_label_map, write_label_map
+from .photos import check_output, read_photo, write_photo
+
+# 1 is every other failure, 2 is argparse's for a wrong command line.
+EXIT_CODES = {
+    Code.NO_FILE: 3,
+    Code.NOT_AN_IMAGE: 4,
+    Code.SIZE_MISMATCH: 5,
+    Code.UNKNOWN_CLASS: 6,
+    Code.UNREACHABLE: 7,
+    Code.KEY_REFUSED: 7,
+    Code.CANNOT_WRITE: 8,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit code. Failures are one sentence on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options) or 0)
+    except SemcolorError as error:
+        print(f"semcolor: {error}", file=sys.stderr)
+        return EXIT_CODES.get(error.code, 1)
+    except KeyboardInterrupt:
+        print("semcolor: stopped", file=sys.stderr)
+        return 130
+
+
+def _segment(options: argparse.Namespace) -> None:
+    photo = read_photo(options.photo)
+    if options.output.suffix.lower() != ".png":
+        raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
+    check_output(options.output, depth=8)
+    with _progress() as on_progress:
+        session = Session(local_worker.connect(), photo.gray)
+        label_map = session.segment(session.whole, options.detail, on_progress)
+    write_label_map(options.output, label_map)
+    print(f"{options.output}: {_summary(label_map)}")
+
+
+def _colorize(options: argparse.Namespace) -> None:
+    photo = read_photo(options.photo)
+    check_output(options.output, photo.depth)
+    given = read_label_map(options.labels) if options.labels else None
+    with _progress() as on_progress:
+        session = Session(local_worker.connect(), photo.gray)
+        if given is None:
+            given = session.segment(session.whole, 0, on_progress)
+        session.set_labels(given)
+        rgb = session.colorize(session.whole, options.detail, on_progress)
+    write_photo(options.output, rgb, photo)
+    print(options.output)
+
+
+def _worker_start(_: argparse.Namespace) -> None:
+    client = local_worker.start()
+    print(f"the worker runs (pid {client.hello().pid}, {client.status().state})")
+
+
+def _worker_status(_: argparse.Namespace) -> int:
+    remote = local_worker.remote_connection()
+    client = local_worker.connect() if remote else local_worker.running()
+    if client is None:
+        print("no worker runs on this machine: `semcolor worker start` starts one")
+        return EXIT_CODES[Code.UNREACHABLE]
+    status = client.status()
+    print(f"{status.state} at {client.connection.address}, version {status.version}")
+    print(f"device    {status.device or 'not known yet'}")
+    print(f"models    {', '.join(status.models) or 'not loaded yet'}")
+    print(f"LAN       {status.listening or 'no'}")
+    print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
+    print(f"memory    {status.planes_bytes / 1e6:.0f} MB of photos and label maps")
+    print(f"restarts  {status.restarts}")
+    return 0
+
+
+def _worker_stop(_: argparse.Namespace) -> None:
+    print("the worker has stopped" if local_worker.stop() else "no worker was running")
+
+
+def _worker_serve(options: argparse.Namespace) -> int:
+    command = [sys.executable, "-m", "semcolor_worker"]
+    if options.listen:
+        command += ["--listen", options.listen]
+    with subprocess.Popen(command) as worker:
+        while True:
+            try:
+                return worker.wait()
+            except KeyboardInterrupt:
+                continue  # the worker got the Ctrl+C too, and ends in good order
+
+
+def _worker_invite(options: argparse.Namespace) -> None:
+    client = local_worker.running()
+    listening = client.status().listening if client else ""
+    if not listening:
+        raise SemcolorError(
+            Code.UNREACHABLE,
+            "no worker serves the LAN here: start one with `semcolor worker serve --listen "
+            "0.0.0.0:7777` first",
+        )
+    host, _, port = listening.rpartition(":")
+    if host in ("*", "0.0.0.0"):
+        host = socket.gethostname()
+    pair = keys.KeyPair.generate()
+    keys.authorize(options.name, pair.public)
+    connection = keys.Connection(f"tcp://{host}:{port}", keys.server_keys().public, pair)
+    print(keys.encode_invitation(connection))
+    print(
+        f"Paste this line to {options.name}: `semcolor connect LINE`. It holds a secret key: "
+        "send it privately.",
+        file=sys.stderr,
+    )
+
+
+def _connect(options: argparse.Namespace) -> None:
+    if options.invitation == "local":
+        local_worker.set_remote(None)
+        print("semcolor uses this machine's own worker again")
+        return
+    connection = keys.decode_invitation(options.invitation)
+    previous = local_worker.remote_connection()
+    local_worker.set_remote(connection)
+    try:
+        status = local_worker.connect().status()
+    except SemcolorError:
+        local_worker.set_remote(previous)
+        raise
+    print(f"connected to {connection.address}: {status.state}, device {status.device}")
+
+
+def _train(options: argparse.Namespace) -> None:
+    try:
+        from semcolor_worker.training.loop import train
+        from semcolor_worker.training.recipes import recipe
+    except ImportError as error:
+        raise SemcolorError(
+            Code.UNREACHABLE, "training needs the worker's packages: install semcolor[worker]"
+        ) from error
+    try:
+        print(train(recipe(options.task, options.recipe), options.data, options.output))
+    except (FileNotFoundError, KeyError) as error:
+        raise SemcolorError(Code.NO_FILE, str(error.args[0])) from error
+
+
+class _progress:  # noqa: N801 - used as a function
+    """A progress bar on stderr, one per stage."""
+
+    def __enter__(self) -> OnProgress:
+        self._bar: tqdm[NoReturn] | None = None
+        return self._show
+
+    def _show(self, text: str, fraction: float) -> None:
+        if self._bar is None or self._bar.desc != text:
+            self.__exit__()
+            self._bar = tqdm(
+                total=100, desc=text, bar_format="{desc:24} {bar} {n:3.0f}%", leave=False
+            )
+        self._bar.update(100 * fraction - self._bar.n)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _summary(label_map: object) -> str:
+    import numpy as np
+
+    ids, counts = np.unique(np.asarray(label_map), return_counts=True)
+    shares = sorted(zip(counts / counts.sum(), ids, strict=True), reverse=True)
+    return ", ".join(f"{all_classes()[i].name} {share:.0%}" for share, i in shares if share > 0.005)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="semcolor", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"semcolor {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    segment = commands.add_parser("segment", help="predict the label map of a photo")
+    segment.set_defaults(run=_segment)
+    _add_photo(segment, "labels.png")
+
+    colorize = commands.add_parser("colorize", help="colour a photo by a label map")
+    colorize.set_defaults(run=_colorize)
+    _add_photo(colorize, "out.png")
+    colorize.add_argument(
+        "--labels", type=Path, metavar="LABELS",
+        help="label map: an indexed or gray PNG of class ids, or a picture in palette colours "
+        "(default: predicted)",
+    )  # fmt: skip
+
+    worker = commands.add_parser("worker", help="the process that does the work")
+    actions = worker.add_subparsers(required=True, metavar="ACTION")
+    for name, run, text in (
+        ("start", _worker_start, "start it in the background, unless it runs"),
+        ("status", _worker_status, "how it is"),
+        ("stop", _worker_stop, "end it"),
+    ):
+        actions.add_parser(name, help=text).set_defaults(run=run)
+    serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
+    serve.set_defaults(run=_worker_serve)
+    serve.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
+    invite = actions.add_parser("invite", help="let a client on the LAN in; prints one line for it")
+    invite.set_defaults(run=_worker_invite)
+    invite.add_argument("name", metavar="NAME", help="what to call this client")
+
+    connect = commands.add_parser("connect", help="use a worker on the LAN")
+    connect.set_defaults(run=_connect)
+    connect.add_argument(
+        "invitation", metavar="LINE", help="what `semcolor worker invite` printed there, or “local”"
+    )
+
+    train = commands.add_parser("train", help="train a model on your own data")
+    train.set_defaults(run=_train)
+    train.add_argument("task", choices=("color", "segmentation"))
+    train.add_argument("--recipe", default="fast", metavar="NAME")
+    train.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR")
+    train.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DIR",
+        help="checkpoint and weights go here; the same command resumes",
+    )  # fmt: skip
+    return parser
+
+
+def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
+    parser.add_argument(
+        "--detail", type=int, default=0, metavar="PIXELS",
+        help="longest side of the network's input (default: the model's own)",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

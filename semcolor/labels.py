@@ -1,0 +1,144 @@
+"""Label maps: palette colours ↔ class ids, and label maps as picture files.
+
+A *label map* is H×W uint8, 0 where unlabelled, else a class id. As a *label layer* it is H×W×4
+RGBA: the palette colour of the class, opaque; fully transparent where unlabelled.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .classes import NUM_LABELS, UNLABELLED, all_classes
+from .errors import Code, SemcolorError
+
+Pixels = npt.NDArray[np.uint8]
+
+_AMBIGUOUS = 255
+_MOSTLY = 0.5  # a picture with fewer palette pixels than this share is no label map
+_MODES = {"P", "L", "RGB", "RGBA", "PA", "LA"}
+
+
+def palette() -> Pixels:
+    """60×3 uint8 sRGB, indexed by class id."""
+    return np.array([entry.rgb for entry in all_classes()], dtype=np.uint8)
+
+
+def to_rgba(label_map: Pixels) -> Pixels:
+    """H×W class ids to H×W×4 palette colours."""
+    table = np.concatenate([palette(), np.full((NUM_LABELS, 1), 255, np.uint8)], axis=1)
+    table[UNLABELLED] = 0
+    return table[label_map]
+
+
+def from_rgba(rgba: Pixels) -> tuple[Pixels, int]:
+    """H×W×4 palette colours to H×W class ids, and how many pixels were ambiguous.
+
+    Transparent pixels (alpha < 128) are unlabelled. A pixel of another colour (soft brushes make
+    them) becomes, among the classes of the clear pixels around it, the one whose colour is
+    nearest: always a class that really is beside it, never a third one that lies between.
+    """
+    ids = _exact_table()[_packed(rgba)]
+    ids[rgba[..., 3] < 128] = UNLABELLED
+    ambiguous = int(np.count_nonzero(ids == _AMBIGUOUS))
+    if ambiguous:
+        _snap(ids, rgba)
+    return ids, ambiguous
+
+
+def read_label_map(path: Path) -> Pixels:
+    """A label map from a picture file.
+
+    Takes an indexed or 8-bit gray picture whose values are class ids, or an RGB(A) one in palette
+    colours. Raises SemcolorError: NO_FILE, NOT_AN_IMAGE, UNKNOWN_CLASS.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.mode not in _MODES:
+                raise SemcolorError(
+                    Code.NOT_AN_IMAGE,
+                    f"{path} has pixels of kind “{image.mode}”: a label map is an indexed, "
+                    "8-bit gray or RGB picture",
+                )
+            if image.mode in ("RGB", "RGBA"):
+                return _read_colours(path, np.asarray(image.convert("RGBA")))
+            ids = np.asarray(image)
+    except FileNotFoundError as error:
+        raise SemcolorError(Code.NO_FILE, f"there is no file {path}") from error
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SemcolorError(Code.NOT_AN_IMAGE, f"{path} cannot be read as a picture") from error
+    return _checked_ids(path, ids[..., 0] if ids.ndim == 3 else ids)
+
+
+def write_label_map(path: Path, label_map: Pixels) -> None:
+    """Write an indexed PNG: values are class ids, shown in palette colours."""
+    image = Image.fromarray(label_map, mode="P")
+    image.putpalette(palette().tobytes())
+    part = path.with_name(path.name + ".part")
+    image.save(part, format="PNG", optimize=False)
+    part.replace(path)
+
+
+def _read_colours(path: Path, rgba: Pixels) -> Pixels:
+    ids, ambiguous = from_rgba(rgba)
+    if ambiguous > _MOSTLY * ids.size:
+        share = 100 * ambiguous / ids.size
+        raise SemcolorError(
+            Code.UNKNOWN_CLASS,
+            f"{share:.0f}% of {path} is in colours that are no class: is it a label map? "
+            "`semcolor segment` writes one to start from",
+        )
+    return ids
+
+
+def _checked_ids(path: Path, ids: Pixels) -> Pixels:
+    highest = int(ids.max())
+    if highest >= NUM_LABELS:
+        y, x = np.argwhere(ids == highest)[0]
+        raise SemcolorError(
+            Code.UNKNOWN_CLASS,
+            f"{path} has the value {highest} at ({x}, {y}), but classes end at "
+            f"{NUM_LABELS - 1} ({all_classes()[-1].name})",
+        )
+    return np.ascontiguousarray(ids, dtype=np.uint8)
+
+
+@cache
+def _exact_table() -> Pixels:
+    """Packed 24-bit colour → class id, _AMBIGUOUS for all colours that are no class."""
+    table = np.full(1 << 24, _AMBIGUOUS, np.uint8)
+    for entry in all_classes():
+        red, green, blue = entry.rgb
+        table[red << 16 | green << 8 | blue] = entry.id
+    return table
+
+
+def _packed(rgba: Pixels) -> npt.NDArray[np.uint32]:
+    wide = rgba.astype(np.uint32)
+    return np.asarray(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], np.uint32)
+
+
+def _snap(ids: Pixels, rgba: Pixels) -> None:
+    """Resolve ambiguous pixels in place, working inwards from the clear pixels around them."""
+    height, width = ids.shape
+    colours = palette().astype(np.int32)
+    ys, xs = np.nonzero(ids == _AMBIGUOUS)
+    while len(ys):
+        own = rgba[ys, xs, :3].astype(np.int32)
+        best = np.full(len(ys), np.iinfo(np.int32).max)
+        chosen = np.full(len(ys), _AMBIGUOUS, np.uint8)
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                near = ids[np.clip(ys + dy, 0, height - 1), np.clip(xs + dx, 0, width - 1)]
+                clear = near != _AMBIGUOUS
+                distance = ((own - colours[np.where(clear, near, 0)]) ** 2).sum(axis=1)
+                closer = clear & (distance < best)
+                best[closer], chosen[closer] = distance[closer], near[closer]
+        resolved = chosen != _AMBIGUOUS
+        if not resolved.any():  # nothing clear in the whole picture
+            ids[ys, xs] = UNLABELLED
+            return
+        ids[ys[resolved], xs[resolved]] = chosen[resolved]
+        ys, xs = ys[~resolved], xs[~resolved]

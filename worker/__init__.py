@@ -1,0 +1,1 @@
+"""The semcolor worker: a supervisor that never imports torch, and engines that do."""
