@@ -70,8 +70,6 @@ def serve(stdin: BinaryIO, stdout: BinaryIO, connect: Connect) -> None:
             header, payload = bridge.answer(*frame)
             _write_frame(stdout, {"type": "result", **header}, payload)
         except SemcolorError as error:
-            if gone.is_set():
-                return
             _write_frame(stdout, {"type": "error", "code": str(error.code), "message": str(error)})
 
 

@@ -2,18 +2,18 @@
 
 import argparse
 import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 from tqdm import tqdm
 
 from . import __version__, keys, local_worker
 from .classes import all_classes
 from .client import OnProgress, Session
 from .errors import Code, SemcolorError
-from .labels import read_label_map, write_label_map
+from .labels import Pixels, read_label_map, write_label_map
 from .photos import check_output, read_photo, write_photo
 
 # 1 is every other failure, 2 is argparse's for a wrong command line.
@@ -46,7 +46,7 @@ def _segment(options: argparse.Namespace) -> None:
     if options.output.suffix.lower() != ".png":
         raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
     check_output(options.output, depth=8)
-    with _progress() as on_progress:
+    with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         label_map = session.segment(session.whole, options.detail, on_progress)
     write_label_map(options.output, label_map)
@@ -57,7 +57,7 @@ def _colorize(options: argparse.Namespace) -> None:
     photo = read_photo(options.photo)
     check_output(options.output, photo.depth)
     given = read_label_map(options.labels) if options.labels else None
-    with _progress() as on_progress:
+    with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         if given is None:
             given = session.segment(session.whole, 0, on_progress)
@@ -72,12 +72,14 @@ def _worker_start(_: argparse.Namespace) -> None:
     print(f"the worker runs (pid {client.hello().pid}, {client.status().state})")
 
 
-def _worker_status(_: argparse.Namespace) -> int:
+def _worker_status(_: argparse.Namespace) -> None:
     remote = local_worker.remote_connection()
     client = local_worker.connect() if remote else local_worker.running()
     if client is None:
-        print("no worker runs on this machine: `semcolor worker start` starts one")
-        return EXIT_CODES[Code.UNREACHABLE]
+        raise SemcolorError(
+            Code.UNREACHABLE,
+            "no worker runs on this machine: `semcolor worker start` starts one",
+        )
     status = client.status()
     print(f"{status.state} at {client.connection.address}, version {status.version}")
     print(f"device    {status.device or 'not known yet'}")
@@ -86,7 +88,6 @@ def _worker_status(_: argparse.Namespace) -> int:
     print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
     print(f"memory    {status.planes_bytes / 1e6:.0f} MB of photos and label maps")
     print(f"restarts  {status.restarts}")
-    return 0
 
 
 def _worker_stop(_: argparse.Namespace) -> None:
@@ -94,15 +95,10 @@ def _worker_stop(_: argparse.Namespace) -> None:
 
 
 def _worker_serve(options: argparse.Namespace) -> int:
-    command = [sys.executable, "-m", "semcolor_worker"]
-    if options.listen:
-        command += ["--listen", options.listen]
-    with subprocess.Popen(command) as worker:
-        while True:
-            try:
-                return worker.wait()
-            except KeyboardInterrupt:
-                continue  # the worker got the Ctrl+C too, and ends in good order
+    local_worker.require_worker()
+    from semcolor_worker.__main__ import serve
+
+    return serve(options.listen)
 
 
 def _worker_invite(options: argparse.Namespace) -> None:
@@ -145,43 +141,39 @@ def _connect(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    try:
-        from semcolor_worker.training.loop import train
-        from semcolor_worker.training.recipes import recipe
-    except ImportError as error:
-        raise SemcolorError(
-            Code.UNREACHABLE, "training needs the worker's packages: install semcolor[worker]"
-        ) from error
+    local_worker.require_worker()
+    from semcolor_worker.training.loop import train
+    from semcolor_worker.training.recipes import recipe
+
     try:
         print(train(recipe(options.task, options.recipe), options.data, options.output))
     except (FileNotFoundError, KeyError) as error:
         raise SemcolorError(Code.NO_FILE, str(error.args[0])) from error
 
 
-class _progress:  # noqa: N801 - used as a function
+class _ProgressBar:
     """A progress bar on stderr, one per stage."""
 
-    def __enter__(self) -> OnProgress:
+    def __init__(self) -> None:
         self._bar: tqdm[NoReturn] | None = None
-        return self._show
 
-    def _show(self, text: str, fraction: float) -> None:
-        if self._bar is None or self._bar.desc != text:
-            self.__exit__()
-            self._bar = tqdm(
-                total=100, desc=text, bar_format="{desc:24} {bar} {n:3.0f}%", leave=False
-            )
-        self._bar.update(100 * fraction - self._bar.n)
+    def __enter__(self) -> OnProgress:
+        return self._show
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
+    def _show(self, text: str, fraction: float) -> None:
+        if self._bar is None or self._bar.desc != text:
+            self.__exit__()
+            form = "{desc:24} {bar} {n:3.0f}%"
+            self._bar = tqdm(total=100, desc=text, bar_format=form, leave=False)
+        self._bar.update(100 * fraction - self._bar.n)
 
-def _summary(label_map: object) -> str:
-    import numpy as np
 
-    ids, counts = np.unique(np.asarray(label_map), return_counts=True)
+def _summary(label_map: Pixels) -> str:
+    ids, counts = np.unique(label_map, return_counts=True)
     shares = sorted(zip(counts / counts.sum(), ids, strict=True), reverse=True)
     return ", ".join(f"{all_classes()[i].name} {share:.0%}" for share, i in shares if share > 0.005)
 

@@ -43,7 +43,7 @@ OnText = Callable[[str], None]
 OnProgress = Callable[[str, float], None]
 """Called with what is being done and how much of it is done, 0..1."""
 
-_CONNECT_SECONDS = 5.0
+_CONNECT_SECONDS = 3.0
 _SILENCE_SECONDS = 20.0  # the worker sends a sign of life every second
 _TRIES = 3
 _SLICE_MS = 100  # how soon a cancellation is noticed
@@ -230,22 +230,21 @@ class Session:
     def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Pixels:
         """Predicted label map of a rectangle, height×width class ids."""
         label_map = np.empty((region.height, region.width), np.uint8)
-        for part in _parts(region, Segment.bytes_per_pixel):
-            frame = self._pull(Segment(self.photo, part, detail), on_progress)
-            labels = unpack_labels(frame, part.pixels)
-            rows = slice(part.y - region.y, part.y - region.y + part.height)
+        for part, rows in _parts(region, Segment.bytes_per_pixel):
+            request = Segment(self.photo, part, detail)
+            labels = unpack_labels(self._pull(request, region, on_progress), part.pixels)
             label_map[rows] = np.frombuffer(labels, np.uint8).reshape(part.height, part.width)
-            on_progress("segmenting", (rows.stop) / region.height)
+            on_progress(request.stage, rows.stop / region.height)
         return label_map
 
     def colorize(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Gray:
         """Colour of a rectangle, height×width×3 sRGB of the photo's depth."""
         rgb = np.empty((region.height, region.width, 3), self.gray.dtype)
-        for part in _parts(region, Colorize.bytes_per_pixel):
-            frame = self._pull(Colorize(self.photo, self._labels_digest, part, detail), on_progress)
-            rows = slice(part.y - region.y, part.y - region.y + part.height)
+        for part, rows in _parts(region, Colorize.bytes_per_pixel):
+            request = Colorize(self.photo, self._labels_digest, part, detail)
+            frame = self._pull(request, region, on_progress)
             rgb[rows] = np.frombuffer(frame, rgb.dtype).reshape(part.height, part.width, 3)
-            on_progress("colorizing", rows.stop / region.height)
+            on_progress(request.stage, rows.stop / region.height)
         return rgb
 
     @property
@@ -253,11 +252,16 @@ class Session:
         """The whole photo."""
         return Rectangle(0, 0, self.width, self.height)
 
-    def _pull(self, request: Request, on_progress: OnProgress) -> bytes:
-        """The frame of a result; uploads again what the worker says it does not know."""
+    def _pull(
+        self, request: Segment | Colorize, region: Rectangle, on_progress: OnProgress
+    ) -> bytes:
+        """The frame of a result; uploads what the worker says it does not know."""
+        done = (request.region.y - region.y) / region.height
         for _ in range(_TRIES):
             try:
-                _, frame = self.client.request(request, on_text=lambda text: on_progress(text, 0.0))
+                _, frame = self.client.request(
+                    request, on_text=lambda text: on_progress(text, done)
+                )
                 return frame
             except SemcolorError as error:
                 if error.code not in (Code.UNKNOWN_PHOTO, Code.UNKNOWN_LABELS):
@@ -297,12 +301,13 @@ class _ConnectionLostError(Exception):
     """The worker went silent or away; worth another try."""
 
 
-def _parts(region: Rectangle, bytes_per_pixel: int) -> Iterator[Rectangle]:
-    """The rectangle in pieces of full rows that each fit a frame."""
+def _parts(region: Rectangle, bytes_per_pixel: int) -> Iterator[tuple[Rectangle, slice]]:
+    """The rectangle in pieces of full rows that each fit a frame; and their rows within it."""
     step = _rows(region.width * bytes_per_pixel, FRAME_LIMIT)
-    bottom = region.y + region.height
-    for y in range(region.y, bottom, step):
-        yield Rectangle(region.x, y, region.width, min(step, bottom - y))
+    for top in range(0, region.height, step):
+        rows = min(step, region.height - top)
+        part = Rectangle(region.x, region.y + top, region.width, rows)
+        yield part, slice(top, top + rows)
 
 
 def _rows(bytes_per_row: int, limit: int) -> int:

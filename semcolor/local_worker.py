@@ -92,12 +92,7 @@ def start(cancel: threading.Event | None = None) -> ZmqWorkerClient:
     client = running(cancel)
     if client is not None:
         return client
-    if importlib.util.find_spec("semcolor_worker") is None:
-        raise SemcolorError(
-            Code.UNREACHABLE,
-            "no worker is installed here: install it, or use another machine's with "
-            "`semcolor connect LINE`",
-        )
+    require_worker()
     process = _spawn()
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
@@ -111,6 +106,16 @@ def start(cancel: threading.Event | None = None) -> ZmqWorkerClient:
     raise SemcolorError(
         Code.UNREACHABLE, f"the worker did not start: the reason is at the end of {log_file()}"
     )
+
+
+def require_worker() -> None:
+    """Raise SemcolorError unless the worker's packages are installed."""
+    if importlib.util.find_spec("torch") is None:
+        raise SemcolorError(
+            Code.UNREACHABLE,
+            "no worker is installed here: install semcolor[worker], or use another machine's "
+            "with `semcolor connect LINE`",
+        )
 
 
 def stop() -> bool:

@@ -139,6 +139,7 @@ class Segment(Request):
     detail: int = 0
 
     bytes_per_pixel: ClassVar[int] = 1
+    stage: ClassVar[str] = "segmenting"  # what progress calls it
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
@@ -162,6 +163,7 @@ class Colorize(Request):
     region: Rectangle
     detail: int = 0
 
+    stage: ClassVar[str] = "colorizing"
     bytes_per_pixel: ClassVar[int] = 6  # a 16-bit photo's; the limit does not depend on the photo
 
     def check(self, frame_bytes: int) -> None:

@@ -100,6 +100,7 @@ def write_photo(path: Path, rgb: Gray, photo: Photo) -> None:
         if name.startswith(_METADATA):
             kind = photo.source.get_typeof(name)
             image.set_type(kind, name, photo.source.get(name))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
     part = path.with_name(f"{path.stem}.part{path.suffix}")
     try:
         image.write_to_file(str(part), **_SAVE_OPTIONS[path.suffix.lower()])

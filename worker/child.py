@@ -1,5 +1,6 @@
 """The supervisor's end of an engine: a child process and the pipe-like socket to it."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,8 @@ import zmq
 from semcolor.messages import pack, unpack
 
 _STOP_SECONDS = 5.0
+# GIMP and the engine share the cores: threads that spin while they wait slow both down.
+_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class EngineState(StrEnum):
@@ -54,7 +57,9 @@ class EngineChild:
         self.socket.linger = 0
         self.socket.bind(endpoint)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "semcolor_worker.engine_main", endpoint], stdin=subprocess.PIPE
+            [sys.executable, "-m", "semcolor_worker.engine_main", endpoint],
+            stdin=subprocess.PIPE,
+            env=os.environ | _ENVIRONMENT,
         )
         self.state = EngineState.STARTING
 

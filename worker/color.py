@@ -6,6 +6,7 @@ device and work on float32 unless they say otherwise.
 """
 
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,48 +45,62 @@ def lab_from_rgb(rgb: Tensor) -> Tensor:
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
-def gray_tables(gray: Tensor) -> tuple[Tensor, Tensor]:
-    """Luminance (0..1) and L* (0..100) of gray pixels, uint8 or uint16, as float32."""
-    luminance, lightness = _gray_lookup(gray.dtype, gray.device)
-    index = gray.int()
-    return luminance[index], lightness[index]
+def gray_lightness(gray: Tensor) -> Tensor:
+    """L* (0..100, float32) of gray pixels, uint8 or uint16."""
+    return _look_up(_tables(gray.dtype, gray.device).lightness, gray)
 
 
-def rgb_from_chroma(gray: Tensor, chroma: Tensor) -> Tensor:
-    """Colour gray pixels, keeping their lightness exactly and staying inside sRGB.
+def rgb_from_chroma(gray: Tensor, fx_fz: Tensor) -> Tensor:
+    """Colour gray pixels, keeping their luminance exactly and staying inside sRGB.
 
-    ``gray``: H×W uint8 or uint16 (sRGB curve). ``chroma``: 2×H×W float, a* and b*.
-    Returns H×W×3 of gray's dtype. Where the colour leaves the gamut it is mixed, in linear light,
+    ``gray``: H×W uint8 or uint16 (sRGB curve). ``fx_fz``: 2×H×W float, CIE Lab's f(X/Xn) and
+    f(Z/Zn), that is (L* + 16)/116 + a*/500 and (L* + 16)/116 − b*/200.
+    Returns 3×H×W of gray's dtype. Where the colour leaves the gamut it is mixed, in linear light,
     with the gray of its own luminance until it fits: luminance, hence L*, does not move.
     """
-    y, lightness = gray_tables(gray)
-    fy = (lightness + 16) / 116
-    x = _lab_curve_inverse(fy + chroma[0] / 500)
-    z = _lab_curve_inverse(fy - chroma[1] / 200)
-    channels = [m[0] * x + m[1] * y + m[2] * z for m in _XYZ_TO_RGB.tolist()]
-    low = torch.minimum(torch.minimum(channels[0], channels[1]), channels[2])
-    high = torch.maximum(torch.maximum(channels[0], channels[1]), channels[2])
-    # The largest share of the colour that keeps min ≥ 0 and max ≤ 1.
-    share = torch.minimum(y / (y - low).clamp(min=1e-6), (1 - y) / (high - y).clamp(min=1e-6))
-    share = share.clamp(max=1)
-    rgb = torch.stack([y + share * (channel - y) for channel in channels], dim=-1)
-    return _encode(rgb, gray.dtype)
+    tables = _tables(gray.dtype, gray.device)
+    y = _look_up(tables.luminance, gray).flatten()
+    x, z = _lab_curve_inverse(fx_fz.flatten(1))
+    rgb = _XYZ_TO_RGB.to(y) @ torch.stack([x, y, z])
+    low, high = rgb.amin(0), rgb.amax(0)
+    if bool((low.amin() < 0) | (high.amax() > 1)):
+        # The largest share of the colour that keeps min ≥ 0 and max ≤ 1.
+        share = torch.minimum(y / (y - low).clamp(min=1e-6), (1 - y) / (high - y).clamp(min=1e-6))
+        rgb = torch.lerp(y, rgb, share.clamp(max=1))
+    # The sRGB curve from a table over the square root, which is fine where the curve is steep.
+    steps = len(tables.encoded) - 1
+    index = rgb.clamp_(0, 1).sqrt_().mul_(steps).add_(0.5)
+    return _look_up(tables.encoded, index).view(3, *gray.shape).view(gray.dtype)
 
 
-def _encode(linear: Tensor, dtype: torch.dtype) -> Tensor:
-    """Linear light to sRGB integers, correctly rounded for uint8 and to ±1 for uint16."""
-    top = 255 if dtype == torch.uint8 else 65535
-    value = srgb_from_linear(linear.clamp(0, 1)) * top + 0.5
-    return value.to(torch.int32).to(dtype)
+class _Tables(NamedTuple):
+    """Of one gray dtype: by gray level luminance and L*; the encoded value by √luminance."""
+
+    luminance: Tensor
+    lightness: Tensor
+    encoded: Tensor
 
 
 @cache
-def _gray_lookup(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+def _tables(dtype: torch.dtype, device: torch.device) -> _Tables:
     if dtype not in (torch.uint8, torch.uint16):
         raise TypeError(f"a photo is uint8 or uint16, not {dtype}")
-    levels = 256 if dtype == torch.uint8 else 65536
-    y = linear_from_srgb(torch.arange(levels, dtype=torch.float64) / (levels - 1))
-    return y.float().to(device), lightness_from_luminance(y).float().to(device)
+    top = 255 if dtype == torch.uint8 else 65535
+    luminance = linear_from_srgb(torch.arange(top + 1, dtype=torch.float64) / top)
+    root = torch.linspace(0, 1, 16 * (top + 1), dtype=torch.float64)
+    encoded = (srgb_from_linear(root**2) * top).round().to(torch.int32).to(dtype)
+    if dtype == torch.uint16:
+        encoded = encoded.view(torch.int16)  # index_select knows no uint16; the bits are the same
+    return _Tables(
+        luminance.float().to(device),
+        lightness_from_luminance(luminance).float().to(device),
+        encoded.to(device),
+    )
+
+
+def _look_up(table: Tensor, index: Tensor) -> Tensor:
+    """``table[index]``; index_select with int32 is several times faster than indexing."""
+    return table.index_select(0, index.flatten().to(torch.int32)).view(index.shape)
 
 
 def _lab_curve(t: Tensor) -> Tensor:
@@ -94,4 +109,5 @@ def _lab_curve(t: Tensor) -> Tensor:
 
 
 def _lab_curve_inverse(t: Tensor) -> Tensor:
-    return torch.where(t > _DELTA, t * t * t, 3 * _DELTA**2 * (t - 4 / 29))
+    slope = 3 * _DELTA**2
+    return torch.where(t > _DELTA, t * t * t, t * slope - slope * 4 / 29)

@@ -167,13 +167,15 @@ class Engine:
 
     def _full_resolution(self, photo: Tensor, chroma: GuidedChroma, region: Rectangle) -> Tensor:
         rgb = torch.empty((region.height, region.width, 3), dtype=photo.dtype)
+        pixels = rgb.numpy()
         size = (photo.shape[0], photo.shape[1])
         for top, rows in tiles(region):
             part = photo[top : top + rows, region.x : region.x + region.width].to(self.device)
             tile = Rectangle(region.x, top, region.width, rows)
-            _, lightness = color.gray_tables(part)
-            y = top - region.y
-            rgb[y : y + rows] = color.rgb_from_chroma(part, chroma.at(lightness, size, tile)).cpu()
+            fx_fz = chroma.at(color.gray_lightness(part), size, tile)
+            target = pixels[top - region.y : top - region.y + rows]
+            for channel, plane in enumerate(color.rgb_from_chroma(part, fx_fz).cpu().numpy()):
+                target[..., channel] = plane  # interleaving is much faster in numpy
         return rgb
 
 
@@ -219,11 +221,11 @@ def tiles(region: Rectangle) -> list[tuple[int, int]]:
 def _classes(logits: Tensor, size: Size, region: Rectangle) -> Tensor:
     """The winning class at full resolution, of those that win anywhere at detail."""
     present = logits.argmax(dim=0).unique()
-    logits = logits[present]
+    logits = logits[present].permute(1, 2, 0).contiguous()
     ids = torch.empty((region.height, region.width), dtype=torch.uint8)
     for top, rows in tiles(region):
         tile = Rectangle(region.x, top, region.width, rows)
-        winner = bilinear_rows(logits, size, tile).argmax(dim=0)
+        winner = bilinear_rows(logits, size, tile).argmax(dim=2)
         y = top - region.y
         ids[y : y + rows] = present[winner].to(torch.uint8).cpu()
     return ids

@@ -285,7 +285,9 @@ class Supervisor:
             text = "the worker is starting" if loading else "waiting for the worker"
             self._send(job.session, job.id, Progress(text))
         if self._running is not None and not self._running.cancelled:
-            self._send(self._running.session, self._running.id, Progress("working"))
+            self._send(
+                self._running.session, self._running.id, Progress(self._running.request.stage)
+            )
         fresh = now - _SESSION_SECONDS
         self._sessions = {key: seen for key, seen in self._sessions.items() if seen > fresh}
 

@@ -19,15 +19,19 @@ _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
 
 @dataclass(frozen=True)
 class GuidedChroma:
-    """Chroma as ``slope · L* + offset``; both 2×h×w at detail."""
+    """CIE Lab's f(X/Xn) and f(Z/Zn) as ``slope · L* + offset``; both h×w×2 at detail."""
 
     slope: Tensor
     offset: Tensor
 
     def at(self, lightness: Tensor, size: tuple[int, int], tile: Rectangle) -> Tensor:
-        """2×H×W a*, b* of one tile of a photo of ``size``, given the tile's H×W L* (0..100)."""
-        coefficients = bilinear_rows(torch.cat([self.slope, self.offset]), size, tile)
-        return torch.addcmul(coefficients[2:], coefficients[:2], lightness)
+        """2×H×W f(X/Xn), f(Z/Zn) of one tile of a photo of ``size``.
+
+        ``lightness``: the tile's own H×W L* (0..100).
+        """
+        coefficients = torch.cat([self.slope, self.offset], dim=2)
+        sx, sz, ox, oz = bilinear_rows(coefficients, size, tile).unbind(2)
+        return torch.stack([torch.addcmul(ox, sx, lightness), torch.addcmul(oz, sz, lightness)])
 
 
 def guide_chroma(lightness: Tensor, chroma: Tensor) -> GuidedChroma:
@@ -37,20 +41,27 @@ def guide_chroma(lightness: Tensor, chroma: Tensor) -> GuidedChroma:
     variance = _mean(lightness * lightness) - mean_l * mean_l
     slope = covariance / (variance + _SMOOTHNESS)
     offset = mean_c - slope * mean_l
-    return GuidedChroma(_mean(slope)[0], _mean(offset)[0])
+    # f(X/Xn) = (L* + 16)/116 + a*/500 and f(Z/Zn) = (L* + 16)/116 − b*/200 are as linear.
+    per_unit = torch.tensor([1 / 500, -1 / 200], device=chroma.device)
+    return GuidedChroma(
+        _mean(slope)[0].permute(1, 2, 0) * per_unit + 1 / 116,
+        _mean(offset)[0].permute(1, 2, 0) * per_unit + 16 / 116,
+    )
 
 
 def bilinear_rows(values: Tensor, size: tuple[int, int], tile: Rectangle) -> Tensor:
-    """C×h×w values at detail, interpolated on one tile of a picture of ``size`` (height, width).
+    """h×w×C values at detail, interpolated on one tile of a picture of ``size``: H×W×C.
 
     The same numbers as interpolating the whole picture and cutting the tile out of it.
     """
-    _, h, w = values.shape
+    h, w, _ = values.shape
     height, width = size
     top, bottom, down = _neighbours(tile.y, tile.height, h / height, h, values.device)
     left, right, across = _neighbours(tile.x, tile.width, w / width, w, values.device)
-    rows = torch.lerp(values[:, top], values[:, bottom], down[:, None])
-    return torch.lerp(rows[:, :, left], rows[:, :, right], across)
+    rows = torch.lerp(
+        values.index_select(0, top), values.index_select(0, bottom), down[:, None, None]
+    )
+    return torch.lerp(rows.index_select(1, left), rows.index_select(1, right), across[:, None])
 
 
 def _neighbours(
@@ -59,7 +70,7 @@ def _neighbours(
     """Indices before and after each position, and how far it is towards the second."""
     position = (torch.arange(start, start + count, device=device) + 0.5) * scale - 0.5
     position = position.clamp(0, limit - 1)
-    before = position.long()
+    before = position.to(torch.int32)
     return before, (before + 1).clamp(max=limit - 1), position - before
 
 

@@ -170,9 +170,10 @@ _LOSSES = {"color": _color_loss, "segmentation": _segmentation_loss}
 
 def _schedule(step: int, steps: int) -> float:
     """Linear warm-up, then a cosine down to a hundredth."""
-    if step < _WARM_UP:
-        return (step + 1) / _WARM_UP
-    progress = (step - _WARM_UP) / max(1, steps - _WARM_UP)
+    warm_up = min(_WARM_UP, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    progress = (step - warm_up) / max(1, steps - warm_up)
     return 0.01 + 0.495 * (1 + float(torch.cos(torch.tensor(torch.pi * progress))))
 
 

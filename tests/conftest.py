@@ -1,0 +1,74 @@
+"""Shared by all tests: folders of their own, sample photos, a real worker."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semcolor import local_worker
+from semcolor.client import ZmqWorkerClient
+from semcolor.photos import read_photo
+
+CHECKOUT = Path(__file__).parents[1]
+_FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+
+
+def folders_below(home: Path) -> dict[str, str]:
+    """Environment that keeps semcolor's files in ``home``."""
+    return {name: str(home / name) for name in _FOLDERS}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test sees the user's settings, keys or worker."""
+    for name, value in folders_below(tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    return CHECKOUT / "samples" / "dust-bowl-home.jpg"
+
+
+@pytest.fixture(scope="session")
+def sample_gray(sample: Path) -> np.ndarray:
+    """788×1024 uint8."""
+    return read_photo(sample).gray
+
+
+@pytest.fixture(scope="session")
+def worker_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Environment of one real worker that many tests share."""
+    environment = folders_below(tmp_path_factory.mktemp("worker"))
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    local_worker.start().close()
+    yield environment
+    os.environ.update(environment)
+    local_worker.stop()
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture
+def worker(
+    worker_home: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ZmqWorkerClient]:
+    """A client of the shared worker; the environment points to it as well."""
+    for name, value in worker_home.items():
+        monkeypatch.setenv(name, value)
+    client = local_worker.start()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def own_worker(home: Path) -> Iterator[ZmqWorkerClient]:
+    """A worker of this test alone, to be ill-treated."""
+    client = local_worker.start()
+    yield client
+    client.close()
+    local_worker.stop()

@@ -1,0 +1,109 @@
+"""The command line as a user runs it, on a real worker."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import pyvips
+from PIL import Image
+
+from semcolor import cli
+
+
+def semcolor(*arguments):
+    command = [sys.executable, "-m", "semcolor.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_segment_then_colorize(worker, sample, tmp_path):
+    done = semcolor("segment", sample, "-o", tmp_path / "labels.png")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "labels.png") as labels:
+        assert labels.mode == "P"
+        assert labels.size == (1024, 788)
+    done = semcolor(
+        "colorize", sample, "--labels", tmp_path / "labels.png", "-o", tmp_path / "out.png"
+    )
+    assert done.returncode == 0, done.stderr
+    out = pyvips.Image.new_from_file(str(tmp_path / "out.png")).numpy()
+    assert out.shape == (788, 1024, 3)
+    assert out.std(axis=2).mean() > 2  # it is coloured
+
+
+def test_sixteen_bits_and_automatic_labels(worker, sample_gray, tmp_path):
+    deep = sample_gray.astype(np.uint16) * 257
+    image = pyvips.Image.new_from_array(deep).copy(interpretation="grey16")
+    image.write_to_file(str(tmp_path / "deep.tif"))
+    done = semcolor("colorize", tmp_path / "deep.tif", "-o", tmp_path / "out.tif")
+    assert done.returncode == 0, done.stderr
+    out = pyvips.Image.new_from_file(str(tmp_path / "out.tif")).numpy()
+    assert out.dtype == np.uint16
+    assert len(np.unique(out)) > 300  # more than 8 bits can say
+
+
+@pytest.mark.parametrize(
+    ("labels", "code", "message"),
+    [
+        (np.zeros((5, 5), np.uint8), 5, "5 × 5 pixels, the photo 1024 × 788"),
+        (np.full((788, 1024), 99, np.uint8), 6, "value 99"),
+    ],
+)
+def test_wrong_label_maps(worker, sample, tmp_path, labels, code, message):
+    Image.fromarray(labels).save(tmp_path / "labels.png")
+    done = semcolor(
+        "colorize", sample, "--labels", tmp_path / "labels.png", "-o", tmp_path / "out.png"
+    )
+    assert done.returncode == code
+    assert message in done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["colorize", "missing.png", "-o", "out.png"], 3, "no file missing.png"),
+        (["colorize", __file__, "-o", "out.png"], 4, "cannot be read as a photo"),
+        (["segment", "{sample}", "-o", "out.jpg"], 8, "end it in .png"),
+        (["colorize", "{sample}", "-o", "/no/folder/out.png"], 8, "no folder"),
+        (["colorize", "{sample}", "-o", "out.xyz"], 8, "names no format"),
+        (["connect", "nonsense"], 1, "whole invitation"),
+        (["worker", "status"], 7, "semcolor worker start"),
+        (["worker", "invite", "anna"], 7, "serve --listen"),
+        (["train", "color", "--data", "{empty}", "-o", "run"], 3, "no images/"),
+        (["train", "color", "--recipe", "x", "--data", "{empty}", "-o", "run"], 3, "no recipe"),
+    ],
+)
+def test_failures_are_one_sentence_with_a_code(
+    sample, tmp_path, monkeypatch, capsys, arguments, code, message
+):
+    monkeypatch.chdir(tmp_path)
+    arguments = [a.format(sample=sample, empty=tmp_path) for a in arguments]
+    assert cli.main(arguments) == code
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert re.fullmatch(r"semcolor: [^\n]+\n", printed)
+    assert "Traceback" not in printed
+
+
+def test_unreachable_worker(sample, tmp_path, capsys):
+    from semcolor import keys, local_worker
+
+    pair = keys.KeyPair.generate()
+    local_worker.set_remote(keys.Connection("tcp://127.0.0.1:1", pair.public, pair))
+    assert cli.main(["colorize", str(sample), "-o", str(tmp_path / "out.png")]) == 7
+    assert "does not answer" in capsys.readouterr().err
+
+
+def test_start_status_stop(capsys):
+    assert cli.main(["worker", "start"]) == 0
+    assert cli.main(["worker", "start"]) == 0  # finds the first
+    assert cli.main(["worker", "status"]) == 0
+    assert cli.main(["worker", "stop"]) == 0
+    assert cli.main(["worker", "stop"]) == 0
+    printed = capsys.readouterr().out
+    first, second = re.findall(r"pid (\d+)", printed)
+    assert first == second
+    assert "has stopped" in printed
+    assert "no worker was running" in printed

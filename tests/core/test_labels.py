@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from semcolor import labels
+from semcolor.classes import NUM_LABELS, all_classes, gimp_palette
+from semcolor.errors import Code, SemcolorError
+
+
+def test_every_class_survives_the_palette():
+    ids = np.arange(NUM_LABELS, dtype=np.uint8)[None]
+    back, ambiguous = labels.from_rgba(labels.to_rgba(ids))
+    assert (back == ids).all()
+    assert ambiguous == 0
+
+
+def test_palette_colours_are_far_apart():
+    colours = labels.palette().astype(int)
+    distances = np.abs(colours[:, None] - colours[None]).max(axis=2)
+    assert distances[~np.eye(NUM_LABELS, dtype=bool)].min() >= 64
+
+
+def test_soft_edge_becomes_a_class_that_is_beside_it():
+    sky, grass = 50, 36
+    colours = labels.palette().astype(float)
+    ramp = np.linspace(0, 1, 12)[:, None]
+    row = (colours[sky] * (1 - ramp) + colours[grass] * ramp).round().astype(np.uint8)
+    rgba = np.concatenate([row, np.full((12, 1), 255, np.uint8)], axis=1)[None].repeat(5, axis=0)
+    ids, ambiguous = labels.from_rgba(rgba)
+    assert set(np.unique(ids)) == {sky, grass}
+    assert ids[0, 0] == sky
+    assert ids[0, -1] == grass
+    assert ambiguous == 5 * 10
+
+
+def test_transparent_is_unlabelled_whatever_its_colour():
+    rgba = labels.to_rgba(np.full((2, 2), 15, np.uint8))
+    rgba[0, 0, 3] = 0
+    ids, ambiguous = labels.from_rgba(rgba)
+    assert ids.tolist() == [[0, 15], [15, 15]]
+    assert ambiguous == 0
+
+
+@pytest.mark.parametrize("mode", ["P", "L", "RGB", "RGBA"])
+def test_all_kinds_of_label_pictures_mean_the_same(tmp_path, mode):
+    ids = np.random.default_rng(0).integers(0, NUM_LABELS, (7, 9)).astype(np.uint8)
+    path = tmp_path / "labels.png"
+    if mode == "P":
+        labels.write_label_map(path, ids)
+    elif mode == "L":
+        Image.fromarray(ids).save(path)
+    else:
+        opaque = labels.palette()[ids] if mode == "RGB" else labels.to_rgba(ids)
+        Image.fromarray(opaque).save(path)
+    assert (labels.read_label_map(path) == ids).all()
+
+
+def test_unknown_class_is_named(tmp_path):
+    ids = np.zeros((4, 4), np.uint8)
+    ids[2, 3] = 77
+    Image.fromarray(ids).save(tmp_path / "labels.png")
+    with pytest.raises(SemcolorError, match=r"value 77 at \(3, 2\)") as caught:
+        labels.read_label_map(tmp_path / "labels.png")
+    assert caught.value.code == Code.UNKNOWN_CLASS
+
+
+def test_an_ordinary_photo_is_no_label_map(sample):
+    with pytest.raises(SemcolorError, match="no class") as caught:
+        labels.read_label_map(sample)
+    assert caught.value.code == Code.UNKNOWN_CLASS
+
+
+def test_gimp_palette_has_one_named_colour_per_class():
+    entries = gimp_palette().splitlines()[4:]
+    assert len(entries) == NUM_LABELS
+    assert entries[50].split("\t")[1] == all_classes()[50].name == "sky"

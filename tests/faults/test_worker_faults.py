@@ -1,0 +1,252 @@
+"""Real sockets, real processes: what strangers send, and what happens when processes die."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import zmq
+
+from semcolor import keys, local_worker, messages
+from semcolor.client import Session, ZmqWorkerClient
+from semcolor.errors import Code, SemcolorError
+from semcolor.keys import Connection, KeyPair
+
+
+def quiet(text, fraction):
+    pass
+
+
+def wait_until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
+def children(pid):
+    """Process ids of the direct children."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True
+    )
+    return [int(child) for child in listed.stdout.split()]
+
+
+def alive(pid):
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+
+
+def raw_socket(connection):
+    dealer = zmq.Context.instance().socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.curve_serverkey = connection.server_key.encode()
+    dealer.curve_publickey = connection.client.public.encode()
+    dealer.curve_secretkey = connection.client.secret.encode()
+    dealer.connect(connection.address)
+    return dealer
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b""],
+        [b"\xc1garbage"],
+        [b"x" * 70_000],
+        [messages.pack({"id": "1", "op": "hello"}), b"", b""],
+        [messages.pack({"id": "1", "op": "hello"}), b"unexpected pixels"],
+        [messages.encode_request("1", messages.PutPhoto("0" * 32, 10, 10, 8, 0, 10)), b"short"],
+        [messages.encode_request("1", messages.PutLabels("0" * 32, 10, 10, 0, 10)), b"not zlib"],
+        [messages.encode_request("1", messages.PutLabels("0" * 32, 10, 10, 0, 10)),
+         messages.pack_labels(bytes(5_000_000))],
+    ],
+)  # fmt: skip
+def test_malformed_messages_are_answered_and_survived(worker, parts):
+    dealer = raw_socket(worker.connection)
+    dealer.send_multipart(parts)
+    assert dealer.poll(10_000), "no answer"
+    reply = messages.unpack(dealer.recv_multipart()[0])
+    assert (reply["kind"], reply["code"]) in [("error", "malformed"), ("error", "too_large")]
+    dealer.close()
+    assert worker.hello().protocol == messages.PROTOCOL
+
+
+def test_an_oversized_frame_costs_its_sender_the_connection_only(worker):
+    dealer = raw_socket(worker.connection)
+    header = messages.encode_request("1", messages.Hello())
+    dealer.send_multipart([header, bytes(messages.FRAME_LIMIT + 2 * messages.HEADER_LIMIT)])
+    assert not dealer.poll(1000)
+    dealer.close()
+    assert worker.hello().protocol == messages.PROTOCOL
+
+
+def test_plain_tcp_gets_nowhere(worker):
+    host, port = worker.connection.address.removeprefix("tcp://").split(":")
+    with socket.create_connection((host, int(port))) as stranger:
+        stranger.sendall(os.urandom(4096))
+    assert worker.hello().protocol == messages.PROTOCOL
+
+
+def test_a_strangers_key_is_refused_with_a_reason(worker):
+    """The stranger even knows the address and the worker's public key."""
+    own = worker.connection
+    stranger = ZmqWorkerClient(Connection(own.address, own.server_key, KeyPair.generate()))
+    with pytest.raises(SemcolorError, match="does not know this client's key") as caught:
+        stranger.hello()
+    assert caught.value.code == Code.KEY_REFUSED
+
+
+def test_results_equal_for_every_way_to_ask(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    session.set_labels(np.full(sample_gray.shape, 50, np.uint8))
+    whole = session.colorize(session.whole, 0, quiet)
+    part = session.colorize(messages.Rectangle(17, 100, 300, 200), 0, quiet)
+    assert (part == whole[100:300, 17:317]).all()
+
+
+def test_wrong_requests_do_not_hurt_the_engine(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    session.upload(quiet)
+    with pytest.raises(SemcolorError, match="not inside"):
+        session.colorize(messages.Rectangle(1000, 0, 500, 10), 0, quiet)
+    unknown = messages.Segment("f" * 32, messages.Rectangle(0, 0, 1, 1))
+    with pytest.raises(SemcolorError) as caught:
+        worker.request(unknown)
+    assert caught.value.code == Code.UNKNOWN_PHOTO
+    assert worker.status().restarts == 0
+
+
+def test_lan_client_comes_in_by_invitation_only(home, sample_gray):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "semcolor.cli", "worker"]
+    server = subprocess.Popen([*command, "serve", "--listen", f"127.0.0.1:{port}"])
+    try:
+        wait_until(lambda: local_worker.running() is not None)
+        invited = subprocess.run([*command, "invite", "anna"], capture_output=True, text=True)
+        connection = keys.decode_invitation(invited.stdout)
+        assert connection.address == f"tcp://127.0.0.1:{port}"
+        anna = ZmqWorkerClient(connection)
+        labels = Session(anna, sample_gray).segment(messages.Rectangle(0, 0, 50, 50), 0, quiet)
+        assert labels.shape == (50, 50)
+        with pytest.raises(SemcolorError, match="own user"):
+            anna.request(messages.Stop())
+        # Once her key is gone, a new connection is refused.
+        (keys._authorized_folder() / "anna.key").unlink()
+        with pytest.raises(SemcolorError) as caught:
+            ZmqWorkerClient(connection).hello()
+        assert caught.value.code == Code.KEY_REFUSED
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+
+
+def test_an_engine_killed_in_the_middle_costs_only_time(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.upload(quiet)
+    expected = session.colorize(session.whole, 0, quiet)
+    supervisor = own_worker.hello().pid
+    (engine,) = children(supervisor)
+    answers = []
+
+    def ask():
+        client = ZmqWorkerClient(own_worker.connection)
+        request = messages.Colorize(session.photo, "", messages.Rectangle(0, 0, 1024, 788), 1536)
+        answers.append(client.request(request))
+        client.close()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_until(lambda: own_worker.status().state == "busy")
+    os.kill(engine, signal.SIGKILL)
+    asking.join(120)
+    assert len(answers) == 1
+    assert len(answers[0][1]) == expected.size
+    status = own_worker.status()
+    assert (status.restarts, status.waiting) == (1, 0)
+    assert children(supervisor) != [engine]
+    assert (session.colorize(session.whole, 0, quiet) == expected).all()
+
+
+def test_an_engine_that_dies_every_time_ends_in_an_error(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.upload(quiet)
+    wait_until(lambda: own_worker.status().state == "ready")
+    supervisor = own_worker.hello().pid
+    stop = threading.Event()
+
+    def kill_whatever_works():
+        watcher = ZmqWorkerClient(own_worker.connection)
+        while not stop.is_set():
+            if watcher.status().state == "busy":
+                for engine in children(supervisor):
+                    os.kill(engine, signal.SIGKILL)
+            time.sleep(0.02)
+
+    killer = threading.Thread(target=kill_whatever_works)
+    killer.start()
+    request = messages.Colorize(session.photo, "", messages.Rectangle(0, 0, 64, 64), 2048)
+    try:
+        with pytest.raises(SemcolorError, match="died twice") as caught:
+            own_worker.request(request)
+    finally:
+        stop.set()
+        killer.join()
+    assert caught.value.code == Code.ENGINE_FAILED
+
+
+def test_a_killed_supervisor_leaves_no_engine_and_is_replaced(home, sample_gray):
+    client = local_worker.start()
+    supervisor = client.hello().pid
+    wait_until(lambda: children(supervisor))
+    (engine,) = children(supervisor)
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: not alive(engine))
+    again = local_worker.start()  # in spite of the connection file left behind
+    assert again.hello().pid != supervisor
+    labels = Session(again, sample_gray).segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    assert labels.shape == (9, 9)
+    assert local_worker.stop()
+
+
+def test_two_starts_at_once_make_one_worker(home):
+    pids = []
+
+    def start():
+        client = local_worker.start()
+        pids.append(client.hello().pid)
+        client.close()
+
+    starters = [threading.Thread(target=start) for _ in range(3)]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join()
+    assert len(pids) == 3
+    assert len(set(pids)) == 1
+    assert local_worker.stop()
+
+
+def test_cancelling_ends_a_request_at_once(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.upload(quiet)
+    wait_until(lambda: own_worker.status().state == "ready")
+    impatient = ZmqWorkerClient(own_worker.connection)
+    request = messages.Colorize(session.photo, "", messages.Rectangle(0, 0, 64, 64), 2048)
+    threading.Timer(0.3, impatient.cancel.set).start()
+    with pytest.raises(SemcolorError) as caught:
+        impatient.request(request)
+    assert caught.value.code == Code.CANCELLED
+    assert own_worker.hello().protocol == messages.PROTOCOL
+
+
+def test_the_supervisor_never_imports_torch():
+    code = "import sys, semcolor_worker.__main__, semcolor.cli; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
