@@ -33,9 +33,9 @@ from . import __version__, local_worker
 from .classes import all_classes
 from .client import Session, WorkerClient
 from .errors import Code, SemcolorError
-from .labels import Pixels, from_rgba, to_rgba
+from .labels import from_rgba, to_rgba
 from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle
-from .photos import Gray, gray_from_rgb
+from .pixels import LabelMap, Rgb, gray_from_rgb
 
 PROTOCOL = 1
 PAYLOAD_LIMIT = 64 * 1024 * 1024  # bytes
@@ -83,7 +83,7 @@ class Bridge:
         self._client: WorkerClient | None = None
         self._session: Session | None = None
         self._filling: _Canvas | None = None
-        self._labels: Pixels | None = None
+        self._labels: LabelMap | None = None
         self._detail = 0
         self._depth = 8
         self._answers: dict[str, Callable[..., tuple[Header, bytes | memoryview]]] = {
@@ -233,7 +233,7 @@ class _Canvas:
         return labels
 
 
-def _at_depth(rgb: Gray, depth: int) -> Gray:
+def _at_depth(rgb: Rgb, depth: int) -> Rgb:
     if rgb.dtype.itemsize * 8 == depth:
         return rgb
     if depth == 16:

@@ -1,4 +1,7 @@
-"""``semcolor …``: the command line."""
+"""``semcolor …``: the command line.
+
+What reads and writes pictures is imported by the commands that do: the others answer at once.
+"""
 
 import argparse
 import socket
@@ -13,8 +16,7 @@ from . import __version__, keys, local_worker
 from .classes import all_classes
 from .client import OnProgress, Session
 from .errors import Code, SemcolorError
-from .labels import Pixels, read_label_map, write_label_map
-from .photos import check_output, read_photo, write_photo
+from .pixels import LabelMap
 
 # 1 is every other failure, 2 is argparse's for a wrong command line.
 EXIT_CODES = {
@@ -42,6 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _segment(options: argparse.Namespace) -> None:
+    from .labels import write_label_map
+    from .photos import check_output, read_photo
+
     photo = read_photo(options.photo)
     if options.output.suffix.lower() != ".png":
         raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
@@ -54,6 +59,9 @@ def _segment(options: argparse.Namespace) -> None:
 
 
 def _colorize(options: argparse.Namespace) -> None:
+    from .labels import read_label_map
+    from .photos import check_output, read_photo, write_photo
+
     photo = read_photo(options.photo)
     check_output(options.output, photo.depth)
     given = read_label_map(options.labels) if options.labels else None
@@ -172,14 +180,16 @@ class _ProgressBar:
         self._bar.update(100 * fraction - self._bar.n)
 
 
-def _summary(label_map: Pixels) -> str:
+def _summary(label_map: LabelMap) -> str:
     ids, counts = np.unique(label_map, return_counts=True)
     shares = sorted(zip(counts / counts.sum(), ids, strict=True), reverse=True)
     return ", ".join(f"{all_classes()[i].name} {share:.0%}" for share, i in shares if share > 0.005)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="semcolor", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="semcolor", description="Colour black-and-white photographs by an editable label map."
+    )
     parser.add_argument("--version", action="version", version=f"semcolor {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -13,7 +13,6 @@ from zmq.utils.monitor import recv_monitor_message
 
 from .errors import Code, SemcolorError
 from .keys import Connection
-from .labels import Pixels
 from .messages import (
     FRAME_LIMIT,
     Cancel,
@@ -36,7 +35,7 @@ from .messages import (
     plane_digest,
     unpack_labels,
 )
-from .photos import Gray
+from .pixels import Gray, LabelMap, Rgb
 
 Frame = bytes | memoryview
 OnText = Callable[[str], None]
@@ -200,10 +199,10 @@ class Session:
         self.height, self.width = gray.shape
         self.depth = gray.dtype.itemsize * 8
         self.photo = plane_digest(self.width, self.height, self.depth, self.gray.data.cast("B"))
-        self._labels: Pixels | None = None
+        self._labels: LabelMap | None = None
         self._labels_digest = ""
 
-    def set_labels(self, label_map: Pixels | None) -> None:
+    def set_labels(self, label_map: LabelMap | None) -> None:
         """The label map to colour by, H×W class ids; None: nothing is labelled.
 
         Raises SemcolorError (SIZE_MISMATCH) when it is not the photo's size.
@@ -227,7 +226,7 @@ class Session:
         if self._labels is not None:
             self._put_labels(on_progress)
 
-    def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Pixels:
+    def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> LabelMap:
         """Predicted label map of a rectangle, height×width class ids."""
         label_map = np.empty((region.height, region.width), np.uint8)
         for part, rows in _parts(region, Segment.bytes_per_pixel):
@@ -237,7 +236,7 @@ class Session:
             on_progress(request.stage, rows.stop / region.height)
         return label_map
 
-    def colorize(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Gray:
+    def colorize(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Rgb:
         """Colour of a rectangle, height×width×3 sRGB of the photo's depth."""
         rgb = np.empty((region.height, region.width, 3), self.gray.dtype)
         for part, rows in _parts(region, Colorize.bytes_per_pixel):

@@ -13,27 +13,26 @@ from PIL import Image
 
 from .classes import NUM_LABELS, UNLABELLED, all_classes
 from .errors import Code, SemcolorError
-
-Pixels = npt.NDArray[np.uint8]
+from .pixels import LabelMap, Rgba
 
 _AMBIGUOUS = 255
 _MOSTLY = 0.5  # a picture with fewer palette pixels than this share is no label map
 _MODES = {"P", "L", "RGB", "RGBA", "PA", "LA"}
 
 
-def palette() -> Pixels:
+def palette() -> npt.NDArray[np.uint8]:
     """60×3 uint8 sRGB, indexed by class id."""
     return np.array([entry.rgb for entry in all_classes()], dtype=np.uint8)
 
 
-def to_rgba(label_map: Pixels) -> Pixels:
+def to_rgba(label_map: LabelMap) -> Rgba:
     """H×W class ids to H×W×4 palette colours."""
     table = np.concatenate([palette(), np.full((NUM_LABELS, 1), 255, np.uint8)], axis=1)
     table[UNLABELLED] = 0
     return table[label_map]
 
 
-def from_rgba(rgba: Pixels) -> tuple[Pixels, int]:
+def from_rgba(rgba: Rgba) -> tuple[LabelMap, int]:
     """H×W×4 palette colours to H×W class ids, and how many pixels were ambiguous.
 
     Transparent pixels (alpha < 128) are unlabelled. A pixel of another colour (soft brushes make
@@ -48,7 +47,7 @@ def from_rgba(rgba: Pixels) -> tuple[Pixels, int]:
     return ids, ambiguous
 
 
-def read_label_map(path: Path) -> Pixels:
+def read_label_map(path: Path) -> LabelMap:
     """A label map from a picture file.
 
     Takes an indexed or 8-bit gray picture whose values are class ids, or an RGB(A) one in palette
@@ -72,7 +71,7 @@ def read_label_map(path: Path) -> Pixels:
     return _checked_ids(path, ids[..., 0] if ids.ndim == 3 else ids)
 
 
-def write_label_map(path: Path, label_map: Pixels) -> None:
+def write_label_map(path: Path, label_map: LabelMap) -> None:
     """Write an indexed PNG: values are class ids, shown in palette colours."""
     image = Image.fromarray(label_map, mode="P")
     image.putpalette(palette().tobytes())
@@ -81,7 +80,7 @@ def write_label_map(path: Path, label_map: Pixels) -> None:
     part.replace(path)
 
 
-def _read_colours(path: Path, rgba: Pixels) -> Pixels:
+def _read_colours(path: Path, rgba: Rgba) -> LabelMap:
     ids, ambiguous = from_rgba(rgba)
     if ambiguous > _MOSTLY * ids.size:
         share = 100 * ambiguous / ids.size
@@ -93,7 +92,7 @@ def _read_colours(path: Path, rgba: Pixels) -> Pixels:
     return ids
 
 
-def _checked_ids(path: Path, ids: Pixels) -> Pixels:
+def _checked_ids(path: Path, ids: LabelMap) -> LabelMap:
     highest = int(ids.max())
     if highest >= NUM_LABELS:
         y, x = np.argwhere(ids == highest)[0]
@@ -106,7 +105,7 @@ def _checked_ids(path: Path, ids: Pixels) -> Pixels:
 
 
 @cache
-def _exact_table() -> Pixels:
+def _exact_table() -> npt.NDArray[np.uint8]:
     """Packed 24-bit colour → class id, _AMBIGUOUS for all colours that are no class."""
     table = np.full(1 << 24, _AMBIGUOUS, np.uint8)
     for entry in all_classes():
@@ -115,12 +114,12 @@ def _exact_table() -> Pixels:
     return table
 
 
-def _packed(rgba: Pixels) -> npt.NDArray[np.uint32]:
+def _packed(rgba: Rgba) -> npt.NDArray[np.uint32]:
     wide = rgba.astype(np.uint32)
     return np.asarray(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], np.uint32)
 
 
-def _snap(ids: Pixels, rgba: Pixels) -> None:
+def _snap(ids: LabelMap, rgba: Rgba) -> None:
     """Resolve ambiguous pixels in place, working inwards from the clear pixels around them."""
     height, width = ids.shape
     colours = palette().astype(np.int32)

@@ -8,22 +8,18 @@ RGB profile, and carries an sRGB profile when the photo's was a gray one.
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyvips
 
 from .errors import Code, SemcolorError
 from .messages import PIXEL_LIMIT, SIDE_LIMIT
-
-Gray = npt.NDArray[Any]  # uint8 or uint16
+from .pixels import Gray, Rgb, gray_from_rgb, srgb_from_linear
 
 _DEEP_FORMATS = (".png", ".tif", ".tiff")
 _FORMATS = (*_DEEP_FORMATS, ".jpg", ".jpeg")
 _METADATA = ("exif-", "xmp-data", "iptc-data", "resolution-unit")
 _ICC = "icc-profile-data"
-_LUMINANCE = (0.2126729, 0.7151522, 0.0721750)  # of linear sRGB
 
 
 @dataclass(frozen=True)
@@ -60,14 +56,6 @@ def read_photo(path: Path) -> Photo:
         ) from error
 
 
-def gray_from_rgb(rgb: Gray) -> Gray:
-    """H×W×3 sRGB to H×W gray of the same luminance and dtype; neutral pixels stay exact."""
-    top = np.iinfo(rgb.dtype).max
-    linear = _linear_table(rgb.dtype)
-    luminance = sum(weight * linear[rgb[..., channel]] for channel, weight in enumerate(_LUMINANCE))
-    return (_srgb_curve(np.asarray(luminance)) * top + 0.5).astype(rgb.dtype)
-
-
 def check_output(path: Path, depth: int) -> None:
     """Raise SemcolorError when a photo of this depth cannot be written to ``path``."""
     suffix = path.suffix.lower()
@@ -84,7 +72,7 @@ def check_output(path: Path, depth: int) -> None:
         raise SemcolorError(Code.CANNOT_WRITE, f"there is no folder {path.parent}")
 
 
-def write_photo(path: Path, rgb: Gray, photo: Photo) -> None:
+def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
     """Write H×W×3 sRGB as the colorized ``photo``: its depth, profile, alpha and metadata.
 
     Raises SemcolorError (CANNOT_WRITE); an existing file is replaced only by a whole new one.
@@ -137,7 +125,7 @@ def _gray_from_profile(image: pyvips.Image) -> Gray:
     lightness = image.icc_import(embedded=True, intent="relative", pcs="lab")[0].numpy()
     f = (lightness.clip(0, 100) + 16) / 116
     luminance = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-    return (_srgb_curve(luminance) * np.iinfo(dtype).max + 0.5).astype(dtype)
+    return (srgb_from_linear(luminance) * np.iinfo(dtype).max + 0.5).astype(dtype)
 
 
 def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips.Image:
@@ -165,15 +153,3 @@ def _check_size(path: Path, image: pyvips.Image) -> None:
             f"{path} has {image.width} × {image.height} pixels, more than "
             f"{PIXEL_LIMIT // 1_000_000} megapixels: scale it down",
         )
-
-
-def _linear_table(dtype: np.dtype[Any]) -> npt.NDArray[np.float32]:
-    top = np.iinfo(dtype).max
-    value = np.arange(top + 1) / top
-    curve = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return curve.astype(np.float32)
-
-
-def _srgb_curve(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    curve = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
-    return np.where(linear <= 0.0031308, linear * 12.92, curve).clip(0, 1)

@@ -19,19 +19,23 @@ _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
 
 @dataclass(frozen=True)
 class GuidedChroma:
-    """CIE Lab's f(X/Xn) and f(Z/Zn) as ``slope · L* + offset``; both h×w×2 at detail."""
+    """CIE Lab's f(X/Xn) and f(Z/Zn) as ``slope · L* + offset``.
 
-    slope: Tensor
-    offset: Tensor
+    ``coefficients``: h×w×4 at detail, both slopes, then both offsets.
+    """
+
+    coefficients: Tensor
 
     def at(self, lightness: Tensor, size: tuple[int, int], tile: Rectangle) -> Tensor:
         """2×H×W f(X/Xn), f(Z/Zn) of one tile of a photo of ``size``.
 
         ``lightness``: the tile's own H×W L* (0..100).
         """
-        coefficients = torch.cat([self.slope, self.offset], dim=2)
-        sx, sz, ox, oz = bilinear_rows(coefficients, size, tile).unbind(2)
-        return torch.stack([torch.addcmul(ox, sx, lightness), torch.addcmul(oz, sz, lightness)])
+        sx, sz, ox, oz = bilinear_rows(self.coefficients, size, tile).unbind(2)
+        f = lightness.new_empty(2, *lightness.shape)
+        torch.addcmul(ox, sx, lightness, out=f[0])
+        torch.addcmul(oz, sz, lightness, out=f[1])
+        return f
 
 
 def guide_chroma(lightness: Tensor, chroma: Tensor) -> GuidedChroma:
@@ -43,10 +47,9 @@ def guide_chroma(lightness: Tensor, chroma: Tensor) -> GuidedChroma:
     offset = mean_c - slope * mean_l
     # f(X/Xn) = (L* + 16)/116 + a*/500 and f(Z/Zn) = (L* + 16)/116 − b*/200 are as linear.
     per_unit = torch.tensor([1 / 500, -1 / 200], device=chroma.device)
-    return GuidedChroma(
-        _mean(slope)[0].permute(1, 2, 0) * per_unit + 1 / 116,
-        _mean(offset)[0].permute(1, 2, 0) * per_unit + 16 / 116,
-    )
+    slopes = _mean(slope)[0].permute(1, 2, 0) * per_unit + 1 / 116
+    offsets = _mean(offset)[0].permute(1, 2, 0) * per_unit + 16 / 116
+    return GuidedChroma(torch.cat([slopes, offsets], dim=2))
 
 
 def bilinear_rows(values: Tensor, size: tuple[int, int], tile: Rectangle) -> Tensor:
