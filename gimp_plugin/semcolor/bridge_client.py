@@ -1,0 +1,134 @@
+"""The plug-in's end of the bridge: a child process that talks to the worker.
+
+GIMP's Python has no packages of ours, so everything that needs them lives in the bridge, which runs
+in semcolor's own virtual environment. The two exchange frames over the child's stdin and stdout:
+
+    ">II" (length of the header, length of the payload) · header: a JSON object in UTF-8 · payload
+
+One request at a time. The bridge answers a request with any number of progress frames and then
+exactly one result or error frame. It ends when its stdin closes, also when GIMP kills this process.
+"""
+
+import contextlib
+import json
+import struct
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+PROTOCOL = 1
+INSTALL_FILE = Path(__file__).with_name("install.json")
+SET_UP_AGAIN = "Run semcolor's set-up again, then restart GIMP."
+
+Progress = Callable[[float, str], None]
+Header = dict[str, Any]
+_LENGTHS = struct.Struct(">II")
+
+
+class BridgeError(Exception):
+    """The bridge could not do it. The message is one sentence or two that say what to do."""
+
+
+class Bridge:
+    """A running bridge; use it as a context manager, which ends the child.
+
+    Args:
+        report: called with (fraction in 0..1, text) for each progress frame.
+
+    Raises:
+        BridgeError: semcolor isn't set up, or its bridge doesn't start or is of another version.
+    """
+
+    def __init__(self, report: Progress) -> None:
+        self._report = report
+        self._child = _start(_command())
+        self._to_child = _pipe(self._child.stdin)
+        self._from_child = _pipe(self._child.stdout)
+        try:
+            self.request("hello", protocol=PROTOCOL)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Bridge":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the bridge and wait until it is gone. May be called again."""
+        for pipe in (self._to_child, self._from_child):
+            # Closing flushes, and a bridge that died can't take what is left.
+            with contextlib.suppress(OSError):
+                pipe.close()
+        self._child.wait()
+
+    def request(self, op: str, payload: bytes = b"", **fields: str | int) -> tuple[Header, bytes]:
+        """Send one request and wait for its result.
+
+        Returns:
+            The result's header and payload.
+
+        Raises:
+            BridgeError: the bridge answered with an error, or ended.
+        """
+        try:
+            self._send({"op": op, **fields}, payload)
+            while True:
+                header, answer = self._receive()
+                if header["type"] == "progress":
+                    self._report(header["fraction"], header["text"])
+                elif header["type"] == "error":
+                    raise BridgeError(header["message"])
+                else:
+                    return header, answer
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise BridgeError(
+                "semcolor's bridge ended or sent something that is not an answer. "
+                f"{SET_UP_AGAIN} (Details: {error or type(error).__name__})"
+            ) from error
+
+    def _send(self, header: Header, payload: bytes) -> None:
+        text = json.dumps(header).encode()
+        self._to_child.write(_LENGTHS.pack(len(text), len(payload)) + text)
+        self._to_child.write(payload)
+        self._to_child.flush()
+
+    def _receive(self) -> tuple[Header, bytes]:
+        header_length, payload_length = _LENGTHS.unpack(self._read(_LENGTHS.size))
+        header = json.loads(self._read(header_length))
+        return header, self._read(payload_length)
+
+    def _read(self, length: int) -> bytes:
+        data: bytes = self._from_child.read(length)
+        if len(data) < length:
+            raise EOFError("its output ended")
+        return data
+
+
+def _command() -> list[str]:
+    """The bridge's argument list, as the set-up wrote it down."""
+    try:
+        return list(json.loads(INSTALL_FILE.read_text("utf-8"))["bridge"])
+    except (OSError, ValueError, KeyError) as error:
+        raise BridgeError(f"semcolor is not set up for this GIMP. {SET_UP_AGAIN}") from error
+
+
+def _start(command: list[str]) -> subprocess.Popen[bytes]:
+    # Without a console window of its own on Windows; the flag is 0 elsewhere.
+    flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+    try:
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=flags
+        )
+    except OSError as error:
+        raise BridgeError(
+            f"semcolor's bridge ({command[0]}) can't be started: {error.strerror}. {SET_UP_AGAIN}"
+        ) from error
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # both were asked for
+    return stream

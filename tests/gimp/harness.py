@@ -1,0 +1,175 @@
+"""Run a real GIMP with the plug-in installed, apart from the user's own GIMP and settings.
+
+GIMP runs in its root folder (see `roots`), the bridge and the worker on the machine itself, in the
+Python that runs the tests. So the bridge's command leaves the root again through `/host`, the way
+that a plug-in in a sandbox starts a program outside. When the machine itself has this version of
+GIMP, that one is used, without any root.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import roots
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+# Everything is mounted in a namespace of its own, so that nothing is left behind.
+_ENTER_ROOT = """\
+set -e
+root=$1 folder=$2
+shift 2
+mkdir -p "$root/host"
+mount --rbind / "$root/host"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/tmp"
+mkdir -p "$root$folder"
+mount --bind "$folder" "$root$folder"
+exec chroot "$root" "$@"
+"""
+
+_INSTALL = """\
+import json, sys
+request = json.load(sys.stdin)
+sys.path.insert(0, request["checkout"])
+from pathlib import Path
+from installer.plugin import gimp_profiles, install_plugin
+profile = Path(request["profile"])
+assert gimp_profiles() == [profile], gimp_profiles()
+print(install_plugin(profile, request["bridge"], palette=request["palette"]))
+"""
+
+# Runs the script in GIMP's Python with the helpers of `inside`, and writes down its `result`.
+_RUN = """\
+import json, sys
+sys.path.insert(0, {helpers!r})
+import inside
+names = dict(vars(inside), result={{}})
+exec(compile(open({script!r}).read(), {script!r}, "exec"), names)
+json.dump(names["result"], open({answer!r}, "w"))
+"""
+
+
+class GimpError(AssertionError):
+    """GIMP, or the script in it, failed; the message is what it printed."""
+
+
+class Gimp:
+    """A GIMP of one version with a profile of its own in `folder`.
+
+    Args:
+        version: "3.0" or "3.2".
+        folder: an empty folder; GIMP, the bridge and the worker keep all their files in it.
+    """
+
+    def __init__(self, version: str, folder: Path) -> None:
+        self.version = version
+        self.folder = folder
+        self._console = f"gimp-console-{version}"
+        self._root = None if shutil.which(self._console) else roots.root_path(version)
+        self.environment = {
+            "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(folder),
+            **{f"XDG_{name}_HOME": str(folder / name.lower()) for name in _XDG_NAMES},
+            "XDG_RUNTIME_DIR": str(folder / "run"),
+        }
+        (folder / "run").mkdir(mode=0o700)
+        self.profile = folder / "config/GIMP" / version
+        self.profile.mkdir(parents=True)
+
+    def install(self, palette: str) -> Path:
+        """Install the plug-in the way a user's set-up does, with GIMP's own Python."""
+        request = {
+            "checkout": self.path(CHECKOUT),
+            "profile": str(self.profile),
+            "bridge": self.host_command(sys.executable, "-I", "-m", "semcolor.bridge"),
+            "palette": palette,
+        }
+        done = self._start(["/usr/bin/python3", "-c", _INSTALL], input=json.dumps(request))
+        if done.returncode:
+            raise GimpError(done.stderr)
+        return Path(done.stdout.strip())
+
+    def stop_worker(self) -> None:
+        """End the worker that the bridge has started, if any."""
+        command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", "stop"]
+        subprocess.run(command, env=self.environment, check=True)
+
+    def host_command(self, *command: str) -> list[str]:
+        """A command that runs on the machine itself when GIMP starts it."""
+        return ["/usr/sbin/chroot", "/host", *command] if self._root else list(command)
+
+    def run(self, script: str, **environment: str) -> dict[str, Any]:
+        """Run a script in GIMP without a window, and return what it put in `result`.
+
+        Pixels (see `inside.pixels`) come back as numpy arrays.
+
+        Raises:
+            GimpError: the script raised, or GIMP died.
+        """
+        return self._run([self._console, "-i"], script, environment)
+
+    def run_in_window(
+        self, script: str, screen_size: str = "1600x1000", **environment: str
+    ) -> dict[str, Any]:
+        """Like `run`, in a real window on a screen of its own, which `inside` can press keys in."""
+        screen = ["xvfb-run", "-a", "-s", f"-screen 0 {screen_size}x24"]
+        # Without a window manager, no window would be given the keyboard reliably.
+        desktop = ["sh", "-c", 'openbox & exec "$@"', "sh"]
+        gimp = [f"gimp-{self.version}", "-n"]
+        return self._run([*screen, *desktop, *gimp], script, environment)
+
+    def _run(self, command: list[str], script: str, environment: dict[str, str]) -> dict[str, Any]:
+        script_file, answer = self.folder / "script.py", self.folder / "answer.json"
+        script_file.write_text(textwrap.dedent(script))
+        answer.unlink(missing_ok=True)
+        batch = _RUN.format(
+            helpers=self.path(Path(__file__).parent),
+            script=str(script_file),
+            answer=str(answer),
+        )
+        options = ["-s", "--batch-interpreter", "python-fu-eval", "-b", batch, "--quit"]
+        done = self._start([*command, *options], environment)
+        if done.returncode or not answer.exists():
+            raise GimpError(f"GIMP {self.version} failed ({done.returncode}):\n{done.stderr}")
+        return json.loads(answer.read_text(), object_hook=_to_array)
+
+    def path(self, path: str | Path) -> str:
+        """How GIMP sees a path of the machine. (Paths in `folder` are the same for both.)"""
+        return f"/host{path}" if self._root else str(path)
+
+    def _start(
+        self,
+        command: list[str],
+        environment: dict[str, str] | None = None,
+        input: str | None = None,
+    ) -> subprocess.CompletedProcess:
+        if self._root:
+            prefix = ["unshare", "--mount", "sh", "-c", _ENTER_ROOT, "sh"]
+            command = [*prefix, str(self._root), str(self.folder), *command]
+        return subprocess.run(
+            command,
+            env={**self.environment, **(environment or {})},
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+_XDG_NAMES = ("CONFIG", "DATA", "STATE", "CACHE")
+
+
+def _to_array(value: dict) -> Any:
+    """Turn what `inside.pixels` returned into an array of shape (height, width, channels)."""
+    if "pixels" not in value:
+        return value
+    return np.fromfile(value["pixels"], value["dtype"]).reshape(value["shape"])

@@ -1,0 +1,235 @@
+"""Helpers for the scripts that tests run in GIMP's own Python (so only `gi` and the stdlib)."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from gi.repository import Gegl, Gimp, Gio  # noqa: E402
+
+Gegl.init(None)
+
+_FORMATS = {  # babl format: (channels, numpy dtype)
+    "Y' u8": (1, "uint8"),
+    "Y' u16": (1, "uint16"),
+    "R'G'B' u8": (3, "uint8"),
+    "R'G'B' u16": (3, "uint16"),
+    "R'G'B'A u8": (4, "uint8"),
+    "CIE Lab float": (3, "float32"),
+}
+
+
+def call(name: str, **properties: Any) -> Any:
+    """Run a procedure; return its first value. Raises RuntimeError with GIMP's message."""
+    procedure = Gimp.get_pdb().lookup_procedure(name)
+    assert procedure, f"GIMP doesn't know {name}"
+    config = procedure.create_config()
+    for key, value in properties.items():
+        key = key.replace("_", "-")
+        if isinstance(value, list) and key == "drawables":
+            config.set_core_object_array(key, value)
+        elif isinstance(value, list):
+            Gimp.ProcedureConfig.set_double_array(config, key, value)
+        else:
+            config.set_property(key, value)
+    result = procedure.run(config)
+    if result.index(0) != Gimp.PDBStatusType.SUCCESS:
+        raise RuntimeError(Gimp.get_pdb().get_last_error())
+    return result.index(1) if result.length() > 1 else None
+
+
+def add_labels(image: Gimp.Image, layer: Gimp.Layer | None = None) -> Gimp.Layer:
+    return _ours("plug-in-semcolor-add-label-layer", image, layer)
+
+
+def colorize(image: Gimp.Image, layer: Gimp.Layer | None = None) -> Gimp.Layer:
+    return _ours("plug-in-semcolor-colorize", image, layer)
+
+
+def _ours(name: str, image: Gimp.Image, layer: Gimp.Layer | None) -> Gimp.Layer:
+    drawables = [layer or image.get_layers()[-1]]
+    mode = Gimp.RunMode.NONINTERACTIVE
+    return call(name, run_mode=mode, image=image, drawables=drawables, detail=0)
+
+
+def load(path: str) -> Gimp.Image:
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    image.undo_enable()  # the JPEG loader switches it off, and only File ▸ Open switches it on
+    return image
+
+
+def load_gray(path: str, depth: int, width: int = 320) -> Gimp.Image:
+    """A photo as a small gray image of this depth; at 16 bits, with values that 8 can't hold."""
+    image = load(path)
+    if depth == 16:
+        image.convert_precision(Gimp.Precision.U16_NON_LINEAR)
+    image.convert_grayscale()
+    image.scale(width, round(width * image.get_height() / image.get_width()))
+    return image
+
+
+def save(image: Gimp.Image, path: str) -> None:
+    Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(path), None)
+
+
+def pixels(layer: Gimp.Drawable, pixel_format: str) -> dict:
+    """A layer's pixels for the test, which gets them as a numpy array."""
+    channels, dtype = _FORMATS[pixel_format]
+    width, height = layer.get_width(), layer.get_height()
+    area = Gegl.Rectangle.new(0, 0, width, height)
+    data = layer.get_buffer().get(area, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+    with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".raw", delete=False) as file:
+        file.write(data)
+    return {"pixels": file.name, "shape": [height, width, channels], "dtype": dtype}
+
+
+def content(layer: Gimp.Drawable) -> bytes:
+    """A layer's pixels, to compare within the script."""
+    area = Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
+    return layer.get_buffer().get(area, 1.0, "R'G'B'A u16", Gegl.AbyssPolicy.NONE)
+
+
+def visible(image: Gimp.Image, pixel_format: str) -> dict:
+    """The pixels of the image as it is shown."""
+    return pixels(Gimp.Layer.new_from_visible(image, image, "visible"), pixel_format)
+
+
+def paint(layer: Gimp.Layer, color: str, x: int, y: int, width: int, height: int) -> None:
+    """Paint a rectangle with the Pencil, in strokes, as a user would."""
+    Gimp.context_push()
+    Gimp.context_set_defaults()
+    Gimp.context_set_brush(Gimp.Brush.get_by_name("2. Hardness 100"))
+    Gimp.context_set_brush_size(9)
+    Gimp.context_set_foreground(Gegl.Color.new(color))
+    left, right = x + 5, x + width - 5
+    for row in range(y + 5, y + height - 4, 3):
+        Gimp.pencil(layer, [left, row, right, row])
+    Gimp.context_pop()
+
+
+def structure(image: Gimp.Image) -> dict:
+    """What the layers dock shows, from top to bottom, and what else could be left changed."""
+    foreground = Gimp.context_get_foreground()
+    return {
+        "mode": int(image.get_base_type()),
+        "layers": [
+            {
+                "name": layer.get_name(),
+                "offsets": list(layer.get_offsets())[1:],
+                "size": [layer.get_width(), layer.get_height()],
+                "opacity": round(layer.get_opacity()),
+                "lch color": layer.get_mode() == Gimp.LayerMode.LCH_COLOR,
+                "visible": layer.get_visible(),
+            }
+            for layer in image.get_layers()
+        ],
+        "selected layers": [layer.get_name() for layer in image.get_selected_layers()],
+        "selection": list(Gimp.Selection.bounds(image))[1:],
+        "channels": len(image.get_channels()),
+        "foreground": list(foreground.get_rgba()),
+    }
+
+
+def failure(action: Callable, *arguments: Any) -> str | None:
+    """The message with which a procedure fails; None when it doesn't."""
+    try:
+        action(*arguments)
+    except RuntimeError as error:
+        return str(error)
+    return None
+
+
+def kill_plugin_at_work(killed: list[int]) -> threading.Thread:
+    """Start to wait for the plug-in and its bridge; then kill the plug-in as GIMP's Cancel does.
+
+    The bridge is stopped meanwhile, so that the plug-in surely dies while it waits for it.
+    `killed` gets the numbers of the two processes.
+    """
+
+    def watch() -> None:
+        wait(lambda: _plugin_and_bridge() is not None)
+        plugin, bridge = _plugin_and_bridge()
+        os.kill(bridge, signal.SIGSTOP)
+        killed.extend([plugin, bridge])
+        os.kill(plugin, signal.SIGKILL)
+        os.kill(bridge, signal.SIGCONT)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def ended(pid: int) -> bool:
+    """Whether this process is gone (or only waits for its parent to take notice)."""
+    state = _status(pid).get("State")
+    return state is None or state.startswith("Z")
+
+
+def _plugin_and_bridge() -> tuple[int, int] | None:
+    parents = {pid: int(_status(pid).get("PPid", 0)) for pid in _processes()}
+    for bridge, parent in parents.items():
+        is_child = parent in parents and b"semcolor/semcolor.py" in _command_line(parent)
+        if is_child and b"semcolor.bridge" in _command_line(bridge):
+            return parent, bridge
+    return None
+
+
+def _processes() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _status(pid: int) -> dict[str, str]:
+    try:
+        lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return {}
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+def show(image: Gimp.Image) -> None:
+    """Open a window on the image, and wait until it takes key presses."""
+    Gimp.Display.new(image)
+    # A GIMP that was never used before opens this over the image, and takes its time to hear keys.
+    _find_window("^Welcome to GIMP", "--sync")
+    while welcome := _find_window("^Welcome to GIMP"):
+        subprocess.run(["xdotool", "windowactivate", welcome, "key", "Escape"], check=False)
+        time.sleep(0.5)
+    window = _find_window("GIMP$", "--sync")
+    subprocess.run(["xdotool", "windowactivate", "--sync", window], check=True, timeout=60)
+
+
+def _find_window(name: str, *options: str) -> str:
+    """The number of the visible window of this name, "" when there is none; may wait for it."""
+    search = ["xdotool", "search", "--onlyvisible", "--limit", "1", *options, "--name", name]
+    done = subprocess.run(search, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout.strip()
+
+
+def press(keys: str, until: Callable[[], bool]) -> None:
+    """Press keys in GIMP's window once, and wait until that has had its effect."""
+    subprocess.run(["xdotool", "key", keys], check=True)
+    wait(until)
+
+
+def wait(until: Callable[[], bool]) -> None:
+    """Wait for something to happen; the limit only ends a test that has failed."""
+    end = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.1)
