@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def install() -> None:
-    """Install or update everything, and color a sample photo.
+    """Install or update everything, and colour a sample photo.
 
     Raises:
         SetupError: a step failed that the others need.
@@ -79,8 +79,8 @@ def install() -> None:
     again = "Do what it says, and run this again."
     env.run([command, "worker", "start"], log, f"The worker doesn't start. {again}")
     colorize = [command, "colorize", SAMPLE, "-o", picture]
-    env.run(colorize, log, f"The worker runs, but can't color the sample. {again}")
-    print(f"\nsemcolor is ready, and {SAMPLE.name} is now in color:\n{picture}")
+    env.run(colorize, log, f"The worker runs, but can't colour the sample. {again}")
+    print(f"\nsemcolor is ready, and {SAMPLE.name} is now in colour:\n{picture}")
 
 
 def uninstall() -> None:

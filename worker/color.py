@@ -18,6 +18,9 @@ _RGB_TO_XYZ = torch.tensor(
      [0.0193339, 0.1191920, 0.9503041]], dtype=torch.float64)  # fmt: skip
 _RGB_TO_XYZ = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(dim=1, keepdim=True)
 _XYZ_TO_RGB = torch.linalg.inv(_RGB_TO_XYZ)
+# Editors put our hue and chroma over the photo in D50 Lab (ICC; GIMP's LCh Color), which takes
+# saturated colours a little further. With this much room at the gamut's edge they never clip.
+_HEADROOM = 0.06
 _DELTA = 6 / 29  # where CIE's cube root turns into its linear piece
 
 
@@ -63,10 +66,11 @@ def rgb_from_chroma(gray: Tensor, fx_fz: Tensor) -> Tensor:
     x, z = _lab_curve_inverse(fx_fz.flatten(1))
     rgb = _XYZ_TO_RGB.to(y) @ torch.stack([x, y, z])
     low, high = rgb.amin(0), rgb.amax(0)
-    if bool((low.amin() < 0) | (high.amax() > 1)):
-        # The largest share of the colour that keeps min ≥ 0 and max ≤ 1.
-        share = torch.minimum(y / (y - low).clamp(min=1e-6), (1 - y) / (high - y).clamp(min=1e-6))
-        rgb = torch.lerp(y, rgb, share.clamp(max=1))
+    # The largest share of the colour that keeps min ≥ 0 and max ≤ 1, less the headroom.
+    share = torch.minimum(y / (y - low).clamp(min=1e-6), (1 - y) / (high - y).clamp(min=1e-6))
+    share.mul_(1 - _HEADROOM)
+    if bool(share.amin() < 1):
+        rgb = torch.lerp(y, rgb, share.clamp_(max=1))
     # The sRGB curve from a table over the square root, which is fine where the curve is steep.
     steps = len(tables.encoded) - 1
     index = rgb.clamp_(0, 1).sqrt_().mul_(steps).add_(0.5)

@@ -44,6 +44,7 @@ def add_label_layer(
     with layers.one_undo_step(image):
         layers.make_rgb(image)
         layer = layers.add_label_layer(image, photo, labels)
+    image.set_selected_layers([layer])  # the next stroke must go here, not into the photo
     return Outcome(layer, notes)
 
 

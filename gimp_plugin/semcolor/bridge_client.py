@@ -81,7 +81,7 @@ class Bridge:
                 if header["type"] == "progress":
                     self._report(header["fraction"], header["text"])
                 elif header["type"] == "error":
-                    raise BridgeError(header["message"])
+                    raise BridgeError(_sentence(header["message"]))
                 else:
                     return header, answer
         except (OSError, EOFError, ValueError, KeyError) as error:
@@ -127,6 +127,11 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
         raise BridgeError(
             f"semcolor's bridge ({command[0]}) can't be started: {error.strerror}. {SET_UP_AGAIN}"
         ) from error
+
+
+def _sentence(message: str) -> str:
+    """The command line prints messages after a colon; in a window they stand alone."""
+    return f"{message[:1].upper()}{message[1:]}."
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

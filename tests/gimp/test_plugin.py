@@ -82,7 +82,7 @@ def test_lightness_stays_the_photos(repainted: dict) -> None:
     assert difference.max() < {8: 0.5, 16: 0.002}[repainted["depth"]]
 
 
-def test_selected_layers_and_selection_stay(gimp: Gimp, photo_file: Path) -> None:
+def test_selection_and_selected_layers(gimp: Gimp, photo_file: Path) -> None:
     """...and the selection doesn't clip what is written."""
     result = gimp.run(f"""
         image = load_gray({gimp.path(photo_file)!r}, 8)
@@ -105,8 +105,9 @@ def test_selected_layers_and_selection_stay(gimp: Gimp, photo_file: Path) -> Non
     """)
     assert result["after"] == result["before"]
     assert (result["clipped"] == result["whole"]).all()
-    for kept in ("selected layers", "selection", "foreground"):
+    for kept in ("selection", "foreground"):
         assert result["with labels"][kept] == result["before"][kept]
+    assert result["with labels"]["selected layers"] == ["Labels"]  # ready to be painted on
 
 
 def test_channels_that_are_switched_off_are_written_too(gimp: Gimp, photo_file: Path) -> None:

@@ -39,6 +39,11 @@ def test_lightness_is_kept_for_any_chroma(dtype):
 
 def test_colours_inside_the_gamut_come_out_as_asked():
     rgb = torch.rand(3, 60, 60, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    linear = color.linear_from_srgb(rgb)
+    luminance = torch.einsum(
+        "i,ihw->hw", torch.tensor([0.2126729, 0.7151522, 0.0721750]).double(), linear
+    )
+    rgb = color.srgb_from_linear(0.9 * linear + 0.1 * luminance)  # a little inside the edge
     lab = color.lab_from_rgb(rgb)
     luminance = ((lab[0] + 16) / 116) ** 3
     luminance = torch.where(lab[0] > 8, luminance, lab[0] / 903.2963)
