@@ -45,6 +45,7 @@ OnProgress = Callable[[str, float], None]
 _CONNECT_SECONDS = 3.0
 _SILENCE_SECONDS = 20.0  # the worker sends a sign of life every second
 _TRIES = 3
+_BACK_OFF_SECONDS = 0.25  # doubled after each try
 _SLICE_MS = 100  # how soon a cancellation is noticed
 _UPLOAD_BYTES = FRAME_LIMIT // 4  # small enough for progress over a slow network
 
@@ -93,11 +94,12 @@ class ZmqWorkerClient(WorkerClient):
         self, request: Request, frame: Frame = b"", on_text: OnText | None = None
     ) -> tuple[Result, bytes]:
         """See :meth:`WorkerClient.request`."""
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
             try:
                 return self._try(request, frame, on_text or _ignore)
             except _ConnectionLostError:
                 self.close()
+                time.sleep(_BACK_OFF_SECONDS * 2**attempt)
         raise SemcolorError(
             Code.UNREACHABLE,
             f"the worker at {self.connection.address} does not answer: is it running? "
@@ -156,7 +158,7 @@ class ZmqWorkerClient(WorkerClient):
         socket.curve_publickey = self.connection.client.public.encode()
         socket.curve_secretkey = self.connection.client.secret.encode()
         self._monitor = socket.get_monitor_socket(
-            zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+            zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
         )
         socket.connect(self.connection.address)
         self._socket = socket
