@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # as the engine's process has it
+os.environ["GOMP_SPINCOUNT"] = "10000"  # as the engine's process has it
 # isort: split
 
 import numpy as np

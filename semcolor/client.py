@@ -203,6 +203,7 @@ class Session:
         self.photo = plane_digest(self.width, self.height, self.depth, self.gray.data.cast("B"))
         self._labels: LabelMap | None = None
         self._labels_digest = ""
+        self._uploaded: set[str] = set()
 
     def set_labels(self, label_map: LabelMap | None) -> None:
         """The label map to colour by, H×W class ids; None: nothing is labelled.
@@ -227,6 +228,7 @@ class Session:
         self._put_photo(on_progress)
         if self._labels is not None:
             self._put_labels(on_progress)
+        self._uploaded = {self.photo, self._labels_digest}
 
     def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> LabelMap:
         """Predicted label map of a rectangle, height×width class ids."""
@@ -258,6 +260,8 @@ class Session:
     ) -> bytes:
         """The frame of a result; uploads what the worker says it does not know."""
         done = (request.region.y - region.y) / region.height
+        if not {self.photo, self._labels_digest} <= self._uploaded:
+            self.upload(on_progress)
         for _ in range(_TRIES):
             try:
                 _, frame = self.client.request(

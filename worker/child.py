@@ -13,8 +13,9 @@ import zmq
 from semcolor.messages import pack, unpack
 
 _STOP_SECONDS = 5.0
-# GIMP and the engine share the cores: threads that spin while they wait slow both down.
-_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+# GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
+# threads that never spin are slow to wake between two small layers.
+_ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 
 
 class EngineState(StrEnum):

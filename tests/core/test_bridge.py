@@ -91,25 +91,22 @@ def test_depth_is_what_the_image_needs():
     assert pixels[0].tolist() == [40 * 257, 60 * 257, 200 * 257]
 
 
-def test_colour_photo_is_read_as_gray():
-    seen = []
+def test_neutral_colours_are_the_same_photo_as_gray():
+    def digest_of(pixel_format, pixels):
+        digests = []
 
-    def put(request):
-        seen.append(request)
-        return messages.PutResult(request.height), b""
+        def put(request):
+            digests.append(request.digest)
+            return messages.PutResult(request.height), b""
 
-    rgb = bytes([10, 10, 10, 200, 200, 200])
-    answers(
-        FakeWorkerClient(put_photo=put, segment=sky),
-        frame("begin_photo", width=2, height=1, format="R'G'B' u8"), frame("rows", rgb),
-        frame("segment", detail=0),
-    )  # fmt: skip
-    client = FakeWorkerClient(segment=sky)
-    answers(
-        client, frame("begin_photo", width=2, height=1, format="Y' u8"),
-        frame("rows", bytes([10, 200])), frame("segment", detail=0),
-    )  # fmt: skip
-    assert client.seen == ["segment"]
+        begin = frame("begin_photo", width=2, height=1, format=pixel_format)
+        client = FakeWorkerClient(put_photo=put, segment=sky)
+        answers(client, begin, frame("rows", pixels), frame("segment", detail=0))
+        return digests[0]
+
+    gray = digest_of("Y' u8", bytes([10, 200]))
+    assert digest_of("R'G'B' u8", bytes([10, 10, 10, 200, 200, 200])) == gray
+    assert digest_of("R'G'B' u8", bytes([10, 10, 10, 200, 200, 0])) != gray
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from torch.nn import functional as F
 from semcolor_worker.networks.gridnet import GridNet
 from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
+from torch.nn import functional as F
 
 
 def parameters(network):
