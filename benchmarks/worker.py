@@ -6,6 +6,7 @@ Both sides of each ratio are measured in this one run, in turns. Prints a table 
 """
 
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -61,6 +62,7 @@ def measure(megapixels: float, runs: int) -> dict[str, float]:
     gray = scaled(read_photo(SAMPLE).gray, megapixels)
     session = Session(local_worker.start(), gray)
     model = weights.load(weights.bundled("color"))
+    plain = copy.deepcopy(model.network).to(memory_format=torch.contiguous_format)
     size = detail_size(torch.Size(gray.shape), 0, model)
     light = torch.rand(1, 1, *size) * 100
     labels = torch.randint(0, 60, (1, *size))
@@ -68,6 +70,10 @@ def measure(megapixels: float, runs: int) -> dict[str, float]:
     def forward() -> None:
         with torch.inference_mode():
             model.chroma(model.network(model.normalise(light), labels))
+
+    def plain_forward() -> None:
+        with torch.inference_mode():
+            plain(model.normalise(light), labels)
 
     def colorize() -> None:
         """A label map that the worker has not seen, so nothing of its result is cached."""
@@ -78,23 +84,29 @@ def measure(megapixels: float, runs: int) -> dict[str, float]:
         tall = blocks.repeat(-(-gray.shape[0] // 8), 0)[: gray.shape[0]]
         session.set_labels(tall.repeat(-(-gray.shape[1] // 8), 1)[:, : gray.shape[1]])
 
-    network, whole = [], []
+    network, eager, whole = [], [], []
     for run in range(runs + 2):
         new_labels(run)
         network.append(seconds(forward))
+        eager.append(seconds(plain_forward))
         whole.append(seconds(colorize))
-    network, whole = network[2:], whole[2:]  # warm
+    network, eager, whole = network[2:], eager[2:], whole[2:]  # warm
     supervisor = session.client.hello().pid
     return {
         "megapixels": round(gray.size / 1e6, 2),
         "network_forward_ms": round(1000 * statistics.median(network), 1),
+        "plain_eager_forward_ms": round(1000 * statistics.median(eager), 1),
         "colorize_ms": round(1000 * statistics.median(whole), 1),
-        "colorize_over_forward": round(
-            statistics.median(w / n for w, n in zip(whole, network, strict=True)), 3
-        ),
+        "colorize_over_forward": ratio(whole, network),
+        "colorize_over_plain_forward": ratio(whole, eager),
         "supervisor_peak_mb": peak_memory(supervisor),
         "of_which_photos_and_labels_mb": round(session.client.status().planes_bytes / 1e6, 1),
     }
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    """Median of the ratios of neighbouring runs."""
+    return round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 3)
 
 
 def scaled(gray: np.ndarray, megapixels: float) -> np.ndarray:

@@ -4,7 +4,10 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -33,6 +36,7 @@ from .messages import (
     encode_request,
     pack_labels,
     plane_digest,
+    unpack,
     unpack_labels,
 )
 from .pixels import Gray, LabelMap, Rgb
@@ -47,6 +51,9 @@ _SILENCE_SECONDS = 20.0  # the worker sends a sign of life every second
 _TRIES = 3
 _BACK_OFF_SECONDS = 0.25  # doubled after each try
 _SLICE_MS = 100  # how soon a cancellation is noticed
+_AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
+_COPY_BYTES = 65536  # larger frames are sent without a copy
+_RESULT_BYTES = FRAME_LIMIT // 8  # a strip on the wire is as quick as the next one in the engine
 _UPLOAD_BYTES = FRAME_LIMIT // 4  # small enough for progress over a slow network
 
 _R = TypeVar("_R", bound=Result)
@@ -56,10 +63,19 @@ class WorkerClient(ABC):
     """What everybody uses to reach a worker. Not thread-safe: one client per thread."""
 
     @abstractmethod
+    def exchange(
+        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+    ) -> Iterator[tuple[Result, bytes]]:
+        """Send requests, a few ahead, and give their results in order. Raises SemcolorError.
+
+        ``frame`` goes with each of them; only a single request can have one.
+        """
+
     def request(
         self, request: Request, frame: Frame = b"", on_text: OnText | None = None
     ) -> tuple[Result, bytes]:
         """Send one request, wait for its result. Raises SemcolorError."""
+        return next(iter(self.exchange([request], frame, on_text)))
 
     def close(self) -> None:  # noqa: B027 - a client may have nothing to close
         """Release the connection; the worker goes on."""
@@ -90,64 +106,85 @@ class ZmqWorkerClient(WorkerClient):
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
 
-    def request(
-        self, request: Request, frame: Frame = b"", on_text: OnText | None = None
-    ) -> tuple[Result, bytes]:
-        """See :meth:`WorkerClient.request`."""
-        for attempt in range(_TRIES):
+    def exchange(
+        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+    ) -> Iterator[tuple[Result, bytes]]:
+        """See :meth:`WorkerClient.exchange`."""
+        answered, failures = 0, 0
+        while answered < len(requests):
             try:
-                return self._try(request, frame, on_text or _ignore)
-            except _ConnectionLostError:
+                for result in self._pipeline(requests[answered:], frame, on_text or _ignore):
+                    yield result
+                    answered, failures = answered + 1, 0
+            except _ConnectionLostError as error:
                 self.close()
-                time.sleep(_BACK_OFF_SECONDS * 2**attempt)
-        raise SemcolorError(
-            Code.UNREACHABLE,
-            f"the worker at {self.connection.address} does not answer: is it running? "
-            "`semcolor worker status` tells, `semcolor worker start` starts one here",
-        )
+                failures += 1
+                if failures == _TRIES:
+                    raise SemcolorError(
+                        Code.UNREACHABLE,
+                        f"the worker at {self.connection.address} does not answer: is it running? "
+                        "`semcolor worker status` tells, `semcolor worker start` starts one here",
+                    ) from error
+                time.sleep(_BACK_OFF_SECONDS * 2**failures)
 
-    def close(self) -> None:
-        """Close the socket; the next request opens a new one."""
+    def close(self, linger: int = 0) -> None:
+        """Close the socket, ``linger`` ms after its last message; the next request opens one."""
         if self._socket is not None and self._monitor is not None:
             self._socket.disable_monitor()
             self._monitor.close(linger=0)
-            self._socket.close(linger=0)
+            self._socket.close(linger=linger)
         self._socket = self._monitor = None
 
-    def _try(self, request: Request, frame: Frame, on_text: OnText) -> tuple[Result, bytes]:
+    def _pipeline(
+        self, requests: Sequence[Request], frame: Frame, on_text: OnText
+    ) -> Iterator[tuple[Result, bytes]]:
+        """Results in order. The worker has the next requests already while one is on its way."""
         socket = self._socket or self._open()
-        job = uuid.uuid4().hex
-        self._wait(socket, zmq.POLLOUT, _CONNECT_SECONDS)
-        parts = (
-            [encode_request(job, request), frame] if len(frame) else [encode_request(job, request)]
-        )
-        socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=len(frame) < 65536)
+        jobs = {uuid.uuid4().hex: request for request in requests}
+        unsent, waiting = iter(jobs.items()), deque(jobs)
+        results: dict[str, tuple[Result, bytes]] = {}
         try:
-            while True:
-                self._wait(socket, zmq.POLLIN, _SILENCE_SECONDS)
-                header, *frames = socket.recv_multipart()
-                answered, reply = decode_reply(header, request)
-                if answered != job:
-                    continue  # an answer to something given up earlier
+            for job, request in islice(unsent, _AHEAD):
+                self._send(socket, job, request, frame)
+            while waiting:
+                job, reply, pixels = self._receive(socket, jobs)
                 if isinstance(reply, Progress):
                     on_text(reply.text)
                 elif isinstance(reply, SemcolorError):
                     raise reply
                 else:
-                    return reply, frames[0] if frames else b""
-        except KeyboardInterrupt:
-            self._forget(job)
-            raise
-        except SemcolorError as error:
-            if error.code == Code.CANCELLED:
-                self._forget(job)
-            raise
+                    results[job] = reply, pixels
+                    for following, request in islice(unsent, 1):
+                        self._send(socket, following, request, frame)
+                while waiting and waiting[0] in results:
+                    yield results.pop(waiting.popleft())
+        finally:
+            if waiting:  # an error, Ctrl+C, or whoever asked has seen enough
+                self._forget(waiting)
 
-    def _forget(self, job: str) -> None:
+    def _send(self, socket: "zmq.Socket[bytes]", job: str, request: Request, frame: Frame) -> None:
+        self._wait(socket, zmq.POLLOUT, _CONNECT_SECONDS)
+        header = encode_request(job, request)
+        parts = [header, frame] if len(frame) else [header]
+        socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=len(frame) < _COPY_BYTES)
+
+    def _receive(
+        self, socket: "zmq.Socket[bytes]", jobs: dict[str, Request]
+    ) -> tuple[str, Result | Progress | SemcolorError, bytes]:
+        while True:
+            self._wait(socket, zmq.POLLIN, _SILENCE_SECONDS)
+            header, *frames = socket.recv_multipart()
+            job = str(unpack(header).get("id"))
+            if job in jobs:  # otherwise an answer to something given up earlier
+                _, reply = decode_reply(header, jobs[job])
+                return job, reply, frames[0] if frames else b""
+
+    def _forget(self, jobs: Iterable[str]) -> None:
+        """Tell the worker that nobody waits any more, as far as it listens; then start afresh."""
         if self._socket is not None and self._socket.poll(0, zmq.POLLOUT):
-            self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), flags=zmq.DONTWAIT)
-            self._socket.close(linger=200)  # milliseconds, enough to get it out
-            self._socket = None
+            for job in islice(jobs, _AHEAD):
+                self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), zmq.DONTWAIT)
+            self.close(linger=200)
 
     def _open(self) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
@@ -233,21 +270,20 @@ class Session:
     def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> LabelMap:
         """Predicted label map of a rectangle, height×width class ids."""
         label_map = np.empty((region.height, region.width), np.uint8)
-        for part, rows in _parts(region, Segment.bytes_per_pixel):
-            request = Segment(self.photo, part, detail)
-            labels = unpack_labels(self._pull(request, region, on_progress), part.pixels)
+        parts = _parts(region, Segment.bytes_per_pixel)
+        requests = [Segment(self.photo, part, detail) for part in parts]
+        for part, rows, frame in self._pull(requests, region, on_progress):
+            labels = unpack_labels(frame, part.pixels)
             label_map[rows] = np.frombuffer(labels, np.uint8).reshape(part.height, part.width)
-            on_progress(request.stage, rows.stop / region.height)
         return label_map
 
     def colorize(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Rgb:
         """Colour of a rectangle, height×width×3 sRGB of the photo's depth."""
         rgb = np.empty((region.height, region.width, 3), self.gray.dtype)
-        for part, rows in _parts(region, Colorize.bytes_per_pixel):
-            request = Colorize(self.photo, self._labels_digest, part, detail)
-            frame = self._pull(request, region, on_progress)
+        parts = _parts(region, Colorize.bytes_per_pixel)
+        requests = [Colorize(self.photo, self._labels_digest, part, detail) for part in parts]
+        for part, rows, frame in self._pull(requests, region, on_progress):
             rgb[rows] = np.frombuffer(frame, rgb.dtype).reshape(part.height, part.width, 3)
-            on_progress(request.stage, rows.stop / region.height)
         return rgb
 
     @property
@@ -256,25 +292,32 @@ class Session:
         return Rectangle(0, 0, self.width, self.height)
 
     def _pull(
-        self, request: Segment | Colorize, region: Rectangle, on_progress: OnProgress
-    ) -> bytes:
-        """The frame of a result; uploads what the worker says it does not know."""
-        done = (request.region.y - region.y) / region.height
+        self, requests: Sequence[Segment | Colorize], region: Rectangle, on_progress: OnProgress
+    ) -> Iterator[tuple[Rectangle, slice, bytes]]:
+        """Each part, its rows within the region and its frame; uploads what the worker lacks."""
         if not {self.photo, self._labels_digest} <= self._uploaded:
             self.upload(on_progress)
-        for _ in range(_TRIES):
+        done, uploads = 0, 0
+        while done < len(requests):
+            share = (requests[done].region.y - region.y) / region.height
+            tell = partial(_tell, on_progress, share)
             try:
-                _, frame = self.client.request(
-                    request, on_text=lambda text: on_progress(text, done)
-                )
-                return frame
+                for _, frame in self.client.exchange(requests[done:], on_text=tell):
+                    part = requests[done].region
+                    rows = slice(part.y - region.y, part.y - region.y + part.height)
+                    yield part, rows, frame
+                    done += 1
+                    on_progress(requests[0].stage, rows.stop / region.height)
             except SemcolorError as error:
                 if error.code not in (Code.UNKNOWN_PHOTO, Code.UNKNOWN_LABELS):
                     raise
-            self.upload(on_progress)
-        raise SemcolorError(
-            Code.TOO_LARGE, "the worker cannot keep this photo: it has too little memory for it"
-        )
+                uploads += 1
+                if uploads == _TRIES:
+                    raise SemcolorError(
+                        Code.TOO_LARGE,
+                        "the worker cannot keep this photo: it has too little memory for it",
+                    ) from error
+                self.upload(on_progress)
 
     def _put_photo(self, on_progress: OnProgress) -> None:
         row = self._next_row(PutPhoto(self.photo, self.width, self.height, self.depth))
@@ -289,7 +332,7 @@ class Session:
     def _put_labels(self, on_progress: OnProgress) -> None:
         assert self._labels is not None
         digest = self._labels_digest
-        row = self._next_row(PutLabels(digest, self.width, self.height))
+        row = 0
         step = _rows(self.width, FRAME_LIMIT // 2)
         while row < self.height:
             on_progress("sending the labels", row / self.height)
@@ -306,17 +349,22 @@ class _ConnectionLostError(Exception):
     """The worker went silent or away; worth another try."""
 
 
-def _parts(region: Rectangle, bytes_per_pixel: int) -> Iterator[tuple[Rectangle, slice]]:
-    """The rectangle in pieces of full rows that each fit a frame; and their rows within it."""
-    step = _rows(region.width * bytes_per_pixel, FRAME_LIMIT)
-    for top in range(0, region.height, step):
-        rows = min(step, region.height - top)
-        part = Rectangle(region.x, region.y + top, region.width, rows)
-        yield part, slice(top, top + rows)
+def _parts(region: Rectangle, bytes_per_pixel: int) -> list[Rectangle]:
+    """The rectangle in pieces of full rows."""
+    step = _rows(region.width * bytes_per_pixel, _RESULT_BYTES)
+    bottom = region.y + region.height
+    return [
+        Rectangle(region.x, y, region.width, min(step, bottom - y))
+        for y in range(region.y, bottom, step)
+    ]
 
 
 def _rows(bytes_per_row: int, limit: int) -> int:
     return max(1, limit // bytes_per_row)
+
+
+def _tell(on_progress: OnProgress, share: float, text: str) -> None:
+    on_progress(text, share)
 
 
 def _ignore(_: Any) -> None:

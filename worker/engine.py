@@ -30,7 +30,7 @@ PLANE_BUDGET = 1 << 30  # bytes of photos and label maps kept in host memory
 _FEATURES_KEPT = 4
 _RESULTS_KEPT = 16
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
-_VOTES = 4  # per axis: how many label pixels vote for one pixel at detail
+_VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 V = TypeVar("V")
 

@@ -105,7 +105,8 @@ def load(path: Path, device: torch.device | str = "cpu") -> Model:
         model.network.load_state_dict(state)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not fit its own description: {error}") from error
-    model.network.to(device).eval().requires_grad_(False)
+    model.network.eval().requires_grad_(False)
+    model.network.to(device).to(memory_format=torch.channels_last)  # much faster convolutions
     return model
 
 

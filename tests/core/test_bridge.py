@@ -21,10 +21,14 @@ class FakeWorkerClient(WorkerClient):
         self.script = script
         self.seen = []
 
-    def request(self, request, frame=b"", on_text=None):
-        self.seen.append(request.op)
-        if on_text:
-            on_text("working")
+    def exchange(self, requests, frame=b"", on_text=None):
+        for request in requests:
+            self.seen.append(request.op)
+            if on_text:
+                on_text("working")
+            yield self.answer(request)
+
+    def answer(self, request):
         if request.op in self.script:
             return self.script[request.op](request)
         if request.op.startswith("put_"):

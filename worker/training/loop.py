@@ -39,15 +39,21 @@ def train(recipe: Recipe, folders: list[Path], out: Path, licence: str = "") -> 
     samples = Samples(split.training, recipe)
     loader = DataLoader(samples, batch_sampler=sampler, num_workers=1, prefetch_factor=4)
     bar = tqdm(loader, initial=run.step, total=recipe.steps, desc=recipe.model.task, unit="step")
-    for batch in bar:
-        loss = run.advance(batch)
-        if run.step % 20 == 0:
-            bar.set_postfix(loss=f"{loss:.4f}")
-        if run.step % CHECKPOINT_EVERY == 0 or stop.is_set():
-            run.save()
-        if stop.is_set():
-            raise KeyboardInterrupt(f"stopped at step {run.step}; run it again to go on")
+    try:
+        for batch in bar:
+            loss = run.advance(batch)
+            if run.step % 20 == 0:
+                bar.set_postfix(loss=f"{loss:.4f}")
+            if run.step % CHECKPOINT_EVERY == 0:
+                run.save()
+            if stop.is_set():
+                break
+    except RuntimeError:  # the loader's process got the signal too
+        if not stop.is_set():
+            raise
     run.save()
+    if run.step < recipe.steps:
+        raise KeyboardInterrupt(f"stopped at step {run.step}; run it again to go on")
     spec = dataclasses.replace(
         recipe.model, recipe=recipe.name, steps=run.step, licence=licence,
         corpus=", ".join(sorted({folder.name for folder in folders})),
