@@ -45,7 +45,7 @@ _RECIPES = (
             arguments={"widths": (8, 16, 32, 64, 128)},
             detail=192,
         ),
-        steps=1800,
+        steps=4400,
         batch=16,
         crop=128,
         scale=(144, 224),
