@@ -6,6 +6,7 @@ sends one request at a time; the bridge answers with any number of ``progress`` 
 one ``result`` or ``error``:
 
     hello {protocol}                          → {protocol, version}
+    connect {invitation}                      → {message}
     begin_photo {width, height, format}       then `rows` with the pixels, strip by strip
     segment {detail}                          → {classes: [{id, name, share}]}
     label_rows {first_row, rows}              → payload "R'G'B'A u8"
@@ -88,6 +89,7 @@ class Bridge:
         self._depth = 8
         self._answers: dict[str, Callable[..., tuple[Header, bytes | memoryview]]] = {
             "hello": self._hello,
+            "connect": self._choose_worker,
             "begin_photo": self._begin_photo,
             "begin_labels": self._begin_labels,
             "rows": self._rows,
@@ -114,6 +116,9 @@ class Bridge:
                 "the GIMP plug-in and semcolor are of different versions: run the installer again",
             )
         return {"protocol": PROTOCOL, "version": __version__}, b""
+
+    def _choose_worker(self, _: bytes, invitation: str) -> tuple[Header, bytes]:
+        return {"message": local_worker.choose(invitation)}, b""
 
     def _begin_photo(self, _: bytes, width: int, height: int, format: str) -> tuple[Header, bytes]:
         if format not in _PHOTO_FORMATS:

@@ -133,19 +133,7 @@ def _worker_invite(options: argparse.Namespace) -> None:
 
 
 def _connect(options: argparse.Namespace) -> None:
-    if options.invitation == "local":
-        local_worker.set_remote(None)
-        print("semcolor uses this machine's own worker again")
-        return
-    connection = keys.decode_invitation(options.invitation)
-    previous = local_worker.remote_connection()
-    local_worker.set_remote(connection)
-    try:
-        status = local_worker.connect().status()
-    except SemcolorError:
-        local_worker.set_remote(previous)
-        raise
-    print(f"connected to {connection.address}: {status.state}, device {status.device}")
+    print(local_worker.choose(options.invitation))
 
 
 def _train(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from . import settings
 from .client import ZmqWorkerClient
 from .errors import Code, SemcolorError
-from .keys import Connection
+from .keys import Connection, decode_invitation
 from .messages import PROTOCOL, Stop
 
 _START_SECONDS = 30.0
@@ -49,6 +49,26 @@ def remote_connection() -> Connection | None:
     """The LAN worker that `semcolor connect` chose, if any."""
     stored = settings.load().get(_CONNECTION)
     return Connection.from_dict(stored) if stored else None
+
+
+def choose(invitation: str) -> str:
+    """Use the worker of this invitation line from now on; with “local”, this machine's own again.
+
+    Returns a sentence that says so. Raises SemcolorError, and then the choice stays as it was.
+    """
+    if invitation.strip() == "local":
+        set_remote(None)
+        return "semcolor uses this machine's own worker again"
+    connection = decode_invitation(invitation)
+    previous = remote_connection()
+    set_remote(connection)
+    try:
+        status = connect().status()
+    except SemcolorError:
+        set_remote(previous)
+        raise
+    device = f", device {status.device}" if status.device else ""
+    return f"connected to {connection.address}: {status.state}{device}"
 
 
 def set_remote(connection: Connection | None) -> None:

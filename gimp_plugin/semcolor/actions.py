@@ -84,6 +84,17 @@ def colorize(
     return Outcome(colorized, notes)
 
 
+def connect(invitation: str, report: Progress) -> str:
+    """Use the worker of an invitation line, or with “local” this machine's; returns a sentence.
+
+    Raises:
+        BridgeError: it is no invitation, or that worker can't be reached; nothing was changed.
+    """
+    with Bridge(report) as bridge:
+        answer, _ = bridge.request("connect", invitation=invitation)
+    return str(answer["message"])
+
+
 def _send_photo(bridge: Bridge, image: Gimp.Image, photo: Gimp.Layer) -> None:
     pixel_format = layers.photo_format(image)
     width, height = photo.get_width(), photo.get_height()

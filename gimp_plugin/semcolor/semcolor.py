@@ -24,6 +24,7 @@ from layers import LayerError  # noqa: E402
 PALETTE = "Semantic Color: PASCAL-Context 59"
 ADD_LABELS = "plug-in-semcolor-add-label-layer"
 COLORIZE = "plug-in-semcolor-colorize"
+CONNECT = "plug-in-semcolor-connect"
 TILE_CACHE_BYTES = 128 * 2**20
 MENU = "<Image>/Filters/Semantic Color"
 
@@ -35,7 +36,7 @@ class SemanticColor(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         """The names of our procedures."""
-        return [ADD_LABELS, COLORIZE]
+        return [ADD_LABELS, COLORIZE, CONNECT]
 
     def do_set_i18n(self, _name: str) -> bool:
         """There are no translations yet."""
@@ -43,6 +44,8 @@ class SemanticColor(Gimp.PlugIn):
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
         """The procedure of this name, with its menu entry and documentation."""
+        if name == CONNECT:
+            return self._connect_procedure()
         if name == ADD_LABELS:
             return self._procedure(
                 name,
@@ -83,10 +86,7 @@ class SemanticColor(Gimp.PlugIn):
             | Gimp.ProcedureSensitivityMask.DRAWABLES
             | Gimp.ProcedureSensitivityMask.NO_DRAWABLES
         )
-        procedure.set_menu_label(label)
-        procedure.add_menu_path(MENU)
-        procedure.set_documentation(blurb, help_text, name)
-        procedure.set_attribution("The semcolor authors", "The semcolor authors", "2026")
+        _describe(procedure, label, blurb, help_text)
         procedure.add_int_argument(
             "detail",
             "_Detail",
@@ -99,6 +99,51 @@ class SemanticColor(Gimp.PlugIn):
         )
         procedure.add_layer_return_value(*returns, False, GObject.ParamFlags.READWRITE)
         return procedure
+
+    def _connect_procedure(self) -> Gimp.Procedure:
+        procedure = Gimp.Procedure.new(self, CONNECT, Gimp.PDBProcType.PLUGIN, _run_connect, None)
+        _describe(
+            procedure,
+            "Connect to a _Worker…",
+            "Let a worker on another machine do the work",
+            "Takes the line that “semcolor worker invite NAME” printed on that machine; “local” "
+            "goes back to this machine's own worker.",
+        )
+        flags = GObject.ParamFlags.READWRITE
+        mode = Gimp.RunMode.NONINTERACTIVE
+        procedure.add_enum_argument("run-mode", "Run mode", "Run mode", Gimp.RunMode, mode, flags)
+        procedure.add_string_argument(
+            "invitation", "_Invitation", "The line, for scripts; a window asks the user", "", flags
+        )
+        return procedure
+
+
+def _describe(procedure: Gimp.Procedure, label: str, blurb: str, help_text: str) -> None:
+    procedure.set_menu_label(label)
+    procedure.add_menu_path(MENU)
+    procedure.set_documentation(blurb, help_text, procedure.get_name())
+    procedure.set_attribution("The semcolor authors", "The semcolor authors", "2026")
+
+
+def _run_connect(
+    procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, _data: None
+) -> Gimp.ValueArray:
+    """Ask for the invitation, unless it was given, and tell how it went."""
+    interactive = config.get_property("run-mode") == Gimp.RunMode.INTERACTIVE
+    invitation = config.get_property("invitation")
+    if interactive:
+        from connect_dialog import ask_for_invitation
+
+        invitation = ask_for_invitation()
+        if invitation is None:
+            return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+    try:
+        message = actions.connect(invitation, _report)
+    except BridgeError as error:
+        return _failure(procedure, str(error))
+    if interactive:
+        Gimp.message(message)
+    return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
 
 
 def _run(
