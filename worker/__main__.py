@@ -11,7 +11,9 @@ from semcolor.local_worker import worker_lock
 
 from .supervisor import Supervisor
 
-_LOCK_SECONDS = 2.0  # others hold the lock for a moment, to see whether a worker runs
+# Others hold the lock for a moment, to see whether a worker runs. No longer: who waits for a running
+# worker takes its place when it is stopped.
+_LOCK_SECONDS = 0.2
 
 
 def main() -> int:

@@ -231,6 +231,8 @@ def test_two_starts_at_once_make_one_worker(home):
     assert len(pids) == 3
     assert len(set(pids)) == 1
     assert local_worker.stop()
+    time.sleep(2)  # none of those that came too late takes its place
+    assert local_worker.running() is None
 
 
 def test_cancelling_ends_a_request_at_once(own_worker, sample_gray):
