@@ -120,8 +120,11 @@ def start(cancel: threading.Event | None = None) -> ZmqWorkerClient:
         if read_connection() is not None:
             client = running(cancel)
             if client is not None:
+                if client.hello().pid != process.pid:  # another start was faster
+                    process.terminate()
+                    process.wait()
                 return client
-        if process.poll() not in (None, 0):  # 0: another worker was faster
+        if process.poll() not in (None, 0):  # 0: it found another worker
             break
     raise SemcolorError(
         Code.UNREACHABLE, f"the worker did not start: the reason is at the end of {log_file()}"

@@ -11,8 +11,8 @@ from semcolor.local_worker import worker_lock
 
 from .supervisor import Supervisor
 
-# Others hold the lock for a moment, to see whether a worker runs. No longer: who waits for a running
-# worker takes its place when it is stopped.
+# Others hold the lock for a moment, to see whether a worker runs. Not longer than that: who waits
+# for a running worker takes its place when it is stopped.
 _LOCK_SECONDS = 0.2
 
 
