@@ -192,9 +192,9 @@ def lightness_at(photo: Tensor, size: Size, device: torch.device) -> Tensor:
     """1×1×h×w L* (0..100) of a photo, averaged down to ``size``."""
     top = 255 if photo.dtype == torch.uint8 else 65535
     pixels = photo if photo.dtype == torch.uint8 else photo.float()
-    gray = F.interpolate(
-        pixels[None, None].to(device), size, mode="bilinear", antialias=True, align_corners=False
-    )
+    gray = F.interpolate(  # on the host: CUDA has no kernel for bytes
+        pixels[None, None], size, mode="bilinear", antialias=True, align_corners=False
+    ).to(device)
     luminance = color.linear_from_srgb((gray.float() / top).clamp(0, 1))
     return color.lightness_from_luminance(luminance)
 
