@@ -53,7 +53,7 @@ _BACK_OFF_SECONDS = 0.25  # doubled after each try
 _SLICE_MS = 100  # how soon a cancellation is noticed
 _AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
 _COPY_BYTES = 65536  # larger frames are sent without a copy
-_RESULT_BYTES = FRAME_LIMIT // 8  # a strip on the wire is as quick as the next one in the engine
+_RESULT_BYTES = FRAME_LIMIT // 2  # of 16-bit colour
 _UPLOAD_BYTES = FRAME_LIMIT // 4  # small enough for progress over a slow network
 
 _R = TypeVar("_R", bound=Result)

@@ -93,7 +93,7 @@ class SemanticColor(Gimp.PlugIn):
             "Longest side, in pixels, at which the network looks at the photo; a multiple of 32. "
             "0 is the model's default",
             0,
-            8192,
+            4096,
             0,
             GObject.ParamFlags.READWRITE,
         )
