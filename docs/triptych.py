@@ -21,7 +21,7 @@ GAP = 8
 
 def main() -> None:
     """Colour a photo with the labels predicted for it, and put the three side by side."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "samples" / "nagasaki-boats.jpg"
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "samples" / "french-alpine-landscape.jpg"
     gray = read_photo(path).gray
     session = Session(local_worker.connect(), gray)
     labels = session.segment(session.whole, 0, lambda *_: None)
