@@ -15,13 +15,14 @@ from semcolor.labels import palette
 from semcolor.photos import read_photo
 
 ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "samples" / "french-alpine-landscape.jpg"
 WIDTH = 560  # pixels of one panel
 GAP = 8
 
 
 def main() -> None:
     """Colour a photo with the labels predicted for it, and put the three side by side."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "samples" / "french-alpine-landscape.jpg"
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLE
     gray = read_photo(path).gray
     session = Session(local_worker.connect(), gray)
     labels = session.segment(session.whole, 0, lambda *_: None)
