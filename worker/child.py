@@ -45,11 +45,6 @@ class EngineChild:
         self._process: subprocess.Popen[bytes] | None = None
         self._generation = 0
 
-    @property
-    def pid(self) -> int | None:
-        """Process id of the running child."""
-        return self._process.pid if self._process else None
-
     def start(self) -> None:
         """Spawn the process; it reports its states through messages."""
         self._generation += 1

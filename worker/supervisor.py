@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from socket import gethostbyname
 from typing import Any
 
@@ -72,7 +72,6 @@ class Job:
     request: Segment | Colorize
     attempts: int = 0
     cancelled: bool = False
-    since: float = field(default_factory=time.monotonic)
 
 
 class Supervisor:

@@ -24,7 +24,7 @@ CHECKPOINT_EVERY = 100  # steps
 _WARM_UP = 100  # steps
 
 
-def train(recipe: Recipe, folders: list[Path], out: Path, licence: str = "") -> Path:
+def train(recipe: Recipe, folders: list[Path], out: Path) -> Path:
     """Train ``recipe`` on corpus folders; return the weight file, ``out/<task>.safetensors``.
 
     ``out/checkpoint.safetensors`` is written every CHECKPOINT_EVERY steps and when the run is
@@ -55,7 +55,7 @@ def train(recipe: Recipe, folders: list[Path], out: Path, licence: str = "") -> 
     if run.step < recipe.steps:
         raise KeyboardInterrupt(f"stopped at step {run.step}; run it again to go on")
     spec = dataclasses.replace(
-        recipe.model, recipe=recipe.name, steps=run.step, licence=licence,
+        recipe.model, recipe=recipe.name, steps=run.step,
         corpus=", ".join(sorted({folder.name for folder in folders})),
     )  # fmt: skip
     path = out / f"{recipe.model.task}.safetensors"
