@@ -1,5 +1,6 @@
 """Pixel arrays: what they are called, and gray from colour."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def srgb_from_linear(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]
     return np.where(linear <= 0.0031308, linear * 12.92, curve).clip(0, 1)
 
 
+@cache
 def _linear_table(dtype: np.dtype[Any]) -> npt.NDArray[np.float32]:
     top = np.iinfo(dtype).max
     value = np.arange(top + 1) / top

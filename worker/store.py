@@ -1,7 +1,7 @@
 """The image store: photos and label maps by digest, within a memory budget."""
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from semcolor.errors import Code, SemcolorError
 from semcolor.messages import PlaneHash, PutLabels, PutPhoto, unpack_labels
@@ -11,7 +11,7 @@ BUDGET = 1 << 30  # bytes
 
 @dataclass
 class Plane:
-    """A photo or label map, complete once ``next_row`` is its height."""
+    """A photo or label map; ``next_row`` is the first row that is still missing."""
 
     width: int
     height: int
@@ -19,7 +19,11 @@ class Plane:
     pixels: bytearray
     hash: PlaneHash
     next_row: int = 0
-    complete: bool = field(init=False, default=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows are here; the store has checked their digest then."""
+        return self.next_row == self.height
 
 
 class PlaneStore:
@@ -61,11 +65,9 @@ class PlaneStore:
         plane.pixels[start : start + len(frame)] = frame
         plane.hash.add(frame)
         plane.next_row += strip.rows
-        if plane.next_row == plane.height:
-            if plane.hash.hexdigest() != strip.digest:
-                self._drop(strip.digest)
-                raise SemcolorError(Code.MALFORMED, "the pixels do not have the digest announced")
-            plane.complete = True
+        if plane.complete and plane.hash.hexdigest() != strip.digest:
+            self._drop(strip.digest)
+            raise SemcolorError(Code.MALFORMED, "the pixels do not have the digest announced")
 
     def _new(self, strip: PutPhoto | PutLabels) -> Plane:
         size = strip.width * strip.height * strip.depth // 8

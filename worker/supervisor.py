@@ -113,11 +113,6 @@ class Supervisor:
             self._context.term()
             log.info("stopped")
 
-    @property
-    def address(self) -> str:
-        """Where this machine's clients find the worker."""
-        return self._local_address
-
     # The loop
 
     def _turn(self) -> None:
@@ -348,7 +343,7 @@ class Supervisor:
         socket.zap_domain = _DOMAIN
         socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # no authenticator: nobody gets in
         socket.bind("tcp://127.0.0.1:*")
-        self._local_address = socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        self.address = socket.getsockopt_string(zmq.LAST_ENDPOINT)
         if listen is not None:
             try:
                 socket.bind(_endpoint(listen))
@@ -361,7 +356,7 @@ class Supervisor:
         return socket
 
     def _write_connection_file(self) -> None:
-        connection = Connection(self._local_address, self._server.public, self._local)
+        connection = Connection(self.address, self._server.public, self._local)
         fields = connection.to_dict() | {"listening": self.listening, "pid": os.getpid()}
         settings.write_private(connection_file(), json.dumps(fields))
 
