@@ -22,6 +22,8 @@ class Code(StrEnum):
     UNKNOWN_CLASS = "unknown_class"
     CANNOT_WRITE = "cannot_write"
     INVITATION = "bad_invitation"
+    BAD_WEIGHTS = "bad_weights"
+    NOT_INSTALLED = "not_installed"
 
 
 class SemcolorError(Exception):

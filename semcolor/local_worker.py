@@ -135,7 +135,7 @@ def require_worker() -> None:
     """Raise SemcolorError unless the worker's packages are installed."""
     if importlib.util.find_spec("torch") is None:
         raise SemcolorError(
-            Code.UNREACHABLE,
+            Code.NOT_INSTALLED,
             "no worker is installed here: install semcolor[worker], or use another machine's "
             "with `semcolor connect LINE`",
         )
@@ -152,6 +152,20 @@ def stop() -> bool:
     while _lock_is_held() and time.monotonic() < deadline:
         time.sleep(0.02)
     return True
+
+
+def restart() -> str:
+    """Start this machine's worker anew if it runs; returns a sentence that says what was done."""
+    client = running()
+    if client is None:
+        return "no worker was running"
+    listening = client.status().listening
+    client.close()
+    if listening:
+        return f"the worker serves the LAN at {listening}: stop it and start it again yourself"
+    stop()
+    start().close()
+    return "the worker was restarted"
 
 
 def _spawn() -> "subprocess.Popen[bytes]":

@@ -10,6 +10,7 @@ import platformdirs
 
 VERSION = 1
 _APP = "semcolor"
+_WEIGHTS = "weights"  # a key
 
 # _MIGRATIONS[n] turns settings of version n into version n + 1.
 _MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -48,6 +49,17 @@ def load() -> dict[str, Any]:
 def save(settings: dict[str, Any]) -> None:
     """Write the settings, readable by this user alone."""
     write_private(_path(), json.dumps(settings, indent=2) + "\n")
+
+
+def weights_folder() -> Path | None:
+    """The folder whose weights this machine's worker loads; None: the bundled ones."""
+    stored = load().get(_WEIGHTS)
+    return Path(stored) if stored else None
+
+
+def set_weights_folder(folder: Path | None) -> None:
+    """Load these weights from the worker's next start on; None: the bundled ones."""
+    save(load() | {_WEIGHTS: str(folder) if folder else None})
 
 
 def write_private(path: Path, text: str) -> None:

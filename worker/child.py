@@ -58,6 +58,7 @@ class EngineChild:
             env=os.environ | _ENVIRONMENT,
         )
         self.state = EngineState.STARTING
+        self.models = []
 
     def send(self, header: dict[str, Any], blob: bytes | bytearray | None = None) -> None:
         """A message to the engine; ``blob`` travels without being copied."""
@@ -81,16 +82,21 @@ class EngineChild:
         return True
 
     def stop(self) -> None:
-        """End the process and remove the socket."""
-        if self._process is not None:
-            process = self._process
-            self._close(EngineState.STOPPED)
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End the process and remove the socket; another can't be started."""
+        self.end(EngineState.STOPPED)
         self._folder.cleanup()
+
+    def end(self, state: EngineState) -> None:
+        """End the process, if there is one."""
+        if self._process is None:
+            return
+        process = self._process
+        self._close(state)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def _close(self, state: EngineState) -> None:
         assert self.socket is not None

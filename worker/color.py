@@ -21,6 +21,7 @@ _XYZ_TO_RGB = torch.linalg.inv(_RGB_TO_XYZ)
 # Editors put our hue and chroma over the photo in D50 Lab (ICC; GIMP's LCh Color), which takes
 # saturated colours a little further. With this much room at the gamut's edge they never clip.
 _HEADROOM = 0.06
+BIN_SIDE = 10  # of a chroma bin, in a*, b* units
 _DELTA = 6 / 29  # where CIE's cube root turns into its linear piece
 
 
@@ -40,12 +41,26 @@ def lightness_from_luminance(y: Tensor) -> Tensor:
     return 116 * _lab_curve(y) - 16
 
 
+def gray_from_lightness(lightness: Tensor) -> Tensor:
+    """CIE L* 0..100 to gray in the sRGB transfer curve, 0..1."""
+    return srgb_from_linear(_lab_curve_inverse((lightness + 16) / 116))
+
+
 def lab_from_rgb(rgb: Tensor) -> Tensor:
     """…×3×H×W sRGB 0..1 to CIE L*a*b* (L* 0..100, a* and b* about −110..110)."""
     linear = linear_from_srgb(rgb)
     matrix = _RGB_TO_XYZ.to(rgb)
     fx, fy, fz = _lab_curve(torch.einsum("ij,...jhw->...ihw", matrix, linear)).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
+
+
+def rgb_from_lab(lab: Tensor) -> Tensor:
+    """…×3×H×W CIE L*a*b* to sRGB 0..1, clipped to the gamut channel by channel."""
+    lightness, a, b = lab.unbind(-3)
+    fy = (lightness + 16) / 116
+    xyz = _lab_curve_inverse(torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3))
+    linear = torch.einsum("ij,...jhw->...ihw", _XYZ_TO_RGB.to(lab), xyz)
+    return srgb_from_linear(linear.clamp(0, 1))
 
 
 def gray_lightness(gray: Tensor) -> Tensor:
@@ -75,6 +90,19 @@ def rgb_from_chroma(gray: Tensor, fx_fz: Tensor) -> Tensor:
     steps = len(tables.encoded) - 1
     index = rgb.clamp_(0, 1).sqrt_().mul_(steps).add_(0.5)
     return _look_up(tables.encoded, index).view(3, *gray.shape).view(gray.dtype)
+
+
+@cache
+def chroma_bins() -> Tensor:
+    """Centres of the 10 × 10 cells of the a*b* plane that hold a colour of sRGB, K×2.
+
+    Zhang, Isola & Efros, *Colorful Image Colorization*, arXiv 1603.08511; sorted by a*, then b*.
+    """
+    level = torch.linspace(0, 1, 52, dtype=torch.float64)
+    rgb = torch.cartesian_prod(level, level, level).T[..., None]
+    ab = lab_from_rgb(rgb)[1:, :, 0].T
+    cells: Tensor = (ab / BIN_SIDE).round().unique(dim=0)
+    return (cells * BIN_SIDE).float()
 
 
 class _Tables(NamedTuple):

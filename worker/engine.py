@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from semcolor import settings
 from semcolor.messages import Colorize, Rectangle, Segment
 
 from . import color, weights
@@ -80,11 +81,12 @@ class Engine:
 
     @classmethod
     def load(cls) -> "Engine":
-        """The bundled models, on the GPU if there is one. Raises WeightsError."""
+        """The models that the settings choose, on the GPU if there is one. Raises WeightsError."""
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        folder = settings.weights_folder()
         return cls(
-            weights.load(weights.bundled("color"), device),
-            weights.load(weights.bundled("segmentation"), device),
+            weights.load_for("color", folder, device),
+            weights.load_for("segmentation", folder, device),
             device,
         )
 

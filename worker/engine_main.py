@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
-from semcolor.errors import Code
+from semcolor.errors import Code, SemcolorError
 from semcolor.messages import Colorize, Rectangle, Segment, pack, pack_labels, unpack
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _JOBS: dict[str, type[Segment] | type[Colorize]] = {Segment.op: Segment, Coloriz
 
 def main(endpoint: str) -> None:
     """Serve jobs until the supervisor goes away."""
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    end = threading.Thread(target=_end_with_supervisor, daemon=True)
+    end.start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s engine: %(message)s")
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
     socket.linger = 0
@@ -32,8 +33,14 @@ def main(endpoint: str) -> None:
     _send(socket, {"kind": "state", "state": "loading"})
     from .engine import Engine  # torch takes seconds; the supervisor hears from us before
 
-    engine = Engine.load()
-    models = [f"{model.spec.recipe} {model.spec.network}" for model in engine.models]
+    try:
+        engine = Engine.load()
+    except SemcolorError as error:
+        text = f"{error}; `semcolor weights use`, where the worker runs, chooses other weights"
+        _send(socket, {"kind": "failed", "code": str(error.code), "message": text})
+        end.join()  # the supervisor ends us once it has read that
+        return
+    models = [model.title for model in engine.models]
     _send(
         socket, {"kind": "state", "state": "ready", "device": str(engine.device), "models": models}
     )

@@ -182,6 +182,10 @@ class Supervisor:
                 self._engine.models = message.get("models", self._engine.models)
                 if self._engine.state is EngineState.READY:
                     self._failed_starts = 0
+            case "failed":
+                log.warning("the engine cannot start: %s", message["message"])
+                self._engine.end(EngineState.LOST)
+                self._refuse_all(SemcolorError(Code(message["code"]), message["message"]))
             case "missing":
                 self._send_planes(message["digests"])
             case "result":
@@ -196,7 +200,10 @@ class Supervisor:
             return
         if self._engine.socket is None:
             if self._failed_starts >= _START_FAILURES:
-                self._refuse_all()
+                self._refuse_all(SemcolorError(
+                    Code.ENGINE_FAILED,
+                    f"the engine does not start: the reason is at the end of {log_file()}",
+                ))  # fmt: skip
                 return
             self._engine.start()
         if self._engine.state is EngineState.READY:
@@ -260,13 +267,10 @@ class Supervisor:
         if self._failed_starts < _START_FAILURES:
             self._engine.start()
 
-    def _refuse_all(self) -> None:
+    def _refuse_all(self, reason: SemcolorError) -> None:
         """The engine can't be started: say so, and let the next request try anew."""
         while (job := self._scheduler.take()) is not None:
-            self._send(job.session, job.id, SemcolorError(
-                Code.ENGINE_FAILED,
-                f"the engine does not start: the reason is at the end of {log_file()}",
-            ))  # fmt: skip
+            self._send(job.session, job.id, reason)
         self._failed_starts = 0
 
     def _signs_of_life(self) -> None:

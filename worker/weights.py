@@ -7,6 +7,7 @@ those conventions; the rest of the worker speaks L* in 0..100 and a*, b* in CIE 
 
 import dataclasses
 import json
+import textwrap
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,18 +18,30 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from semcolor.errors import Code, SemcolorError
+
+from . import color
+from .networks.efficientnet_fpn import EfficientNetFPN
 from .networks.gridnet import GridNet
 from .networks.two_stream_unet import TwoStreamUNet
 
 FORMAT = 1
 METADATA_KEY = "semcolor"
-NETWORKS: dict[str, type[nn.Module]] = {"gridnet": GridNet, "two_stream_unet": TwoStreamUNet}
+NETWORKS: dict[str, type[nn.Module]] = {
+    "efficientnet_fpn": EfficientNetFPN,
+    "gridnet": GridNet,
+    "two_stream_unet": TwoStreamUNet,
+}
 
 Task = Literal["color", "segmentation"]
+TASKS: tuple[Task, ...] = ("color", "segmentation")
 
 
-class WeightsError(Exception):
+class WeightsError(SemcolorError):
     """A weight file that cannot be used; the message says which and why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.BAD_WEIGHTS, message)
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,10 @@ class ModelSpec:
     network: str
     arguments: dict[str, Any]  # of the network's constructor
     detail: int  # longest side of the input it was trained for, in pixels
+    gray: Literal["lightness", "luma"] = "lightness"  # L*, or the photo's own sRGB curve
+    black: float = -1.0  # what the network sees for black; for white it is 1
     chroma_scale: float = 110.0  # a*, b* per unit of network output
+    chroma_offset: float = 0.0  # a*, b* at output 0
     classes: str = "pascal-context-59"
     corpus: str = ""
     licence: str = ""
@@ -50,30 +66,47 @@ class ModelSpec:
 class Model:
     """A network in evaluation mode together with its conventions."""
 
-    def __init__(self, network: nn.Module, spec: ModelSpec) -> None:
+    def __init__(self, network: nn.Module, spec: ModelSpec, path: Path | None = None) -> None:
         self.network = network
         self.spec = spec
+        self.path = path
         self.stride: int = network.stride  # type: ignore[assignment]
 
+    @property
+    def title(self) -> str:
+        """For people: recipe, network and, unless it came with semcolor, the folder."""
+        name = f"{self.spec.recipe} {self.spec.network}"
+        if self.path is None or self.path == bundled(self.spec.task):
+            return name
+        return f"{name} from {self.path.parent}"
+
     def normalise(self, lightness: Tensor) -> Tensor:
-        """L* 0..100 to the network's input, N×1×H×W in [−1, 1]."""
-        return lightness / 50 - 1
+        """L* 0..100 to the network's input, from the spec's ``black`` to 1; any shape."""
+        luma = self.spec.gray == "luma"
+        share = color.gray_from_lightness(lightness) if luma else lightness / 100
+        return self.spec.black + (1 - self.spec.black) * share
 
     def chroma(self, output: Tensor) -> Tensor:
         """The colour network's output to a*, b*."""
-        return output * self.spec.chroma_scale
+        return output * self.spec.chroma_scale + self.spec.chroma_offset
 
     def target(self, chroma: Tensor) -> Tensor:
         """a*, b* to the colour network's output; the inverse of :meth:`chroma`."""
-        return chroma / self.spec.chroma_scale
+        return (chroma - self.spec.chroma_offset) / self.spec.chroma_scale
 
 
 def build(spec: ModelSpec) -> Model:
-    """A model with freshly initialised weights. Raises WeightsError for an unknown network."""
+    """A model with freshly initialised weights.
+
+    Raises WeightsError for a network or an argument that this version does not know.
+    """
     if spec.network not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise WeightsError(f"unknown network “{spec.network}”: this version knows {known}")
-    return Model(NETWORKS[spec.network](**spec.arguments), spec)
+    try:
+        return Model(NETWORKS[spec.network](**spec.arguments), spec)
+    except TypeError as error:
+        raise WeightsError(f"{spec.network} cannot be built as described: {error}") from error
 
 
 def save(path: Path, model: Model, dtype: torch.dtype = torch.float16) -> None:
@@ -84,8 +117,11 @@ def save(path: Path, model: Model, dtype: torch.dtype = torch.float16) -> None:
     }
     metadata = {"format": FORMAT, **dataclasses.asdict(model.spec)}
     part = path.with_name(path.name + ".part")
-    save_file(state, part, {METADATA_KEY: json.dumps(metadata)})
-    part.replace(path)
+    try:
+        save_file(state, part, {METADATA_KEY: json.dumps(metadata)})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load(path: Path, device: torch.device | str = "cpu") -> Model:
@@ -101,10 +137,12 @@ def load(path: Path, device: torch.device | str = "cpu") -> Model:
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot read the weights {path}: {error}") from error
     model = build(spec)
+    model.path = path
     try:
         model.network.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit its own description: {error}") from error
+        reason = textwrap.shorten(str(error), 200)  # it lists every tensor
+        raise WeightsError(f"{path} does not fit its own description: {reason}") from error
     model.network.eval().requires_grad_(False)
     model.network.to(device)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
@@ -116,14 +154,42 @@ def bundled(task: Task) -> Path:
     return Path(str(resources.files(__package__).joinpath("weights", f"{task}.safetensors")))
 
 
+def load_for(task: Task, folder: Path | None, device: torch.device | str = "cpu") -> Model:
+    """The model for a task: ``folder``'s if there is one, else the bundled one.
+
+    Raises WeightsError as :func:`load` does, for a folder without any weights, and for a file
+    that is for the other task.
+    """
+    path = bundled(task)
+    if folder is not None:
+        own = in_folder(folder)
+        if not own:
+            raise WeightsError(
+                f"{folder} holds neither color.safetensors nor segmentation.safetensors"
+            )
+        path = own.get(task, path)
+    model = load(path, device)
+    if model.spec.task != task:
+        raise WeightsError(f"{path} is a model for {model.spec.task}: rename it")
+    return model
+
+
+def in_folder(folder: Path) -> dict[Task, Path]:
+    """The weight files of a folder, which are named after their tasks."""
+    paths = {task: folder / f"{task}.safetensors" for task in TASKS}
+    return {task: path for task, path in paths.items() if path.exists()}
+
+
 def _spec(path: Path, metadata: dict[str, str]) -> ModelSpec:
     if METADATA_KEY not in metadata:
         raise WeightsError(f"{path} is not a semcolor weight file: it carries no description")
-    fields = json.loads(metadata[METADATA_KEY])
-    version = fields.pop("format", None)
-    if version != FORMAT:
-        raise WeightsError(f"{path} has format {version}, this version reads {FORMAT}: update it")
     try:
+        fields = json.loads(metadata[METADATA_KEY])
+        version = fields.pop("format", None)
+        if version != FORMAT:
+            raise WeightsError(
+                f"{path} has format {version}, this version reads {FORMAT}: update it"
+            )
         return ModelSpec(**fields)
-    except TypeError as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} has a description that cannot be read: {error}") from error

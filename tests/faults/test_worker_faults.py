@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import zmq
 
-from semcolor import keys, local_worker, messages
+from semcolor import keys, local_worker, messages, settings
 from semcolor.client import Session, ZmqWorkerClient
 from semcolor.errors import Code, SemcolorError
 from semcolor.keys import Connection, KeyPair
@@ -199,6 +199,27 @@ def test_an_engine_that_dies_every_time_ends_in_an_error(own_worker, sample_gray
         stop.set()
         killer.join()
     assert caught.value.code == Code.ENGINE_FAILED
+
+
+def test_broken_weights_are_an_error_at_once_and_mended_ones_need_no_restart(
+    home, tmp_path, sample_gray
+):
+    settings.set_weights_folder(tmp_path)
+    (tmp_path / "color.safetensors").write_bytes(b"not weights")
+    client = local_worker.start()
+    session = Session(client, sample_gray)
+    try:
+        for _ in range(2):
+            with pytest.raises(SemcolorError, match="cannot read the weights") as caught:
+                session.segment(session.whole, 0, quiet)
+            assert caught.value.code == Code.BAD_WEIGHTS
+            assert "semcolor weights use" in str(caught.value)
+            status = client.status()
+            assert (status.state, status.waiting, status.models) == ("lost", 0, [])
+        settings.set_weights_folder(None)
+        assert session.segment(session.whole, 0, quiet).shape == sample_gray.shape
+    finally:
+        local_worker.stop()
 
 
 def test_a_killed_supervisor_leaves_no_engine_and_is_replaced(home, sample_gray):

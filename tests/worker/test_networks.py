@@ -1,8 +1,13 @@
 import pytest
 import torch
+from semcolor_worker import weights
+from semcolor_worker.networks.efficientnet_fpn import EfficientNetFPN
+from semcolor_worker.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.networks.gridnet import GridNet
 from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
+from semcolor_worker.training.recipes import recipe
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 
 def parameters(network):
@@ -40,6 +45,63 @@ def test_the_streams_share_one_encoder():
     numbers = labels[:, None] * 2 / 59 - 1
     for raw, label in zip(network._encode(numbers), network.encode_labels(labels), strict=True):
         assert torch.allclose(raw, label, atol=1e-6)
+
+
+def test_without_instance_norm_gray_is_as_it_comes():
+    network = TwoStreamUNet((4, 6, 8), instance_norm=False)
+    gray = torch.rand(1, 1, 32, 32)
+    for raw, level in zip(network._encode(gray), network.encode_gray(gray), strict=True):
+        assert torch.equal(raw, level)
+
+
+def test_pretrained_gray_stream():
+    """Six levels; all but the coarsest, which knows the scene, have mean 0 and variance 1."""
+    network = TwoStreamUNet((4, 6, 8, 8, 8, 8), gray_encoder="efficientnet_lite0").eval()
+    gray = torch.rand(2, 1, 64, 96)
+    levels = network.encode_gray(gray)
+    assert [level.shape[2] for level in levels] == [64, 32, 16, 8, 4, 2]
+    for level in levels[:-1]:
+        assert torch.allclose(level.mean((2, 3)), torch.zeros(2, level.shape[1]), atol=1e-4)
+    context = levels[-1].mean((2, 3))
+    assert torch.allclose(
+        context, network.gray.context(network.gray.encoder(gray)[-1].mean((2, 3)))
+    )
+    assert network(gray, torch.zeros(2, 64, 96, dtype=torch.int64)).shape == (2, 2, 64, 96)
+
+
+def test_bins_are_a_quarter_of_the_scale_and_do_not_change_chroma():
+    network = TwoStreamUNet((4, 6, 8), label_encoding="embedding", bins=260)
+    gray, labels = torch.rand(2, 1, 24, 40), torch.randint(0, 60, (2, 24, 40))
+    chroma, logits = network.decode_with_bins(
+        network.encode_gray(gray), network.encode_labels(labels)
+    )
+    assert logits.shape == (2, 260, 6, 10)
+    assert torch.equal(chroma, network(gray, labels))
+
+
+@pytest.mark.parametrize("name", ["fast", "full"])
+def test_fast_costs_a_sixth_of_the_paper_network(name):
+    def cost(network):
+        with FlopCounterMode(display=False) as counter, torch.device("meta"):
+            network(torch.rand(1, 1, 352, 352), torch.zeros(1, 352, 352, dtype=torch.int64))
+        return counter.get_total_flops()
+
+    paper = TwoStreamUNet((32, 64, 128, 256, 512, 512)).to("meta")
+    ours = weights.build(recipe("color", name).model).network.to("meta")
+    assert cost(ours) <= cost(paper) / (6 if name == "fast" else 1)
+
+
+def test_efficientnet_fpn_shapes():
+    network = EfficientNetFPN().eval()
+    assert network(torch.rand(2, 1, 64, 96)).shape == (2, 60, 64, 96)
+
+
+def test_imagenet_weights_of_the_wrong_shape_are_refused():
+    encoder = EfficientNetLite0()
+    published = {f"layer{i}": torch.zeros(1) for i in range(400)}
+    published["layer0"] = torch.zeros(32, 3, 3, 3)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        encoder.load_imagenet(published)
 
 
 def test_gridnet_shapes_and_columns():

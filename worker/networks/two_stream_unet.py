@@ -4,6 +4,9 @@ Gray and label map pass through the *same* encoder. At each level the skip is
 ``concat(instance_norm(gray features), label features)``: normalising only the gray copy removes
 the photo's own contrast while the labels keep their meaning. The un-normalised gray features go on
 to the next level. Decoder levels *add* the skip between their two convolutions.
+
+Beyond the paper, by arguments: labels as an embedding, gray features from an encoder that has seen
+ImageNet, and a distribution over bins of chroma beside the regression.
 """
 
 from collections.abc import Sequence
@@ -14,8 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .efficientnet_lite0 import WIDTHS as ENCODER_WIDTHS
+from .efficientnet_lite0 import EfficientNetLite0
+
 LabelEncoding = Literal["scalar", "embedding"]
+GrayEncoder = Literal["shared", "efficientnet_lite0"]
 EMBEDDING_CHANNELS = 8
+BINS_LEVEL = -3  # of the decoder: a quarter of the input's scale
 
 
 class Layer(nn.Module):
@@ -48,12 +56,40 @@ def _up(n_in: int, n_out: int, slope: float) -> Layer:
     return Layer(conv, n_out, slope)
 
 
+class PretrainedGray(nn.Module):
+    """EfficientNet-Lite0's features at the label stream's widths, instance-normalised.
+
+    Normalising takes each channel's mean away, which for these features is what the scene is as a
+    whole (indoors, a beach …); a linear map of the coarsest level's means brings it back.
+    """
+
+    def __init__(self, widths: Sequence[int], slope: float) -> None:
+        super().__init__()
+        self.finest = _same(1, widths[0], slope)  # the encoder's own levels begin at 1/2
+        self.encoder = EfficientNetLite0()
+        pairs = zip(ENCODER_WIDTHS, widths[1:], strict=True)
+        self.project = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairs)
+        self.context = nn.Linear(ENCODER_WIDTHS[-1], widths[-1])
+
+    def forward(self, gray: Tensor) -> list[Tensor]:
+        """``gray``: N×1×H×W in [−1, 1]. Returns six levels, finest first."""
+        features = self.encoder(gray)
+        levels = [self.finest(gray)]
+        levels += [project(level) for project, level in zip(self.project, features, strict=True)]
+        levels = [F.instance_norm(level) for level in levels]
+        levels[-1] = levels[-1] + self.context(features[-1].mean((2, 3)))[..., None, None]
+        return levels
+
+
 class TwoStreamUNet(nn.Module):
     """Gray + label map → normalised chroma.
 
     ``widths`` are the encoder's channels, one per level; the decoder's are twice as wide.
     ``label_encoding`` says how class ids enter the encoder: ``"scalar"``, 2·id/59 − 1 in one
     channel as in the paper, or ``"embedding"``, a learned vector per class.
+    ``gray_encoder``: ``"shared"`` as in the paper, or ``"efficientnet_lite0"`` (six widths).
+    ``instance_norm``: False is the paper's ablation (§4.1); the shared encoder's only.
+    ``bins``: how many bins of chroma the distribution has (0: there is none).
     Height and width of the input must be multiples of :attr:`stride`.
     """
 
@@ -63,11 +99,15 @@ class TwoStreamUNet(nn.Module):
         slope: float = 0.01,
         label_encoding: LabelEncoding = "scalar",
         num_labels: int = 60,
+        gray_encoder: GrayEncoder = "shared",
+        instance_norm: bool = True,
+        bins: int = 0,
     ) -> None:
         super().__init__()
         self.stride = 2 ** (len(widths) - 1)
         self.num_labels = num_labels
         self.slope = slope
+        self.instance_norm = instance_norm
         embedded = label_encoding == "embedding"
         self.embedding = nn.Embedding(num_labels, EMBEDDING_CHANNELS) if embedded else None
 
@@ -79,6 +119,9 @@ class TwoStreamUNet(nn.Module):
         wide = [2 * width for width in reversed(widths)]
         self.decoder = nn.ModuleList(_up(n_in, n_out, slope) for n_in, n_out in pairwise(wide))
         self.final_conv = nn.Conv2d(wide[-1], 2, 3, padding=1, bias=False)
+        pretrained = gray_encoder == "efficientnet_lite0"
+        self.gray = PretrainedGray(widths, slope) if pretrained else None
+        self.bins_head = nn.Conv2d(wide[BINS_LEVEL], bins, 1) if bins else None
 
     def forward(self, gray: Tensor, labels: Tensor) -> Tensor:
         """Colour a batch.
@@ -90,9 +133,13 @@ class TwoStreamUNet(nn.Module):
 
     def encode_gray(self, gray: Tensor) -> list[Tensor]:
         """Instance-normalised gray features, finest level first. They do not depend on labels."""
+        if self.gray is not None:
+            levels: list[Tensor] = self.gray(gray)
+            return levels
         if self.embedding is not None:
             gray = gray.expand(-1, EMBEDDING_CHANNELS, -1, -1)
-        return [F.instance_norm(level) for level in self._encode(gray)]
+        levels = self._encode(gray)
+        return [F.instance_norm(level) for level in levels] if self.instance_norm else levels
 
     def encode_labels(self, labels: Tensor) -> list[Tensor]:
         """Label features, finest level first; never normalised."""
@@ -102,11 +149,21 @@ class TwoStreamUNet(nn.Module):
 
     def decode(self, gray: list[Tensor], labels: list[Tensor]) -> Tensor:
         """Chroma from both streams' features."""
+        return F.leaky_relu(self.final_conv(self._decode(gray, labels)[-1]), self.slope)
+
+    def decode_with_bins(self, gray: list[Tensor], labels: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Chroma, and the logits of its distribution: N×bins×H/4×W/4. Needs ``bins``."""
+        assert self.bins_head is not None
+        levels = self._decode(gray, labels)
+        logits: Tensor = self.bins_head(levels[BINS_LEVEL])
+        return F.leaky_relu(self.final_conv(levels[-1]), self.slope), logits
+
+    def _decode(self, gray: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
         skips = [torch.cat(pair, dim=1) for pair in zip(gray, labels, strict=True)]
-        x = skips.pop()
+        levels = [skips.pop()]
         for layer in self.decoder:
-            x = layer(x, skips.pop())
-        return F.leaky_relu(self.final_conv(x), self.slope)
+            levels.append(layer(levels[-1], skips.pop()))
+        return levels
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         levels = []

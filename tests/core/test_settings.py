@@ -1,0 +1,70 @@
+"""Which weights the worker loads."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from semcolor_worker import weights
+
+from semcolor import cli, local_worker, settings
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder with a colour model but no segmentation."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    shutil.copy(weights.bundled("color"), folder)
+    return folder
+
+
+def test_the_choice_is_kept_beside_other_settings(tmp_path):
+    settings.save(settings.load() | {"other": 1})
+    assert settings.weights_folder() is None
+    settings.set_weights_folder(tmp_path)
+    assert settings.weights_folder() == tmp_path
+    settings.set_weights_folder(None)
+    assert settings.weights_folder() is None
+    assert settings.load()["other"] == 1
+
+
+def test_use_restarts_the_worker_with_the_chosen_weights(own, monkeypatch, capsys):
+    monkeypatch.chdir(own.parent)
+    before = local_worker.start().hello().pid
+    try:
+        assert cli.main(["weights", "use", "own"]) == 0
+        assert "restarted" in capsys.readouterr().out
+        client = local_worker.running()
+        assert client.hello().pid != before
+        while not (status := client.status()).models:
+            assert status.state in ("starting", "loading")
+        models = status.models
+        assert models[0].endswith(f"from {own}")
+        assert "from" not in models[1]  # the bundled one
+        assert cli.main(["worker", "status"]) == 0
+        assert f"from {own}" in capsys.readouterr().out
+    finally:
+        local_worker.stop()
+
+
+def test_use_without_a_worker_starts_none(own, capsys):
+    assert cli.main(["weights", "use", str(own)]) == 0
+    assert settings.weights_folder() == own
+    assert cli.main(["weights", "use", "bundled"]) == 0
+    assert settings.weights_folder() is None
+    assert local_worker.running() is None
+
+
+def test_weights_that_do_not_load_are_not_chosen(own, tmp_path, capsys):
+    cli.main(["weights", "use", str(own)])
+    other = tmp_path / "other"
+    other.mkdir()
+    assert cli.main(["weights", "use", str(other)]) == 1
+    assert "holds neither" in capsys.readouterr().err
+    (other / "color.safetensors").write_bytes((own / "color.safetensors").read_bytes()[:-100])
+    assert cli.main(["weights", "use", str(other)]) == 1
+    assert "cannot read the weights" in capsys.readouterr().err
+    shutil.copy(weights.bundled("segmentation"), other / "color.safetensors")
+    assert cli.main(["weights", "use", str(other)]) == 1
+    assert "is a model for segmentation" in capsys.readouterr().err
+    assert settings.weights_folder() == own
