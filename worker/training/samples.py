@@ -1,0 +1,101 @@
+"""Training samples: photo + label map → lightness, labels, chroma, cropped and augmented."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import Dataset, Sampler
+
+from ..color import lab_from_rgb
+from . import augmentation
+from .datasets import Pair, read_pair
+from .recipes import Recipe
+
+
+class Samples(Dataset[dict[str, Tensor]]):
+    """Random crops. An item's key is ``(index, seed)``, so a run is the same however it is cut."""
+
+    def __init__(self, pairs: list[Pair], recipe: Recipe) -> None:
+        self.pairs = pairs
+        self.recipe = recipe
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Tensor]:
+        """``lightness`` 1×S×S (0..100), ``labels`` S×S int64, ``chroma`` 2×S×S (a*, b*)."""
+        index, seed = key
+        rng = np.random.default_rng(seed)
+        rgb, labels = _crop(*read_pair(self.pairs[index]), self.recipe, rng)
+        lab = lab_from_rgb(rgb)
+        lightness, chroma = lab[:1], lab[1:]
+        if rng.random() < self.recipe.orthochromatic:
+            lightness = augmentation.orthochromatic(rgb, rng)
+        if rng.random() < self.recipe.aged:
+            lightness = augmentation.age(lightness, rng)
+        if self.recipe.model.task == "color":
+            labels = _spoil_labels(labels, self.recipe, rng)
+        return {"lightness": lightness, "labels": labels.long(), "chroma": chroma}
+
+
+class ResumableSampler(Sampler[list[tuple[int, int]]]):
+    """Batches of ``(index, seed)``, a function of the step alone: resuming repeats nothing.
+
+    Of each batch, process ``rank`` of ``processes`` gets every ``processes``-th sample.
+    """
+
+    def __init__(
+        self, size: int, batch: int, first_step: int, steps: int, rank: int = 0, processes: int = 1
+    ) -> None:
+        self.size, self.batch = size, batch
+        self.first_step, self.steps = first_step, steps
+        self.rank, self.processes = rank, processes
+
+    def __len__(self) -> int:
+        return self.steps - self.first_step
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for step in range(self.first_step, self.steps):
+            rng = np.random.default_rng(step)
+            indices = rng.integers(self.size, size=self.batch).tolist()
+            seeds = rng.integers(2**32, size=self.batch).tolist()
+            keys = list(zip(indices, seeds, strict=True))
+            yield keys[self.rank :: self.processes]
+
+
+def _crop(
+    rgb: Tensor, labels: Tensor, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Random scale, crop, flip and exposure. Returns 3×S×S float 0..1 and S×S labels."""
+    height, width = labels.shape
+    side = recipe.crop
+    scale = int(rng.integers(recipe.scale[0], recipe.scale[1] + 1))
+    if recipe.squashed:
+        rows, columns = int(height * side / scale), int(width * side / scale)
+    else:
+        factor = max(scale / max(height, width), side / min(height, width))
+        rows = columns = min(int(side / factor), height, width)
+    top = int(rng.uniform(0, height - rows))
+    left = int(rng.uniform(0, width - columns))
+    rgb = rgb[:, top : top + rows, left : left + columns].float() / 255
+    labels = labels[top : top + rows, left : left + columns]
+    rgb = F.interpolate(
+        rgb[None], (side, side), mode="bilinear", antialias=True, align_corners=False
+    )[0].clamp(0, 1)
+    labels = F.interpolate(labels[None, None], (side, side))[0, 0]
+    if rng.random() < 0.5:
+        rgb, labels = rgb.flip(-1), labels.flip(-1)
+    return rgb ** float(np.exp(rng.normal(0, recipe.exposure))), labels
+
+
+def _spoil_labels(labels: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    """What the colour network has to expect: no map, or a partial, coarse, partly wrong one."""
+    if rng.random() < recipe.empty_labels:
+        return torch.zeros_like(labels)
+    if rng.random() < recipe.coarse_labels:
+        labels = augmentation.coarsen(labels, rng)
+    if rng.random() < recipe.wrong_labels:
+        labels = augmentation.mislabel(labels, rng)
+    return augmentation.unlabel(labels, recipe.dropped_class, rng)
