@@ -198,7 +198,7 @@ def _weights_use(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     from semcolor_worker import weights
 
-    folder = None if options.folder == "bundled" else Path(options.folder).absolute()
+    folder = weights.folder_named(options.folder)
     titles = [weights.load_for(task, folder).title for task in weights.TASKS]
     settings.set_weights_folder(folder)
     print(f"from now on: {', '.join(titles)}")
@@ -323,7 +323,7 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
 
     use = actions.add_parser("use", help="what this machine's worker loads")
     use.set_defaults(run=_weights_use)
-    use.add_argument("folder", metavar="DIR", help="a folder with weights, or “bundled”")
+    use.add_argument("folder", metavar="DIR", help="a folder with weights, “bundled” or “gridnet”")
 
 
 def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:

@@ -35,6 +35,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
 
 Task = Literal["color", "segmentation"]
 TASKS: tuple[Task, ...] = ("color", "segmentation")
+VARIANTS = ("gridnet",)  # bundled beside the defaults, in folders of their own
 
 
 class WeightsError(SemcolorError):
@@ -151,7 +152,19 @@ def load(path: Path, device: torch.device | str = "cpu") -> Model:
 
 def bundled(task: Task) -> Path:
     """The weights that come with semcolor for a task."""
-    return Path(str(resources.files(__package__).joinpath("weights", f"{task}.safetensors")))
+    return _bundled_folder() / f"{task}.safetensors"
+
+
+def folder_named(name: str) -> Path | None:
+    """The folder that a user means: None for “bundled”, semcolor's own variants by their names."""
+    if name == "bundled":
+        return None
+    variant = _bundled_folder() / name
+    return variant if name in VARIANTS else Path(name).absolute()
+
+
+def _bundled_folder() -> Path:
+    return Path(str(resources.files(__package__).joinpath("weights")))
 
 
 def load_for(task: Task, folder: Path | None, device: torch.device | str = "cpu") -> Model:

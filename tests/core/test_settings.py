@@ -68,3 +68,14 @@ def test_weights_that_do_not_load_are_not_chosen(own, tmp_path, capsys):
     assert cli.main(["weights", "use", str(other)]) == 1
     assert "is a model for segmentation" in capsys.readouterr().err
     assert settings.weights_folder() == own
+
+
+def test_the_papers_network_is_chosen_by_name(capsys):
+    assert cli.main(["weights", "use", "gridnet"]) == 0
+    assert "gridnet gridnet" in capsys.readouterr().out
+    assert weights.load_for("segmentation", settings.weights_folder()).spec.network == "gridnet"
+
+
+def test_all_bundled_weights_fit_their_budget():
+    folder = weights.bundled("color").parent
+    assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) <= 60e6
