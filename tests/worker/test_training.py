@@ -2,6 +2,7 @@ import dataclasses
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,14 @@ from safetensors.torch import load_file
 from semcolor_worker import weights
 from semcolor_worker.color import chroma_bins
 from semcolor_worker.training import loop
-from semcolor_worker.training.datasets import find_pairs, split
+from semcolor_worker.training.compact import compact
+from semcolor_worker.training.datasets import find_pairs, read_pair, split
 from semcolor_worker.training.loop import train
+from semcolor_worker.training.make_weights import make_weights
 from semcolor_worker.training.recipes import RECIPES, recipe
 from semcolor_worker.training.samples import ResumableSampler, Samples
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn import functional as F
 
 from semcolor.errors import SemcolorError
 
@@ -149,6 +153,34 @@ def test_a_stopped_run_goes_on_where_it_was(corpus, tmp_path, monkeypatch):
         whole.network.state_dict().values(), cut.network.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other)
+
+
+def test_weights_are_made_in_shares_of_the_time(corpus, tmp_path):
+    """Called with no time left, each recipe takes a step and is saved; then all go on."""
+    recipes = {
+        Path("color.safetensors"): tiny("color", 3),
+        Path("gridnet/segmentation.safetensors"): tiny("segmentation", 3),
+    }
+    assert not make_weights(recipes, [corpus], tmp_path, end=time.monotonic())
+    for run in ("color-fast", "segmentation-gridnet"):
+        with safe_open(tmp_path / run / "checkpoint.safetensors", "pt") as file:
+            assert int(file.metadata()["step"]) == 1
+    assert make_weights(recipes, [corpus], tmp_path, end=time.monotonic() + 1000)
+    assert {weights.load(tmp_path / "weights" / name).spec.steps for name in recipes} == {3}
+
+
+def test_a_compact_corpus_is_the_same_corpus(corpus, tmp_path):
+    """Smaller, in the same order, with the same labels, so that the same photos are held out."""
+    pairs = find_pairs([corpus])
+    compact(pairs, tmp_path / "copy", side=40, quality=90)
+    small = find_pairs([tmp_path / "copy"])
+    assert len(small) == len(pairs)
+    for one, other in zip(pairs[:5], small[:5], strict=True):
+        rgb, labels = read_pair(one)
+        small_rgb, small_labels = read_pair(other)
+        assert small_labels.shape == (32, 40)
+        assert torch.equal(small_labels, F.interpolate(labels[None, None], (32, 40))[0, 0])
+        assert abs(small_rgb.float().mean() - rgb.float().mean()) < 3
 
 
 def test_sigterm_saves_the_run(corpus, tmp_path):

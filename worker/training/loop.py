@@ -9,6 +9,7 @@ import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,12 +39,16 @@ VALIDATION_PHOTOS = 64
 _WARM_UP = 100  # steps
 
 
-def train(recipe: Recipe, folders: list[Path], out: Path, start: Path | None = None) -> Path:
+def train(
+    recipe: Recipe, folders: list[Path], out: Path, start: Path | None = None,
+    until: float = math.inf,
+) -> Path:  # fmt: skip
     """Train ``recipe`` on corpus folders; return the weight file, ``out/<task>.safetensors``.
 
     ``start``: weights to begin from, where names and shapes are the same; all else is fresh.
-    The run is saved every CHECKPOINT_EVERY steps and when it is stopped (Ctrl+C or SIGTERM,
-    which raise KeyboardInterrupt); the same command goes on from there. Raises FileNotFoundError
+    The run is saved every CHECKPOINT_EVERY steps and when it is stopped: by Ctrl+C, by SIGTERM, or
+    because ``time.monotonic()`` has passed ``until``. That raises KeyboardInterrupt, and the same
+    call goes on from there. Raises FileNotFoundError
     when the folders hold no labelled photo, SemcolorError for one that cannot be read, WeightsError
     when ``start`` cannot be read.
     """
@@ -59,7 +64,7 @@ def train(recipe: Recipe, folders: list[Path], out: Path, start: Path | None = N
             run.advance(batch)
             if run.step % VALIDATE_EVERY == 0 or run.step == recipe.steps:
                 run.validate(validation, corpus)
-            stopped = _anywhere(fabric, stop.is_set())
+            stopped = _anywhere(fabric, stop.is_set() or time.monotonic() > until)
             if run.step % CHECKPOINT_EVERY == 0 or stopped or run.finished:
                 run.save()
             if stopped or run.finished:

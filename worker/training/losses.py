@@ -1,14 +1,12 @@
 """Losses, by the name that recipes use. Each takes a model in training and a batch of samples."""
 
 from collections.abc import Callable
-from functools import cache
 from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .. import weights
 from ..color import BIN_SIDE, chroma_bins
 from ..networks.two_stream_unet import TwoStreamUNet
 from ..weights import Model
@@ -16,7 +14,6 @@ from ..weights import Model
 Batch = dict[str, Tensor]
 
 _BINS_WEIGHT = 0.02  # brings the cross-entropy, about 4, near the regression's 0.06
-_TEACHER_SCALE = 1.5  # GridNet works at 192, its teacher at 320
 
 
 def huber(model: Model, batch: Batch) -> Tensor:
@@ -55,26 +52,6 @@ def cross_entropy(model: Model, batch: Batch) -> Tensor:
     return F.cross_entropy(logits, batch["labels"], ignore_index=0)
 
 
-def distillation(model: Model, batch: Batch) -> Tensor:
-    """Cross-entropy with the labels, and with what the bundled segmentation network says.
-
-    The teacher (arXiv 1503.02531) answers for unlabelled pixels too, and in shares.
-    """
-    logits: Tensor = model.network(model.normalise(batch["lightness"])).float()
-    teacher = _teacher(logits.device)
-    light = F.interpolate(batch["lightness"], scale_factor=_TEACHER_SCALE, mode="bilinear")
-    with torch.no_grad():
-        answer = F.interpolate(teacher.network(teacher.normalise(light)), logits.shape[2:])
-    hard = F.cross_entropy(logits, batch["labels"], ignore_index=0)
-    soft = F.cross_entropy(logits, answer.float().softmax(1))
-    return 0.5 * hard + 0.5 * soft
-
-
-@cache
-def _teacher(device: torch.device) -> Model:
-    return weights.load(weights.bundled("segmentation"), device)
-
-
 def _weight(chroma: Tensor) -> Tensor:
     strength: Tensor = chroma.norm(dim=1, keepdim=True)
     return 1 + (strength / 30).clamp(max=1)
@@ -84,5 +61,4 @@ LOSSES: dict[str, Callable[[Model, Batch], Tensor]] = {
     "huber": huber,
     "chroma_and_bins": chroma_and_bins,
     "cross_entropy": cross_entropy,
-    "distillation": distillation,
 }

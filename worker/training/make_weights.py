@@ -1,21 +1,21 @@
-"""Make the bundled weights, or go on making them: all recipes in turn, then their figures.
+"""Make the bundled weights, or go on making them: all recipes in turn.
 
 python -m semcolor_worker.training.make_weights CORPUS… -o RUNS --minutes 25
 
-Every recipe gets an equal share of the time that is left, in a process of its own, and goes on
-from its checkpoint: run it again, on this or another machine, with the same RUNS folder until all
-have finished. `RUNS/weights` then holds what `semcolor_worker/weights` does.
+Every recipe gets an equal share of the time that is left and goes on from its checkpoint: run it
+again, on this or another machine, with the same RUNS folder until all have finished.
+`RUNS/weights` then holds what `semcolor_worker/weights` does.
 """
 
 import argparse
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
-# Task and recipe → the file in the folder of weights. GridNet learns from the first one.
+from .loop import train
+from .recipes import Recipe, recipe
+
+# Task and recipe → the file in the folder of weights.
 RUNS = {
     ("segmentation", "fast"): "segmentation.safetensors",
     ("segmentation", "gridnet"): "gridnet/segmentation.safetensors",
@@ -24,29 +24,26 @@ RUNS = {
 }
 
 
-def make_weights(corpus: list[Path], runs: Path, minutes: float) -> None:
-    """Train every recipe below ``runs`` for its share of ``minutes``."""
-    end = time.monotonic() + 60 * minutes
-    for position, ((task, recipe), name) in enumerate(RUNS.items()):
-        share = (end - time.monotonic()) / (len(RUNS) - position)
-        out = runs / f"{task}-{recipe}"
-        _train([task, "--recipe", recipe, "-o", str(out), "--data", *map(str, corpus)], share)
-        best = out / f"{task}.safetensors"
+def make_weights(recipes: dict[Path, Recipe], corpus: list[Path], runs: Path, end: float) -> bool:
+    """Train every recipe for its share of the time; True when all have finished.
+
+    ``recipes``: by the path below ``runs/weights`` that gets the best weights so far. ``end``: by
+    ``time.monotonic()``.
+    """
+    finished = True
+    for position, (name, entry) in enumerate(recipes.items()):
+        share = (end - time.monotonic()) / (len(recipes) - position)
+        out = runs / f"{entry.model.task}-{entry.name}"
+        try:
+            train(entry, corpus, out, until=time.monotonic() + share)
+        except KeyboardInterrupt:
+            finished = False
+        best = out / f"{entry.model.task}.safetensors"
         if best.exists():
             target = runs / "weights" / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(best, target)
-
-
-def _train(arguments: list[str], seconds: float) -> None:
-    command = [sys.executable, "-m", "semcolor.cli", "train", *arguments]
-    print(*command, flush=True)
-    process = subprocess.Popen(command)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGTERM)  # it saves its checkpoint
-        process.wait()
+    return finished
 
 
 def main() -> None:
@@ -56,7 +53,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="for all of them together")
     options = parser.parse_args()
-    make_weights(options.corpus, options.output, options.minutes)
+    recipes = {Path(name): recipe(*key) for key, name in RUNS.items()}
+    end = time.monotonic() + 60 * options.minutes
+    finished = make_weights(recipes, options.corpus, options.output, end)
+    print("all have finished" if finished else "run it again to go on")
 
 
 if __name__ == "__main__":

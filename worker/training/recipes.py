@@ -57,7 +57,7 @@ def _ours(widths: tuple[int, ...]) -> ModelSpec:
 _FAST_COLOR = Recipe(
     name="fast",
     model=_ours(FAST_WIDTHS),
-    steps=4000,
+    steps=3500,
     batch=16,
     crop=160,
     scale=(192, 384),
@@ -97,12 +97,13 @@ _GRIDNET = replace(
         arguments={"widths": (8, 16, 32, 64, 128)},
         detail=192,
     ),
-    steps=6600,
+    steps=4400,
     crop=128,
     scale=(144, 224),
-    loss="distillation",
     learning_rate=1e-3,
     imagenet=False,
+    aged=0,
+    orthochromatic=0,
 )
 # §2.2, §2.3 and "Training details": 1,000 epochs of 10,103 photos, 360² to crops of 352².
 _PAPER_COLOR = Recipe(
