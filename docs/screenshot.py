@@ -18,7 +18,7 @@ from semcolor.classes import gimp_palette  # noqa: E402
 from tests.gimp import roots  # noqa: E402
 from tests.gimp.harness import Gimp  # noqa: E402
 
-PICTURES = ("gimp-labels.png", "gimp.png")
+PICTURES = ("gimp-labels.png", "gimp.png", "gimp-panel.png")
 VERSION = "3.2"
 
 # The palette and large layer thumbnails beside the photo, without the docks that don't matter here.
@@ -70,6 +70,26 @@ choose("black-and-white photo from its label", lambda: len(image.get_layers()) =
 image.get_layers()[0].set_visible(False)
 Gimp.displays_flush()
 picture({colors!r})
+
+labels, colors, _ = image.get_layers()
+labels.set_visible(True)
+image.set_selected_layers([labels])
+panel = open_panel(image)
+keys("windowmove", panel, "952", "30")
+activate(panel)
+press("alt+v", lambda: True)  # live
+settle(colors)
+choose_class(panel, "water")
+Gimp.context_set_brush_size(50)
+keys("key", "n")
+before = content(colors)
+for part in range(8):  # along the shore
+    stroke(-430 + 80 * part, 180)
+labels.set_opacity(25)
+wait(lambda: content(colors) != before)
+settle(colors)
+keys("mousemove", "600", "530")
+picture({panel!r})
 """
 
 
@@ -81,8 +101,10 @@ def main() -> None:
         gimp = Gimp(VERSION, Path(folder))
         gimp.install(gimp_palette())
         (gimp.profile / "sessionrc").write_text(SESSION)
-        labels, colors = (str(gimp.folder / name) for name in PICTURES)
-        script = SCRIPT.format(photo=gimp.path(photo.resolve()), labels=labels, colors=colors)
+        labels, colors, panel = (str(gimp.folder / name) for name in PICTURES)
+        script = SCRIPT.format(
+            photo=gimp.path(photo.resolve()), labels=labels, colors=colors, panel=panel
+        )
         try:
             gimp.run_in_window(script, screen_size="1280x800")
         finally:

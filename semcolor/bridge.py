@@ -8,12 +8,29 @@ one ``result`` or ``error``:
     hello {protocol}                          → {protocol, version}
     connect {invitation}                      → {message}
     begin_photo {width, height, format}       then `rows` with the pixels, strip by strip
-    segment {detail}                          → {classes: [{id, name, share}]}
-    label_rows {first_row, rows}              → payload "R'G'B'A u8"
+    segment {detail}                          → {classes: [{id, name, share}]}; these are the
+                                              current labels from now on
     begin_labels {width, height}              then `rows` with "R'G'B'A u8"; the last one
                                               → {ambiguous}
+    edit_labels {x, y, width, height}         then `rows` of this rectangle, as for begin_labels
+    label_rows {first_row, rows, x?, width?}  → payload "R'G'B'A u8"
+    label_stats {}                            → {classes: [{id, name, share}], ambiguous}
+    snap_labels {x, y, width, height, class_id}
+                                              → {x, y, width, height}: where fitting the class in
+                                              this rectangle to the photo's edges changed labels
+    clean_labels {}                           → {x, y, width, height}: where pixels were ambiguous;
+                                              label_rows has them pure
     colorize {detail, depth}                  → {}
-    color_rows {first_row, rows}              → payload "R'G'B' u8" or "R'G'B' u16", by depth
+    recolor {detail, depth}                   → {x, y, width, height}: where colour visibly differs
+                                              from the last colorize or recolor; width 0: nowhere
+    color_rows {first_row, rows, x?, width?}  → payload "R'G'B' u8" or "R'G'B' u16", by depth
+    begin_mask {x, y, width, height}          then `rows` with "Y u8" of this rectangle: a selection
+    suggest {detail}                          → {colors: [{a, b, share, rgb: "#rrggbb"}]}, at most
+                                              6, most likely first, for the selection
+    tint {a, b}                               → {}; the selection's mean chroma becomes this, which
+                                              colorize and recolor take into account from now on
+    clear_tints {}                            → {}
+    status {}                                 → {state, device, models, sentence}
 
 Formats are babl's names. When stdin ends, the work in hand is cancelled and the bridge ends.
 """
@@ -25,22 +42,32 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from . import __version__, local_worker
-from .classes import all_classes
-from .client import Session, WorkerClient
+from .client import Session, WorkerClient, ZmqWorkerClient
 from .errors import Code, SemcolorError
-from .labels import from_rgba, to_rgba
+from .labels import UNKNOWN, Flags, from_rgba, statistics, surroundings, to_rgba
 from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle
-from .pixels import LabelMap, Rgb, gray_from_rgb
+from .pixels import LabelMap, Mask, Rgb, gray_from_rgb
 
-PROTOCOL = 1
+PROTOCOL = 2
 PAYLOAD_LIMIT = 64 * 1024 * 1024  # bytes
 _PREFIX = struct.Struct(">II")
+_STATUS_SECONDS = 0.4  # to connect, and as many to answer
+_SENTENCES = {
+    "stopped": "the worker starts as soon as it is needed",
+    "starting": "the worker is starting",
+    "loading": "the worker is loading its models",
+    "ready": "the worker is ready",
+    "busy": "the worker is working",
+    "lost": "the worker's engine ended by itself: the next job starts it again",
+}
 
 Header = dict[str, Any]
 Connect = Callable[[threading.Event], WorkerClient]
@@ -83,8 +110,9 @@ class Bridge:
         self._connect, self._gone, self._send = connect, gone, send
         self._client: WorkerClient | None = None
         self._session: Session | None = None
-        self._filling: _Canvas | None = None
-        self._labels: LabelMap | None = None
+        self._filling: _Canvas | _LabelEdit | None = None
+        self._ambiguous: Flags | None = None  # where the current labels were no palette colour
+        self._mask: Mask | None = None
         self._detail = 0
         self._depth = 8
         self._answers: dict[str, Callable[..., tuple[Header, bytes | memoryview]]] = {
@@ -92,11 +120,21 @@ class Bridge:
             "connect": self._choose_worker,
             "begin_photo": self._begin_photo,
             "begin_labels": self._begin_labels,
+            "edit_labels": self._edit_labels,
             "rows": self._rows,
             "segment": self._segment,
             "label_rows": self._label_rows,
+            "label_stats": self._label_stats,
+            "snap_labels": self._snap_labels,
+            "clean_labels": self._clean_labels,
             "colorize": self._colorize,
+            "recolor": self._recolor,
             "color_rows": self._color_rows,
+            "begin_mask": self._begin_mask,
+            "suggest": self._suggest,
+            "tint": self._tint,
+            "clear_tints": self._clear_tints,
+            "status": self._status,
         }
 
     def answer(self, header: Header, payload: bytes) -> tuple[Header, bytes | memoryview]:
@@ -125,12 +163,17 @@ class Bridge:
             raise SemcolorError(Code.MALFORMED, f"a photo cannot come as “{format}”")
         dtype, channels = _PHOTO_FORMATS[format]
         self._filling = _Canvas(width, height, channels, dtype, self._take_photo)
-        self._session = self._labels = None
+        self._session = self._ambiguous = self._mask = None
         return {}, b""
 
     def _begin_labels(self, _: bytes, width: int, height: int) -> tuple[Header, bytes]:
         dtype = np.dtype(np.uint8)
         self._filling = _Canvas(width, height, 4, dtype, self._take_labels)
+        return {}, b""
+
+    def _edit_labels(self, _: bytes, **region: int) -> tuple[Header, bytes]:
+        ambiguous = self._labels()[1]
+        self._filling = _LabelEdit(self._photo(), self._inside(**region), ambiguous)
         return {}, b""
 
     def _rows(self, payload: bytes) -> tuple[Header, bytes]:
@@ -144,23 +187,38 @@ class Bridge:
 
     def _take_labels(self, canvas: "_Canvas") -> Header:
         self._photo().set_labels(canvas.single)
-        return {"ambiguous": canvas.ambiguous}
+        self._ambiguous = canvas.ambiguous
+        return {"ambiguous": int(canvas.ambiguous.sum())}
 
     def _segment(self, _: bytes, detail: int) -> tuple[Header, bytes]:
         session = self._photo()
-        self._labels = session.segment(session.whole, detail, self._progress)
-        ids, counts = np.unique(self._labels, return_counts=True)
-        shares = sorted(zip(counts / self._labels.size, ids, strict=True), reverse=True)
-        classes = [
-            {"id": int(i), "name": all_classes()[i].name, "share": float(share)}
-            for share, i in shares
-        ]
-        return {"classes": classes}, b""
+        labels = session.segment(session.whole, detail, self._progress)
+        session.set_labels(labels)
+        self._ambiguous = np.zeros(labels.shape, np.bool_)
+        return {"classes": statistics(labels)}, b""
 
-    def _label_rows(self, _: bytes, first_row: int, rows: int) -> tuple[Header, memoryview]:
-        if self._labels is None:
-            raise SemcolorError(Code.MALFORMED, "there are no predicted labels yet")
-        return {}, to_rgba(self._labels[first_row : first_row + rows]).data.cast("B")
+    def _label_rows(
+        self, _: bytes, first_row: int, rows: int, x: int = 0, width: int | None = None
+    ) -> tuple[Header, memoryview]:
+        region = self._inside(x, first_row, self._row(x, width), rows)
+        labels = self._labels()[0]
+        return {}, to_rgba(labels[region.rows, region.columns]).data.cast("B")
+
+    def _label_stats(self, _: bytes) -> tuple[Header, bytes]:
+        labels, ambiguous = self._labels()
+        return {"classes": statistics(labels), "ambiguous": int(ambiguous.sum())}, b""
+
+    def _snap_labels(self, _: bytes, class_id: int, **region: int) -> tuple[Header, bytes]:
+        ambiguous = self._labels()[1]
+        changed = self._photo().snap(self._inside(**region), class_id, self._progress)
+        ambiguous[changed.rows, changed.columns] = False  # the plug-in takes these pixels over
+        return asdict(changed), b""
+
+    def _clean_labels(self, _: bytes) -> tuple[Header, bytes]:
+        ambiguous = self._labels()[1]
+        region = _bounds(ambiguous)
+        ambiguous[:] = False
+        return asdict(region), b""
 
     def _colorize(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
         session = self._photo()
@@ -170,11 +228,83 @@ class Bridge:
         session.colorize(first_row, detail, self._progress)  # the network runs now, with progress
         return {}, b""
 
-    def _color_rows(self, _: bytes, first_row: int, rows: int) -> tuple[Header, memoryview]:
-        session = self._photo()
-        region = Rectangle(0, first_row, session.width, rows)
-        rgb = session.colorize(region, self._detail, lambda *_: None)
+    def _recolor(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
+        self._detail, self._depth = detail, depth
+        return asdict(self._photo().recolor(detail, self._progress)), b""
+
+    def _color_rows(
+        self, _: bytes, first_row: int, rows: int, x: int = 0, width: int | None = None
+    ) -> tuple[Header, memoryview]:
+        region = self._inside(x, first_row, self._row(x, width), rows)
+        rgb = self._photo().colorize(region, self._detail, lambda *_: None)
         return {}, _at_depth(rgb, self._depth).data.cast("B")
+
+    def _begin_mask(self, _: bytes, **region: int) -> tuple[Header, bytes]:
+        area = self._inside(**region)
+        take = partial(self._take_mask, area)
+        self._filling = _Canvas(area.width, area.height, 1, np.dtype(np.uint8), take)
+        return {}, b""
+
+    def _take_mask(self, area: Rectangle, canvas: "_Canvas") -> Header:
+        self._mask = np.zeros(self._photo().gray.shape, np.uint8)
+        self._mask[area.rows, area.columns] = canvas.single
+        return {}
+
+    def _suggest(self, _: bytes, detail: int) -> tuple[Header, bytes]:
+        colors = self._photo().suggest(self._selection(), detail, self._progress)
+        return {"colors": [asdict(color) for color in colors]}, b""
+
+    def _tint(self, _: bytes, a: float, b: float) -> tuple[Header, bytes]:
+        self._photo().tint(self._selection(), float(a), float(b))
+        return {}, b""
+
+    def _clear_tints(self, _: bytes) -> tuple[Header, bytes]:
+        self._photo().tints = ()
+        return {}, b""
+
+    def _selection(self) -> Mask:
+        if self._mask is None:
+            raise SemcolorError(Code.MALFORMED, "there is no selection yet")
+        return self._mask
+
+    def _status(self, _: bytes) -> tuple[Header, bytes]:
+        """How the worker is; never starts one, and never waits for long."""
+        remote = local_worker.remote_connection()
+        connection = remote or local_worker.read_connection()
+        answer: Header = {"state": "stopped", "device": "", "models": []}
+        if connection is not None:
+            client = ZmqWorkerClient(connection, patience=_STATUS_SECONDS)
+            try:
+                status = client.status()
+                answer = {"device": status.device, "models": status.models, "state": status.state}
+            except SemcolorError as error:
+                if remote or error.code != Code.UNREACHABLE:  # else a killed worker left its file
+                    answer |= {"state": "lost", "sentence": str(error)}
+            finally:
+                client.close()
+        return {"sentence": _SENTENCES[answer["state"]], **answer}, b""
+
+    def _labels(self) -> tuple[LabelMap, Flags]:
+        """The current label map, and where the label layer was ambiguous."""
+        labels = self._photo().labels
+        if labels is None or self._ambiguous is None:
+            raise SemcolorError(Code.MALFORMED, "there are no labels yet")
+        return labels, self._ambiguous
+
+    def _row(self, x: int, width: int | None) -> int:
+        return self._photo().width - x if width is None else width
+
+    def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
+        """A rectangle of the photo."""
+        photo = self._photo().whole
+        if (
+            min(x, y) < 0
+            or min(width, height) < 1
+            or x + width > photo.width
+            or y + height > photo.height
+        ):
+            raise SemcolorError(Code.MALFORMED, "this rectangle is not inside the photo")
+        return Rectangle(x, y, width, height)
 
     def _worker(self) -> WorkerClient:
         if self._client is None:
@@ -212,30 +342,70 @@ class _Canvas:
                 f"({PIXEL_LIMIT // 1_000_000} megapixels): scale the image down",
             )
         self.single: npt.NDArray[Any] = np.empty((height, width), dtype)
-        self.ambiguous = 0
+        self.ambiguous: Flags = np.zeros((height, width) if channels == 4 else (0, 0), np.bool_)
         self._channels, self._take = channels, take
         self._next_row = 0
 
     def add(self, payload: bytes) -> Header:
         height, width = self.single.shape
-        dtype = self.single.dtype
-        row_bytes = width * self._channels * dtype.itemsize
-        rows, rest = divmod(len(payload), row_bytes)
-        if rest or not 0 < rows <= height - self._next_row:
-            raise SemcolorError(Code.MALFORMED, "these are not whole rows of the picture")
-        pixels = np.frombuffer(payload, dtype).reshape(rows, width, self._channels)
-        self.single[self._next_row : self._next_row + rows] = self._single_channel(pixels)
-        self._next_row += rows
+        pixels = _whole_rows(payload, self.single.dtype, width, self._channels)
+        strip = slice(self._next_row, self._next_row + len(pixels))
+        if strip.stop > height:
+            raise SemcolorError(Code.MALFORMED, "these are more rows than the picture has")
+        if self._channels == 1:
+            self.single[strip] = pixels[..., 0]
+        elif self._channels == 3:
+            self.single[strip] = gray_from_rgb(pixels)
+        else:
+            around = np.full((len(pixels) + 2, width + 2), UNKNOWN, np.uint8)
+            around[0, 1:-1] = self.single[strip.start - 1] if strip.start else UNKNOWN
+            self.single[strip], self.ambiguous[strip] = from_rgba(pixels, around)
+        self._next_row = strip.stop
         return self._take(self) if self._next_row == height else {}
 
-    def _single_channel(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if self._channels == 1:
-            return pixels[..., 0]
-        if self._channels == 3:
-            return gray_from_rgb(pixels)
-        labels, ambiguous = from_rgba(pixels)
-        self.ambiguous += ambiguous
-        return labels
+
+class _LabelEdit:
+    """A rectangle of the label layer that arrives row by row and changes the session's labels."""
+
+    def __init__(self, session: Session, region: Rectangle, ambiguous: Flags) -> None:
+        self._session, self._region, self._ambiguous = session, region, ambiguous
+        self._done = 0
+
+    def add(self, payload: bytes) -> Header:
+        region, labels = self._region, self._session.labels
+        assert labels is not None
+        pixels = _whole_rows(payload, np.dtype(np.uint8), region.width, 4)
+        strip = Rectangle(region.x, region.y + self._done, region.width, len(pixels))
+        if self._done + strip.height > region.height:
+            raise SemcolorError(Code.MALFORMED, "these are more rows than the rectangle has")
+        around = surroundings(labels, strip)
+        if self._done + strip.height < region.height:
+            around[-1] = UNKNOWN  # these rows are still to come
+        ids, ambiguous = from_rgba(pixels, around)
+        self._session.edit_labels(strip, ids)
+        self._ambiguous[strip.rows, strip.columns] = ambiguous
+        self._done += strip.height
+        if self._done < region.height:
+            return {}
+        return {"ambiguous": int(self._ambiguous[region.rows, region.columns].sum())}
+
+
+def _whole_rows(
+    payload: bytes, dtype: "np.dtype[Any]", width: int, channels: int
+) -> npt.NDArray[Any]:
+    rows, rest = divmod(len(payload), width * channels * dtype.itemsize)
+    if rest or not rows:
+        raise SemcolorError(Code.MALFORMED, "these are not whole rows of the picture")
+    return np.frombuffer(payload, dtype).reshape(rows, width, channels)
+
+
+def _bounds(mask: Flags) -> Rectangle:
+    """The smallest rectangle that holds all true pixels; empty without any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return Rectangle(0, 0, 0, 0)
+    y, x = int(rows[0]), int(columns[0])
+    return Rectangle(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
 
 
 def _at_depth(rgb: Rgb, depth: int) -> Rgb:

@@ -6,6 +6,7 @@ RGBA: the palette colour of the class, opaque; fully transparent where unlabelle
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,12 @@ from PIL import Image
 
 from .classes import NUM_LABELS, UNLABELLED, all_classes
 from .errors import Code, SemcolorError
+from .messages import Rectangle
 from .pixels import LabelMap, Rgba
 
-_AMBIGUOUS = 255
+UNKNOWN = 255  # no class
+Flags = npt.NDArray[np.bool_]
+
 _MOSTLY = 0.5  # a picture with fewer palette pixels than this share is no label map
 _MODES = {"P", "L", "RGB", "RGBA", "PA", "LA"}
 
@@ -32,19 +36,43 @@ def to_rgba(label_map: LabelMap) -> Rgba:
     return table[label_map]
 
 
-def from_rgba(rgba: Rgba) -> tuple[LabelMap, int]:
-    """H×W×4 palette colours to H×W class ids, and how many pixels were ambiguous.
+def from_rgba(rgba: Rgba, around: LabelMap | None = None) -> tuple[LabelMap, Flags]:
+    """H×W×4 palette colours to H×W class ids, and which pixels were ambiguous (H×W bool).
 
     Transparent pixels (alpha < 128) are unlabelled. A pixel of another colour (soft brushes make
     them) becomes, among the classes of the clear pixels around it, the one whose colour is
     nearest: always a class that really is beside it, never a third one that lies between.
+    ``around``: (H+2)×(W+2) class ids whose border is what is beside these pixels, or UNKNOWN.
     """
     ids = _exact_table()[_packed(rgba)]
     ids[rgba[..., 3] < 128] = UNLABELLED
-    ambiguous = int(np.count_nonzero(ids == _AMBIGUOUS))
-    if ambiguous:
-        _snap(ids, rgba)
-    return ids, ambiguous
+    ambiguous = ids == UNKNOWN
+    if not ambiguous.any():
+        return ids, ambiguous
+    framed = np.pad(ids, 1, constant_values=UNKNOWN) if around is None else around.copy()
+    framed[1:-1, 1:-1] = ids
+    _snap(framed, rgba)
+    return framed[1:-1, 1:-1].copy(), ambiguous
+
+
+def surroundings(label_map: LabelMap, region: Rectangle) -> LabelMap:
+    """A rectangle and one pixel more on each side; UNKNOWN where the label map ends."""
+    framed = np.full((region.height + 2, region.width + 2), UNKNOWN, np.uint8)
+    top, left = max(region.y - 1, 0), max(region.x - 1, 0)
+    part = label_map[top : region.y + region.height + 1, left : region.x + region.width + 1]
+    y, x = top - region.y + 1, left - region.x + 1
+    framed[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return framed
+
+
+def statistics(label_map: LabelMap) -> list[dict[str, Any]]:
+    """The classes that are there, with id, name and share of the pixels, largest first."""
+    counts = np.array(Image.fromarray(label_map).histogram()[:NUM_LABELS])
+    ids = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    return [
+        {"id": int(i), "name": all_classes()[i].name, "share": float(counts[i] / label_map.size)}
+        for i in ids
+    ]
 
 
 def read_label_map(path: Path) -> LabelMap:
@@ -82,8 +110,8 @@ def write_label_map(path: Path, label_map: LabelMap) -> None:
 
 def _read_colours(path: Path, rgba: Rgba) -> LabelMap:
     ids, ambiguous = from_rgba(rgba)
-    if ambiguous > _MOSTLY * ids.size:
-        share = 100 * ambiguous / ids.size
+    if ambiguous.mean() > _MOSTLY:
+        share = 100 * ambiguous.mean()
         raise SemcolorError(
             Code.UNKNOWN_CLASS,
             f"{share:.0f}% of {path} is in colours that are no class: is it a label map? "
@@ -106,8 +134,8 @@ def _checked_ids(path: Path, ids: LabelMap) -> LabelMap:
 
 @cache
 def _exact_table() -> npt.NDArray[np.uint8]:
-    """Packed 24-bit colour → class id, _AMBIGUOUS for all colours that are no class."""
-    table = np.full(1 << 24, _AMBIGUOUS, np.uint8)
+    """Packed 24-bit colour → class id, UNKNOWN for all colours that are no class."""
+    table = np.full(1 << 24, UNKNOWN, np.uint8)
     for entry in all_classes():
         red, green, blue = entry.rgb
         table[red << 16 | green << 8 | blue] = entry.id
@@ -119,25 +147,28 @@ def _packed(rgba: Rgba) -> npt.NDArray[np.uint32]:
     return np.asarray(wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], np.uint32)
 
 
-def _snap(ids: LabelMap, rgba: Rgba) -> None:
-    """Resolve ambiguous pixels in place, working inwards from the clear pixels around them."""
-    height, width = ids.shape
+def _snap(framed: LabelMap, rgba: Rgba) -> None:
+    """Resolve unknown pixels in place, working inwards from the clear pixels around them.
+
+    ``framed`` has one pixel more than ``rgba`` on each side.
+    """
     colours = palette().astype(np.int32)
-    ys, xs = np.nonzero(ids == _AMBIGUOUS)
+    inner = framed[1:-1, 1:-1]
+    ys, xs = np.nonzero(inner == UNKNOWN)
     while len(ys):
         own = rgba[ys, xs, :3].astype(np.int32)
         best = np.full(len(ys), np.iinfo(np.int32).max)
-        chosen = np.full(len(ys), _AMBIGUOUS, np.uint8)
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                near = ids[np.clip(ys + dy, 0, height - 1), np.clip(xs + dx, 0, width - 1)]
-                clear = near != _AMBIGUOUS
+        chosen = np.full(len(ys), UNKNOWN, np.uint8)
+        for dy in (0, 1, 2):
+            for dx in (0, 1, 2):
+                near = framed[ys + dy, xs + dx]
+                clear = near != UNKNOWN
                 distance = ((own - colours[np.where(clear, near, 0)]) ** 2).sum(axis=1)
                 closer = clear & (distance < best)
                 best[closer], chosen[closer] = distance[closer], near[closer]
-        resolved = chosen != _AMBIGUOUS
+        resolved = chosen != UNKNOWN
         if not resolved.any():  # nothing clear in the whole picture
-            ids[ys, xs] = UNLABELLED
+            inner[ys, xs] = UNLABELLED
             return
-        ids[ys[resolved], xs[resolved]] = chosen[resolved]
+        inner[ys[resolved], xs[resolved]] = chosen[resolved]
         ys, xs = ys[~resolved], xs[~resolved]

@@ -5,10 +5,11 @@ supervisor's ROUTER and carry a job ``id`` of the client's choice; replies carry
 Pixels are row-major and tightly packed, in the byte order of x86 and ARM (little-endian).
 
 Photos and label maps are *planes*: they travel once, in strips of rows, and are named by the
-digest of their content ever after. Results are pulled by rectangle, so that neither side ever
-holds more than one strip in flight.
+digest of their content ever after. An edited label map travels as the rectangle that is new.
+Results are pulled by rectangle, so that neither side ever holds more than one strip in flight.
 """
 
+import copy
 import dataclasses
 import hashlib
 import sys
@@ -20,15 +21,20 @@ from typing import Any, ClassVar, Self
 
 import msgpack
 
+from .classes import NUM_LABELS
 from .errors import Code, SemcolorError
 
-PROTOCOL = 1
+PROTOCOL = 2
 HEADER_LIMIT = 64 * 1024  # bytes
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes
 SIDE_LIMIT = 65_500  # pixels
 PIXEL_LIMIT = 250_000_000
 DETAIL_LIMIT = 4096  # pixels
+TINTS_LIMIT = 16
+BLOCK_ROWS = 64  # of a plane: what is hashed at a time
 _ID_LIMIT = 64  # characters
+_DIGEST_BYTES = 16
+_CHROMA_LIMIT = 128.0  # a*, b*
 
 assert sys.byteorder == "little", "planes travel little-endian"
 
@@ -48,6 +54,48 @@ class Rectangle:
     def pixels(self) -> int:
         """Area."""
         return self.width * self.height
+
+    @property
+    def rows(self) -> slice:
+        """Its rows in the picture."""
+        return slice(self.y, self.y + self.height)
+
+    @property
+    def columns(self) -> slice:
+        """Its columns in the picture."""
+        return slice(self.x, self.x + self.width)
+
+
+@dataclass(frozen=True)
+class Tint:
+    """A part of a photo gets a colour of its own: its mean chroma becomes ``a``, ``b``.
+
+    ``mask``: digest of a plane like a label map, how much of each pixel is meant, 0..255.
+    """
+
+    mask: str
+    a: float
+    b: float
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A plausible colour: its chroma, how likely it is (0..1), and as “#rrggbb”."""
+
+    a: float
+    b: float
+    share: float
+    rgb: str
+
+
+def unite(one: Rectangle | None, other: Rectangle) -> Rectangle:
+    """The smallest rectangle around both."""
+    if one is None:
+        return other
+    x, y = min(one.x, other.x), min(one.y, other.y)
+    right = max(one.x + one.width, other.x + other.width)
+    bottom = max(one.y + one.height, other.y + other.height)
+    return Rectangle(x, y, right - x, bottom - y)
 
 
 @dataclass(frozen=True)
@@ -107,7 +155,7 @@ class PutPhoto(Request):
 class PutLabels(Request):
     """Some rows of a label map; with ``rows`` = 0, only ask how many are there. → PutResult.
 
-    Frame: rows×width uint8 class ids, compressed by :func:`pack_labels`.
+    Frame: rows×width uint8 class ids (of a mask: 0..255), compressed by :func:`pack_labels`.
     """
 
     op = "put_labels"
@@ -126,7 +174,50 @@ class PutLabels(Request):
 
 
 @dataclass(frozen=True)
-class Segment(Request):
+class EditLabels(Request):
+    """A label map like ``base``, but for one rectangle. → PutResult.
+
+    Frame: height×width uint8 class ids, compressed by :func:`pack_labels`. ``digest`` is
+    :func:`plane_digest` of the whole new map. Fails with UNKNOWN_LABELS where ``base`` is unknown.
+    """
+
+    op = "edit_labels"
+    digest: str
+    base: str
+    region: Rectangle
+
+    bytes_per_pixel: ClassVar[int] = 1
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        _check_digest(self.digest)
+        _check_digest(self.base)
+        _check_region(self.region, self.bytes_per_pixel)
+        _require(frame_bytes > 0, "an edit needs its labels")
+
+
+@dataclass(frozen=True)
+class PhotoRequest(Request):
+    """Base of what the engine does with a photo; the others are answered by the supervisor."""
+
+    photo: str
+
+    stage: ClassVar[str]  # what progress calls it
+
+    @property
+    def planes(self) -> list[str]:
+        """Digests of the planes that it needs, the photo's first."""
+        return [self.photo]
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        for digest in self.planes:
+            _check_digest(digest)
+
+
+@dataclass(frozen=True)
+class Segment(PhotoRequest):
     """Predict the label map of a photo; return one rectangle of it. → RegionResult.
 
     Frame of the result: height×width uint8 class ids, compressed by :func:`pack_labels`.
@@ -134,45 +225,126 @@ class Segment(Request):
     """
 
     op = "segment"
-    photo: str
+    stage = "segmenting"
     region: Rectangle
     detail: int = 0
 
     bytes_per_pixel: ClassVar[int] = 1
-    stage: ClassVar[str] = "segmenting"  # what progress calls it
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        _check_digest(self.photo)
         _check_region(self.region, self.bytes_per_pixel)
         _check_detail(self.detail)
 
 
 @dataclass(frozen=True)
-class Colorize(Request):
+class Colorize(PhotoRequest):
     """Colour a photo by a label map; return one rectangle of it. → RegionResult.
 
-    ``labels`` may be empty: nothing is labelled. Frame of the result: height×width×3 sRGB of the
-    photo's depth, at the photo's own lightness.
+    ``labels`` may be empty: nothing is labelled. ``tints`` apply one after the other. Frame of the
+    result: height×width×3 sRGB of the photo's depth, at the photo's own lightness.
     """
 
     op = "colorize"
-    photo: str
+    stage = "colorizing"
     labels: str
     region: Rectangle
     detail: int = 0
+    tints: tuple[Tint, ...] = ()
 
-    stage: ClassVar[str] = "colorizing"
     bytes_per_pixel: ClassVar[int] = 6  # a 16-bit photo's; the limit does not depend on the photo
+
+    @property
+    def planes(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes`."""
+        return named(self.photo, self.labels, *(tint.mask for tint in self.tints))
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        _check_digest(self.photo)
-        if self.labels:
-            _check_digest(self.labels)
+        _check_tints(self.tints)
         _check_region(self.region, self.bytes_per_pixel)
+        _check_detail(self.detail)
+
+
+@dataclass(frozen=True)
+class Changes(PhotoRequest):
+    """Where does the colour by ``labels`` visibly differ from that by ``before``? → ChangesResult.
+
+    Either may be empty, as in :class:`Colorize`; each has its tints.
+    """
+
+    op = "changes"
+    stage = "colorizing"
+    labels: str
+    before: str
+    detail: int = 0
+    tints: tuple[Tint, ...] = ()
+    tints_before: tuple[Tint, ...] = ()
+
+    @property
+    def planes(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes`."""
+        masks = (tint.mask for tint in (*self.tints, *self.tints_before))
+        return named(self.photo, self.labels, self.before, *masks)
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        _check_tints(self.tints)
+        _check_tints(self.tints_before)
+        _check_detail(self.detail)
+
+
+@dataclass(frozen=True)
+class Snap(PhotoRequest):
+    """Fit what has ``class_id`` inside ``region`` to the photo's edges. → SnapResult.
+
+    Frame of the result: height×width class ids of its rectangle, compressed by
+    :func:`pack_labels`.
+    """
+
+    op = "snap"
+    stage = "finding the edges"
+    labels: str
+    region: Rectangle
+    class_id: int
+
+    @property
+    def planes(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes`."""
+        return [self.photo, self.labels]
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        _check_place(self.region)
+        _require(0 < self.class_id < NUM_LABELS, f"a class is 1 to {NUM_LABELS - 1}")
+
+
+@dataclass(frozen=True)
+class Suggest(PhotoRequest):
+    """Which colours are plausible for a part of a photo? → SuggestResult.
+
+    ``mask`` as in :class:`Tint`. Fails with NO_SUGGESTIONS where the model can't tell.
+    """
+
+    op = "suggest"
+    stage = "looking for colours"
+    labels: str
+    mask: str
+    detail: int = 0
+
+    @property
+    def planes(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes`."""
+        return named(self.photo, self.labels, self.mask)
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        _check_digest(self.mask)
         _check_detail(self.detail)
 
 
@@ -233,6 +405,30 @@ class RegionResult(Result):
 
 
 @dataclass(frozen=True)
+class ChangesResult(Result):
+    """Outside ``region`` no channel differs by more than one level in 8 bits.
+
+    Nowhere: its width and height are 0.
+    """
+
+    region: Rectangle
+
+
+@dataclass(frozen=True)
+class SnapResult(Result):
+    """Where the labels changed; nowhere: width and height are 0, and there is no frame."""
+
+    region: Rectangle
+
+
+@dataclass(frozen=True)
+class SuggestResult(Result):
+    """At most six colours, most likely first."""
+
+    colors: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True)
 class CancelResult(Result):
     """``found`` is false when the job had ended already."""
 
@@ -251,20 +447,21 @@ class Progress:
     text: str
 
 
-REQUESTS: dict[str, type[Request]] = {
-    request.op: request
-    for request in (Hello, Status, PutPhoto, PutLabels, Segment, Colorize, Cancel, Stop)
-}
 RESULTS: dict[type[Request], type[Result]] = {
     Hello: HelloResult,
     Status: StatusResult,
     PutPhoto: PutResult,
     PutLabels: PutResult,
+    EditLabels: PutResult,
     Segment: RegionResult,
     Colorize: RegionResult,
+    Changes: ChangesResult,
+    Snap: SnapResult,
+    Suggest: SuggestResult,
     Cancel: CancelResult,
     Stop: StopResult,
 }
+REQUESTS: dict[str, type[Request]] = {request.op: request for request in RESULTS}
 
 
 def encode_request(job: str, request: Request) -> bytes:
@@ -331,24 +528,59 @@ def unpack(header: bytes) -> dict[str, Any]:
 
 
 def plane_digest(width: int, height: int, depth: int, pixels: memoryview | bytes) -> str:
-    """The name of a plane: 32 hex digits over its shape and its pixels."""
+    """The name of a plane: 32 hex digits over its shape and the digests of its blocks of rows."""
     return PlaneHash(width, height, depth).add(pixels).hexdigest()
 
 
 class PlaneHash:
-    """:func:`plane_digest`, strip by strip."""
+    """:func:`plane_digest`, strip by strip; after an edit only the touched blocks are read."""
 
     def __init__(self, width: int, height: int, depth: int) -> None:
-        self._hash = hashlib.blake2b(f"{width} {height} {depth} ".encode(), digest_size=16)
+        self._shape = f"{width} {height} {depth} ".encode()
+        self._block_bytes = BLOCK_ROWS * width * depth // 8
+        self._blocks: list[bytes] = []
+        self._unfinished = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        self._missing = self._block_bytes
 
     def add(self, pixels: memoryview | bytes) -> Self:
         """Take the next rows."""
-        self._hash.update(pixels)
+        left = memoryview(pixels)
+        while len(left):
+            part, left = left[: self._missing], left[self._missing :]
+            self._unfinished.update(part)
+            self._missing -= len(part)
+            if not self._missing:
+                self._blocks.append(self._unfinished.digest())
+                self._unfinished = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+                self._missing = self._block_bytes
         return self
+
+    def edited(self, first_row: int, pixels: memoryview | bytes) -> "PlaneHash":
+        """The hash of the finished plane with other rows; they are :func:`whole_blocks`."""
+        first = first_row // BLOCK_ROWS
+        end = first - (-len(pixels) // self._block_bytes)
+        other = copy.copy(self)
+        other._blocks, other._missing = self._blocks[:first], self._block_bytes
+        other._unfinished = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        other.add(pixels)
+        if end <= len(self._blocks):
+            other._blocks += self._blocks[end:]
+            other._unfinished, other._missing = self._unfinished.copy(), self._missing
+        return other
 
     def hexdigest(self) -> str:
         """The digest of all rows so far."""
-        return self._hash.hexdigest()
+        blocks = list(self._blocks)
+        if self._missing < self._block_bytes:
+            blocks.append(self._unfinished.digest())
+        digests = self._shape + b"".join(blocks)
+        return hashlib.blake2b(digests, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def whole_blocks(rows: slice, height: int) -> slice:
+    """The rows of all blocks that some rows of a plane of this height touch."""
+    stop = -(-rows.stop // BLOCK_ROWS) * BLOCK_ROWS
+    return slice(rows.start // BLOCK_ROWS * BLOCK_ROWS, min(stop, height))
 
 
 def pack_labels(labels: memoryview | bytes) -> bytes:
@@ -389,9 +621,12 @@ def _construct(kind: type[_T], fields: dict[str, Any]) -> _T:
 def _typed(name: str, hint: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return _construct(typing.cast(type, hint), value)
-    plain = typing.get_origin(hint) if isinstance(hint, types.GenericAlias) else hint
-    if type(value) is not plain:  # `is`: a bool is not a number here
-        raise _malformed(f"“{name}” is not {getattr(plain, '__name__', plain)}")
+    if isinstance(hint, types.GenericAlias):  # list[X] or tuple[X, ...], both lists on the wire
+        if type(value) is not list:
+            raise _malformed(f"“{name}” is not a list")
+        return typing.get_origin(hint)(_typed(name, hint.__args__[0], entry) for entry in value)
+    if type(value) is not hint:  # `is`: a bool is not a number here
+        raise _malformed(f"“{name}” is not {getattr(hint, '__name__', hint)}")
     return value
 
 
@@ -411,14 +646,31 @@ def _check_strip(strip: PutPhoto | PutLabels) -> None:
         raise SemcolorError(Code.TOO_LARGE, f"a strip has at most {FRAME_LIMIT} bytes, not {raw}")
 
 
+def named(*digests: str) -> list[str]:
+    """Each digest once; an empty one names nothing."""
+    return list(dict.fromkeys(filter(None, digests)))
+
+
+def _check_tints(tints: tuple[Tint, ...]) -> None:
+    _require(len(tints) <= TINTS_LIMIT, f"there are at most {TINTS_LIMIT} tints")
+    for tint in tints:
+        _check_digest(tint.mask)
+        fits = all(abs(value) <= _CHROMA_LIMIT for value in (tint.a, tint.b))  # NaN does not
+        _require(fits, f"a tint's a* and b* are at most {_CHROMA_LIMIT:.0f}")
+
+
 def _check_digest(digest: str) -> None:
     hexadecimal = len(digest) == 32 and all(c in "0123456789abcdef" for c in digest)
     _require(hexadecimal, "a plane's name is 32 hex digits")
 
 
-def _check_region(region: Rectangle, bytes_per_pixel: int) -> None:
+def _check_place(region: Rectangle) -> None:
     sides = (region.x, region.y, region.width - 1, region.height - 1)
     _require(all(0 <= side < SIDE_LIMIT for side in sides), "this rectangle is not in a picture")
+
+
+def _check_region(region: Rectangle, bytes_per_pixel: int) -> None:
+    _check_place(region)
     if region.pixels * bytes_per_pixel > FRAME_LIMIT:
         raise SemcolorError(
             Code.TOO_LARGE, f"a rectangle has at most {FRAME_LIMIT // bytes_per_pixel} pixels"

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 LabelMap = npt.NDArray[np.uint8]
 """H×W class ids, 0 where unlabelled."""
+Mask = npt.NDArray[np.uint8]
+"""H×W, how much of each pixel is meant, 0..255."""
 Rgba = npt.NDArray[np.uint8]
 """H×W×4 sRGB and alpha."""
 Gray = npt.NDArray[Any]

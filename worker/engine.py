@@ -9,7 +9,7 @@ that pulling a large photo strip by strip runs the network once.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -18,14 +18,33 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semcolor import settings
-from semcolor.messages import Colorize, Rectangle, Segment
+from semcolor.classes import NUM_LABELS
+from semcolor.errors import Code, SemcolorError
+from semcolor.messages import (
+    Changes,
+    Colorize,
+    PhotoRequest,
+    Rectangle,
+    Segment,
+    Snap,
+    Suggest,
+    Suggestion,
+    Tint,
+    named,
+)
+from semcolor.pixels import LabelMap
 
-from . import color, weights
+from . import color, suggestions, weights
 from .networks.two_stream_unet import TwoStreamUNet
-from .upsampling import GuidedChroma, bilinear_rows, guide_chroma
+from .upsampling import (
+    GuidedChroma,
+    Size,
+    bilinear_rows,
+    gray_range,
+    guide_chroma,
+    visible_changes,
+)
 from .weights import Model
-
-Size = tuple[int, int]  # height, width
 
 PLANE_BUDGET = 1 << 30  # bytes of photos and label maps kept in host memory
 _FEATURES_KEPT = 4
@@ -48,6 +67,15 @@ class LruCache(Generic[V]):
         if key in self._values:
             self._values.move_to_end(key)
         return self._values.get(key)
+
+    def __getitem__(self, key: Hashable) -> V:
+        """The value, now the most recently used. Raises KeyError."""
+        self._values.move_to_end(key)
+        return self._values[key]
+
+    def pop(self, key: Hashable) -> V:
+        """Remove a value and return it. Raises KeyError."""
+        return self._values.pop(key)
 
     def put(self, key: Hashable, value: V) -> V:
         """Keep a value, and return it; the newest is kept whatever it costs."""
@@ -76,7 +104,9 @@ class Engine:
         self._unet = cast(TwoStreamUNet, color_model.network)
         self._planes: LruCache[Tensor] = LruCache(PLANE_BUDGET, lambda plane: plane.nbytes)
         self._photos: LruCache[Photo] = LruCache(_FEATURES_KEPT)
-        self._chroma: LruCache[GuidedChroma] = LruCache(_RESULTS_KEPT)
+        self._grays: LruCache[Tensor] = LruCache(_FEATURES_KEPT)
+        self._chroma: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
+        self._painted: LruCache[GuidedChroma] = LruCache(_RESULTS_KEPT)
         self._logits: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
 
     @classmethod
@@ -99,12 +129,35 @@ class Engine:
         """Keep a photo (H×W uint8 or uint16) or a label map (H×W uint8)."""
         self._planes.put(digest, plane)
 
-    def missing(self, request: Segment | Colorize) -> list[str]:
-        """The planes that a request needs and that are not here."""
-        needed = [request.photo]
-        if isinstance(request, Colorize) and request.labels:
-            needed.append(request.labels)
-        return [digest for digest in needed if self._planes.get(digest) is None]
+    def edit_plane(self, digest: str, base: str, region: Rectangle, pixels: Tensor) -> None:
+        """Turn a label map into another one, by a rectangle of it: ``pixels``, uint8.
+
+        The base is no longer here: copying all of it would cost more than all else in an edit.
+        """
+        plane = self._planes.pop(base)
+        plane[region.rows, region.columns] = pixels.view(region.height, region.width)
+        self._planes.put(digest, plane)
+
+    def lacking(self, digests: Iterable[str]) -> list[str]:
+        """Those of the planes that are not here."""
+        return [digest for digest in digests if self._planes.get(digest) is None]
+
+    def needed(self, request: PhotoRequest) -> list[str]:
+        """The planes without which a request can't be answered; results may be there already."""
+        photo = self._planes.get(request.photo)
+        if photo is None or not isinstance(request, Colorize | Changes):
+            return request.planes
+        size = detail_size(photo.shape, request.detail, self.color)
+        paintings = [(request.labels, request.tints)]
+        if isinstance(request, Changes):
+            paintings.append((request.before, request.tints_before))
+        digests = [request.photo]
+        for labels, tints in paintings:
+            if self._painted.get((request.photo, labels, tints, size)) is None:
+                digests += [tint.mask for tint in tints]
+                if self._chroma.get((request.photo, labels, size)) is None:
+                    digests.append(labels)
+        return named(*digests)
 
     @torch.inference_mode()
     def segment(self, request: Segment) -> Tensor:
@@ -123,19 +176,66 @@ class Engine:
     def colorize(self, request: Colorize) -> Tensor:
         """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU.
 
-        Raises ValueError for a rectangle outside the photo or labels of another size.
+        Raises ValueError for a rectangle outside the photo, labels or masks of another size.
         """
         photo = self._plane(request.photo, request.region)
         size = detail_size(photo.shape, request.detail, self.color)
-        key = (request.photo, request.labels, size)
-        chroma = self._chroma.get(key)
-        if chroma is None:
-            chroma = self._chroma.put(key, self._paint(photo, request, size))
+        chroma = self._paint(request.photo, request.labels, request.tints, size)
         return self._full_resolution(photo, chroma, request.region)
 
+    @torch.inference_mode()
+    def changes(self, request: Changes) -> Rectangle:
+        """Where colour by the labels visibly differs from colour by those before; may be empty.
+
+        Raises ValueError for labels or masks of another size.
+        """
+        photo = self._planes[request.photo]
+        size = detail_size(photo.shape, request.detail, self.color)
+        before = self._paint(request.photo, request.before, request.tints_before, size)
+        after = self._paint(request.photo, request.labels, request.tints, size)
+        grays = self._grays.get((request.photo, size))
+        if grays is None:
+            grays = self._grays.put((request.photo, size), gray_range(photo, size))
+        return visible_changes(before, after, grays, (photo.shape[0], photo.shape[1]))
+
+    def snap(self, request: Snap) -> tuple[Rectangle, LabelMap]:
+        """Where one class changes when it is fitted to the photo's edges, and the new class ids.
+
+        Raises ValueError for labels of another size or a rectangle outside.
+        """
+        from .snapping import snap  # OpenCV takes a while to load, and few need it
+
+        photo = self._planes[request.photo]
+        labels = self._like(photo, request.labels)
+        return snap(photo.numpy(), labels.numpy(), request.region, request.class_id)
+
+    @torch.inference_mode()
+    def suggest(self, request: Suggest) -> list[Suggestion]:
+        """Plausible colours of a part of the photo, at its lightness; most likely first.
+
+        Raises SemcolorError (NO_SUGGESTIONS) for a model without a distribution; ValueError for
+        an empty mask, labels or a mask of another size.
+        """
+        if self._unet.bins_head is None:
+            raise SemcolorError(
+                Code.NO_SUGGESTIONS,
+                "the colour model in use suggests no colours: `semcolor weights use`, where the "
+                "worker runs, chooses one that does",
+            )
+        size = detail_size(self._planes[request.photo].shape, request.detail, self.color)
+        photo = self._at_detail(request.photo, size)
+        ids = self._labels_at(request.labels, self._planes[request.photo], size)
+        features = self._unet.encode_labels(ids[None])
+        _, logits = self._unet.decode_with_bins(photo.features, features)
+        mask = self._mask_at(request.mask, request.photo, size)
+        coarse = F.interpolate(mask[None, None], logits.shape[2:], mode="area")[0, 0]
+        probabilities = suggestions.average_distribution(logits[0], coarse)
+        found = suggestions.distinct_colours(probabilities.cpu(), color.chroma_bins())
+        lightness = suggestions.median(photo.lightness[0, 0], mask)
+        return [Suggestion(*entry, swatch(lightness, entry.a, entry.b)) for entry in found]
+
     def _plane(self, digest: str, region: Rectangle) -> Tensor:
-        plane = self._planes.get(digest)
-        assert plane is not None, "missing() tells what to put first"
+        plane = self._planes[digest]
         height, width = plane.shape
         if region.x + region.width > width or region.y + region.height > height:
             raise ValueError(f"the rectangle is not inside the photo of {width} × {height} pixels")
@@ -148,24 +248,57 @@ class Engine:
         logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
         return logits
 
-    def _paint(self, photo: Tensor, request: Colorize, size: Size) -> GuidedChroma:
-        cached = self._photos.get((request.photo, size))
-        if cached is None:
-            lightness = lightness_at(photo, size, self.device)
-            features = self._unet.encode_gray(self.color.normalise(lightness))
-            cached = self._photos.put((request.photo, size), Photo(lightness, features))
-        labels = self._labels_at(request.labels, photo, size)
-        output = self._unet.decode(cached.features, self._unet.encode_labels(labels[None]))
-        return guide_chroma(cached.lightness, self.color.chroma(output))
+    def _at_detail(self, digest: str, size: Size) -> Photo:
+        cached = self._photos.get((digest, size))
+        if cached is not None:
+            return cached
+        photo = self._planes[digest]
+        lightness = lightness_at(photo, size, self.device)
+        features = self._unet.encode_gray(self.color.normalise(lightness))
+        return self._photos.put((digest, size), Photo(lightness, features))
+
+    def _paint(self, digest: str, labels: str, tints: tuple[Tint, ...], size: Size) -> GuidedChroma:
+        key = (digest, labels, tints, size)
+        painted = self._painted.get(key)
+        if painted is not None:
+            return painted
+        chroma = self._chroma_at(digest, labels, size)
+        for tint in tints:
+            mask = self._mask_at(tint.mask, digest, size)
+            chroma = suggestions.tinted(chroma, mask, tint.a, tint.b)
+        lightness = self._at_detail(digest, size).lightness
+        return self._painted.put(key, guide_chroma(lightness, chroma))
+
+    def _chroma_at(self, digest: str, labels: str, size: Size) -> Tensor:
+        """1×2×h×w a*, b* as the network gives them."""
+        key = (digest, labels, size)
+        chroma = self._chroma.get(key)
+        if chroma is not None:
+            return chroma
+        photo = self._at_detail(digest, size)
+        ids = self._labels_at(labels, self._planes[digest], size)
+        output = self._unet.decode(photo.features, self._unet.encode_labels(ids[None]))
+        return self._chroma.put(key, self.color.chroma(output))
+
+    def _mask_at(self, digest: str, photo: str, size: Size) -> Tensor:
+        """h×w, 0..1."""
+        mask = self._like(self._planes[photo], digest)
+        return shrunk(mask, size)[0, 0].to(self.device).float() / 255
+
+    def _like(self, photo: Tensor, digest: str) -> Tensor:
+        """A label map or a mask of a photo."""
+        plane = self._planes[digest]
+        if plane.shape != photo.shape:
+            raise ValueError("the label map and the photo do not have the same size")
+        return plane
 
     def _labels_at(self, digest: str, photo: Tensor, size: Size) -> Tensor:
         if not digest:
             return torch.zeros(size, dtype=torch.int64, device=self.device)
-        labels = self._planes.get(digest)
-        assert labels is not None, "missing() tells what to put first"
-        if labels.shape != photo.shape:
-            raise ValueError("the label map and the photo do not have the same size")
-        return majority(labels, size).to(self.device)
+        ids = majority(self._like(photo, digest), size)
+        if int(ids.max()) >= NUM_LABELS:
+            raise ValueError(f"a label map's class ids end at {NUM_LABELS - 1}")
+        return ids.to(self.device)
 
     def _full_resolution(self, photo: Tensor, chroma: GuidedChroma, region: Rectangle) -> Tensor:
         rgb = torch.empty((region.height, region.width, 3), dtype=photo.dtype)
@@ -193,12 +326,26 @@ def detail_size(shape: torch.Size, detail: int, model: Model) -> Size:
 def lightness_at(photo: Tensor, size: Size, device: torch.device) -> Tensor:
     """1×1×h×w L* (0..100) of a photo, averaged down to ``size``."""
     top = 255 if photo.dtype == torch.uint8 else 65535
-    pixels = photo if photo.dtype == torch.uint8 else photo.float()
-    gray = F.interpolate(  # on the host: CUDA has no kernel for bytes
-        pixels[None, None], size, mode="bilinear", antialias=True, align_corners=False
-    ).to(device)
+    gray = shrunk(photo, size).to(device)
     luminance = color.linear_from_srgb((gray.float() / top).clamp(0, 1))
     return color.lightness_from_luminance(luminance)
+
+
+def shrunk(plane: Tensor, size: Size) -> Tensor:
+    """1×1×h×w of a plane, averaged down; uint8 stays uint8, uint16 becomes float."""
+    pixels = plane if plane.dtype == torch.uint8 else plane.float()
+    return F.interpolate(  # on the host: CUDA has no kernel for bytes
+        pixels[None, None], size, mode="bilinear", antialias=True, align_corners=False
+    )
+
+
+def swatch(lightness: float, a: float, b: float) -> str:
+    """“#rrggbb” of a colour as a photo shows it: in gamut, at its lightness (0..100)."""
+    gray = color.gray_from_lightness(torch.tensor(lightness)).clamp(0, 1) * 255
+    pixel = gray.round().to(torch.uint8).view(1, 1)
+    f = (color.gray_lightness(pixel) + 16) / 116
+    rgb = color.rgb_from_chroma(pixel, torch.stack([f + a / 500, f - b / 200]))
+    return "#" + bytes(rgb.flatten().tolist()).hex()
 
 
 def majority(labels: Tensor, size: Size) -> Tensor:

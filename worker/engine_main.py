@@ -13,13 +13,30 @@ from typing import TYPE_CHECKING, Any
 import zmq
 
 from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Colorize, Rectangle, Segment, pack, pack_labels, unpack
+from semcolor.messages import (
+    Changes,
+    ChangesResult,
+    Colorize,
+    PhotoRequest,
+    Rectangle,
+    RegionResult,
+    Result,
+    Segment,
+    Snap,
+    SnapResult,
+    Suggest,
+    SuggestResult,
+    decode_request,
+    encode_reply,
+    pack,
+    pack_labels,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from .engine import Engine
 
-Reply = tuple[dict[str, Any], bytes | memoryview | None]
-_JOBS: dict[str, type[Segment] | type[Colorize]] = {Segment.op: Segment, Colorize.op: Colorize}
+Blob = bytes | memoryview | None
 
 
 def main(endpoint: str) -> None:
@@ -49,6 +66,8 @@ def main(endpoint: str) -> None:
         message = unpack(header.bytes)
         if message["kind"] == "plane":
             _keep(engine, message, blobs[0])
+        elif message["kind"] == "edit":
+            _keep_edit(engine, message, blobs[0])
         else:
             _send(socket, *_do(engine, message))
 
@@ -61,28 +80,51 @@ def _keep(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> None:
     engine.put_plane(message["digest"], pixels.view(message["height"], message["width"]))
 
 
-def _do(engine: "Engine", message: dict[str, Any]) -> Reply:
+def _keep_edit(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> None:
+    import torch
+
+    pixels = torch.frombuffer(bytearray(blob.buffer), dtype=torch.uint8)
+    engine.edit_plane(message["digest"], message["base"], Rectangle(**message["region"]), pixels)
+
+
+def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob]:
     """Do a job; whatever goes wrong becomes a reply, and the engine lives on."""
-    request = _JOBS[message.pop("op")]
-    message.pop("kind")
-    job = request(**message | {"region": Rectangle(**message["region"])})
+    job_id, request = decode_request(message["header"], 0)
+    assert isinstance(request, PhotoRequest)
+    needed = engine.needed(request)
+    missing = engine.lacking(needed)
+    if missing:
+        bases = set(message["bases"].values()) - set(needed)  # an edit uses its base up
+        held = sorted(bases - set(engine.lacking(bases)))
+        return {"kind": "missing", "digests": missing, "bases": held}, None
+    reply: Result | SemcolorError
+    blob: Blob = None
     try:
-        missing = engine.missing(job)
-        if missing:
-            return {"kind": "missing", "digests": missing}, None
-        if isinstance(job, Segment):
-            labels = engine.segment(job)
-            return {"kind": "result"}, pack_labels(labels.numpy().data.cast("B"))
-        return {"kind": "result"}, engine.colorize(job).numpy().data.cast("B")
+        reply, blob = _answer(engine, request)
+    except SemcolorError as error:
+        reply = error
     except ValueError as error:
-        return _error(Code.SIZE_MISMATCH, str(error)), None
+        reply = SemcolorError(Code.SIZE_MISMATCH, str(error))
     except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
         logging.exception("a job failed")
-        return _error(Code.ENGINE_FAILED, f"the engine failed: {error}"), None
+        reply = SemcolorError(Code.ENGINE_FAILED, f"the engine failed: {error}")
+    return {"kind": "reply", "header": encode_reply(job_id, reply)}, blob
 
 
-def _error(code: Code, message: str) -> dict[str, Any]:
-    return {"kind": "error", "code": str(code), "message": message}
+def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Blob]:
+    match request:
+        case Segment():
+            return RegionResult(), pack_labels(engine.segment(request).numpy().data.cast("B"))
+        case Colorize():
+            return RegionResult(), engine.colorize(request).numpy().data.cast("B")
+        case Changes():
+            return ChangesResult(engine.changes(request)), None
+        case Snap():
+            region, ids = engine.snap(request)
+            return SnapResult(region), pack_labels(ids.tobytes()) if region.pixels else None
+        case Suggest():
+            return SuggestResult(tuple(engine.suggest(request))), None
+    raise AssertionError(f"“{request.op}” is not for the engine")
 
 
 def _send(

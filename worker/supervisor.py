@@ -29,23 +29,23 @@ from semcolor.messages import (
     PROTOCOL,
     Cancel,
     CancelResult,
-    Colorize,
+    EditLabels,
     Hello,
     HelloResult,
+    PhotoRequest,
     Progress,
     PutLabels,
     PutPhoto,
     PutResult,
-    RegionResult,
     Request,
     Result,
-    Segment,
     Status,
     StatusResult,
     Stop,
     StopResult,
     decode_request,
     encode_reply,
+    encode_request,
     unpack,
 )
 
@@ -59,6 +59,7 @@ _DOMAIN = b"semcolor"  # of ZAP
 _TICK_MS = 200
 _SIGN_OF_LIFE_SECONDS = 1.0
 _ATTEMPTS = 2  # how often one job may meet an engine
+_DELIVERIES = 4  # how often an engine may say that it lacks planes of one job
 _START_FAILURES = 3  # engines that died before they were ready, until jobs are told
 _SESSION_SECONDS = 300.0  # a session without requests no longer counts as open
 
@@ -69,8 +70,9 @@ class Job:
 
     session: bytes
     id: str
-    request: Segment | Colorize
+    request: PhotoRequest
     attempts: int = 0
+    deliveries: int = 0
     cancelled: bool = False
 
 
@@ -161,7 +163,9 @@ class Supervisor:
                 return self._status()
             case PutPhoto() | PutLabels():
                 return PutResult(self.store.put(request, pixels))
-            case Segment() | Colorize():
+            case EditLabels():
+                return PutResult(self.store.edit(request, pixels))
+            case PhotoRequest():
                 self._scheduler.add(session, job_id, Job(session, job_id, request))
                 return None
             case Cancel():
@@ -187,11 +191,9 @@ class Supervisor:
                 self._engine.end(EngineState.LOST)
                 self._refuse_all(SemcolorError(Code(message["code"]), message["message"]))
             case "missing":
-                self._send_planes(message["digests"])
-            case "result":
-                self._finish(RegionResult(), blob)
-            case "error":
-                self._finish(SemcolorError(Code(message["code"]), message["message"]))
+                self._send_planes(message["digests"], message["bases"])
+            case "reply":
+                self._finish(message["header"], blob)
 
     # Jobs
 
@@ -214,11 +216,25 @@ class Supervisor:
     def _run(self) -> None:
         assert self._running is not None
         request = self._running.request
-        self._engine.send({"kind": "job", "op": request.op, **asdict(request)})
+        planes = {digest: self.store.get(digest) for digest in request.planes}  # used just now
+        bases = {
+            digest: plane.edit.base for digest, plane in planes.items() if plane and plane.edit
+        }
+        header = encode_request(self._running.id, request)
+        self._engine.send({"kind": "job", "header": header, "bases": bases})
 
-    def _send_planes(self, digests: list[str]) -> None:
-        """The engine lacks planes of the job in hand: give them, then the job again."""
+    def _send_planes(self, digests: list[str], bases: list[str]) -> None:
+        """The engine lacks planes of the job in hand: give them, then the job again.
+
+        Where the engine has the plane before an edit, the edit is enough.
+        """
         assert self._running is not None
+        self._running.deliveries += 1
+        if self._running.deliveries > _DELIVERIES:  # each one makes the engine drop another
+            self._finish(SemcolorError(
+                Code.TOO_LARGE, "the engine has too little memory for this photo: scale it down"
+            ))  # fmt: skip
+            return
         for digest in digests:
             plane = self.store.get(digest)
             if plane is None:
@@ -226,12 +242,17 @@ class Supervisor:
                 code = Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS
                 self._finish(SemcolorError(code, "the worker no longer has it: send it again"))
                 return
-            header = {"kind": "plane", "digest": digest, "width": plane.width}
-            header |= {"height": plane.height, "depth": plane.depth}
-            self._engine.send(header, plane.pixels)
+            if plane.edit is not None and plane.edit.base in bases:
+                header = {"kind": "edit", "digest": digest, **asdict(plane.edit)}
+                self._engine.send(header, plane.cut(plane.edit.region))
+            else:
+                header = {"kind": "plane", "digest": digest, "width": plane.width}
+                header |= {"height": plane.height, "depth": plane.depth}
+                self._engine.send(header, plane.pixels)
         self._run()
 
-    def _finish(self, reply: Result | SemcolorError, blob: zmq.Frame | None = None) -> None:
+    def _finish(self, reply: bytes | SemcolorError, blob: zmq.Frame | None = None) -> None:
+        """Answer the job in hand; the engine's own reply goes on as it came."""
         job, self._running = self._running, None
         self._engine.state = EngineState.READY
         if job is not None and not job.cancelled:
@@ -308,10 +329,11 @@ class Supervisor:
     # Sockets
 
     def _send(
-        self, session: bytes, job_id: str, reply: Result | Progress | SemcolorError,
+        self, session: bytes, job_id: str, reply: bytes | Result | Progress | SemcolorError,
         blob: zmq.Frame | None = None,
     ) -> None:  # fmt: skip
-        parts: list[Any] = [session, encode_reply(job_id, reply)]
+        header = reply if isinstance(reply, bytes) else encode_reply(job_id, reply)
+        parts: list[Any] = [session, header]
         if blob is not None:
             parts.append(blob)
         try:

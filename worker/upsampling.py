@@ -5,16 +5,28 @@ as a linear function of lightness; the two coefficients are smooth, so they are 
 the *full-resolution* lightness brings the photo's own edges back.
 """
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from semcolor.messages import Rectangle
 
+from . import color
+
+Size = tuple[int, int]  # height, width
+
 _RADIUS = 2  # pixels at detail
 _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
+# Colours that are less than one 8-bit level apart are at most one level apart once rounded. Half a
+# level leaves as much for what happens between the places and the grays that are tried.
+_VISIBLE = 0.5 * 257  # in 16 bits
+_NEGLIGIBLE = 5e-5  # of f(X/Xn), f(Z/Zn): a fortieth of a unit of a*; nowhere half a level
+_COARSE_STEP, _FINE_STEP = 64 * 257, 4 * 257  # between the grays that are tried, in 16 bits
+_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,7 @@ class GuidedChroma:
 
     coefficients: Tensor
 
-    def at(self, lightness: Tensor, size: tuple[int, int], tile: Rectangle) -> Tensor:
+    def at(self, lightness: Tensor, size: Size, tile: Rectangle) -> Tensor:
         """2×H×W f(X/Xn), f(Z/Zn) of one tile of a photo of ``size``.
 
         ``lightness``: the tile's own H×W L* (0..100).
@@ -40,18 +52,69 @@ class GuidedChroma:
 
 def guide_chroma(lightness: Tensor, chroma: Tensor) -> GuidedChroma:
     """Fit chroma (1×2×h×w a*, b*) to lightness (1×1×h×w, 0..100), both at detail."""
-    moments = torch.cat([lightness, chroma, lightness * lightness, lightness * chroma], dim=1)
-    mean_l, mean_c, mean_ll, mean_lc = _mean(moments).split([1, 2, 1, 2], dim=1)
-    slope = (mean_lc - mean_l * mean_c) / (mean_ll - mean_l * mean_l + _SMOOTHNESS)
-    offset = mean_c - slope * mean_l
-    coefficients = _mean(torch.cat([slope, offset], dim=1))[0].permute(1, 2, 0)
+    coefficients = fit_to_lightness(lightness, chroma)
     # f(X/Xn) = (L* + 16)/116 + a*/500 and f(Z/Zn) = (L* + 16)/116 − b*/200 are as linear.
     scale = coefficients.new_tensor([1 / 500, -1 / 200, 1 / 500, -1 / 200])
     shift = coefficients.new_tensor([1 / 116, 1 / 116, 16 / 116, 16 / 116])
     return GuidedChroma((coefficients * scale + shift).contiguous())
 
 
-def bilinear_rows(values: Tensor, size: tuple[int, int], tile: Rectangle) -> Tensor:
+def fit_to_lightness(lightness: Tensor, values: Tensor) -> Tensor:
+    """h×w×2C: slopes, then offsets of values (1×C×h×w) over lightness (1×1×h×w, 0..100)."""
+    channels = values.shape[1]
+    moments = torch.cat([lightness, values, lightness * lightness, lightness * values], dim=1)
+    mean_l, mean_v, mean_ll, mean_lv = _mean(moments).split([1, channels, 1, channels], dim=1)
+    slope = (mean_lv - mean_l * mean_v) / (mean_ll - mean_l * mean_l + _SMOOTHNESS)
+    offset = mean_v - slope * mean_l
+    return _mean(torch.cat([slope, offset], dim=1))[0].permute(1, 2, 0).contiguous()
+
+
+def gray_range(photo: Tensor, size: Size) -> Tensor:
+    """2×h×w uint16: darkest and lightest gray of a photo around each pixel at detail.
+
+    Around: wherever :func:`bilinear_rows` gives that pixel any weight. ``photo``: H×W on the CPU.
+    """
+    extremes = []
+    for extreme in (np.minimum, np.maximum):
+        grays = photo.numpy()
+        for axis, (full, small) in enumerate(zip(photo.shape, size, strict=True)):
+            starts = np.minimum(_cells(full, small), full - 1)
+            grays = extreme.reduceat(grays, starts, axis)
+            last = grays.shape[axis] - 1
+            grays = extreme(grays.take(range(last), axis), grays.take(range(1, last + 1), axis))
+        extremes.append(torch.from_numpy(grays.astype(np.int32)))
+    scale = 257 if photo.dtype == torch.uint8 else 1
+    return (torch.stack(extremes) * scale).to(torch.uint16)
+
+
+def visible_changes(
+    before: GuidedChroma, after: GuidedChroma, grays: Tensor, size: Size
+) -> Rectangle:
+    """Where two colourings of a photo of ``size`` differ by more than one level in 8 bits.
+
+    ``grays``: :func:`gray_range` of the photo. Both are compared at detail, at some of the grays
+    that the photo has there; the rectangle holds every pixel that a visible difference reaches.
+    """
+    one, other = before.coefficients, after.coefficients
+    darkest, lightest = grays.to(one.device).to(torch.int32)
+    far = [(_f(one, gray) - _f(other, gray)).abs().amax(0) for gray in (darkest, lightest)]
+    candidates = torch.maximum(*far) > _NEGLIGIBLE
+    visible = torch.zeros_like(candidates)
+    for step in (_COARSE_STEP, _FINE_STEP):
+        pair = one[candidates], other[candidates]
+        visible[candidates] = _differ(pair, darkest[candidates], lightest[candidates], step)
+        if not visible.any():
+            continue
+        (top, rows), (left, columns) = _span(visible.any(dim=1)), _span(visible.any(dim=0))
+        candidates[top : top + rows, left : left + columns] = False  # only the rectangle counts
+    if not visible.any():
+        return Rectangle(0, 0, 0, 0)
+    y, height = _reach(visible.any(dim=1), size[0])
+    x, width = _reach(visible.any(dim=0), size[1])
+    return Rectangle(x, y, width, height) if width and height else Rectangle(0, 0, 0, 0)
+
+
+def bilinear_rows(values: Tensor, size: Size, tile: Rectangle) -> Tensor:
     """h×w×C values at detail, interpolated on one tile of a picture of ``size``: H×W×C.
 
     The same numbers as interpolating the whole picture and cutting the tile out of it.
@@ -74,6 +137,59 @@ def _neighbours(
     position = position.clamp(0, limit - 1)
     before = position.to(torch.int32)
     return before, (before + 1).clamp(max=limit - 1), position - before
+
+
+def _f(coefficients: Tensor, gray: Tensor) -> Tensor:
+    """2×…: f(X/Xn), f(Z/Zn) of 16-bit grays (int32) by their own coefficients (…×4)."""
+    lightness = color.gray_lightness(gray.to(torch.uint16))
+    slope_x, slope_z, offset_x, offset_z = coefficients.unbind(-1)
+    return torch.stack([slope_x * lightness + offset_x, slope_z * lightness + offset_z])
+
+
+def _differ(pair: tuple[Tensor, Tensor], darkest: Tensor, lightest: Tensor, step: int) -> Tensor:
+    """Which of N places look different at any of their grays, tried every ``step`` (16 bits)."""
+    one, other = pair
+    counts = torch.div(lightest - darkest + step - 1, step, rounding_mode="floor") + 1
+    place = torch.arange(len(counts), device=one.device).repeat_interleave(counts)
+    first = counts.cumsum(0) - counts
+    number = torch.arange(len(place), device=one.device) - first[place]
+    gray = torch.minimum(darkest[place] + number * step, lightest[place])
+    visible = torch.zeros(len(counts), dtype=torch.bool, device=one.device)
+    for start in range(0, len(place), _AT_ONCE):
+        at, level = (values[start : start + _AT_ONCE] for values in (place, gray))
+        difference = (_rgb(one[at], level) - _rgb(other[at], level)).abs().amax(dim=0)
+        visible[at[difference > _VISIBLE]] = True
+    return visible
+
+
+def _rgb(coefficients: Tensor, gray: Tensor) -> Tensor:
+    """3×… int32, 16-bit sRGB; arguments as for :func:`_f`."""
+    rgb = color.rgb_from_chroma(gray.to(torch.uint16), _f(coefficients, gray))
+    return rgb.to(torch.int32)
+
+
+def _cells(full: int, small: int) -> list[int]:
+    """First position at full resolution of each cell between two neighbours at detail.
+
+    There are ``small`` + 1 cells; those before the first pixel and behind the last one count too.
+    A cell too small for any position begins where the next one does.
+    """
+    starts = [math.ceil((i + 0.5) * full / small - 0.5) for i in range(small)]
+    return [0] + [min(max(start, 0), full) for start in starts]
+
+
+def _span(changed: Tensor) -> tuple[int, int]:
+    """First of the true ones, and how many up to the last."""
+    positions = changed.nonzero()
+    first = int(positions[0])
+    return first, int(positions[-1]) + 1 - first
+
+
+def _reach(changed: Tensor, full: int) -> tuple[int, int]:
+    """First position and how many at full resolution get anything from the changed ones."""
+    first, count = _span(changed)
+    cells = [*_cells(full, len(changed)), full]
+    return cells[first], cells[first + count + 1] - cells[first]
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -4,11 +4,11 @@ Each first asks the bridge for everything, which may take long and may fail, and
 the image, in one undo step.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import layers
 from bridge_client import Bridge, Progress
+from exchange import Exchange
 from gi.repository import Gegl, Gimp
 
 
@@ -18,6 +18,17 @@ class Outcome:
 
     layer: Gimp.Layer
     notes: list[str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the bridge has answered, before the image is touched."""
+
+    labels: Gegl.Buffer | None
+    """Predicted labels; None when the photo has a label layer."""
+    colors: Gegl.Buffer | None
+    ambiguous: int = 0
+    """How many pixels of the label layer had no palette colour."""
 
 
 def add_label_layer(
@@ -38,14 +49,8 @@ def add_label_layer(
             "This photo has a label layer already. Edit that one, or delete it to start again."
         )
     with Bridge(report) as bridge:
-        _send_photo(bridge, image, photo)
-        labels = _fetch_labels(bridge, photo, detail)
-    notes = _conversion_note(image)
-    with layers.one_undo_step(image):
-        layers.make_rgb(image)
-        layer = layers.add_label_layer(image, photo, labels)
-    image.set_selected_layers([layer])  # the next stroke must go here, not into the photo
-    return Outcome(layer, notes)
+        found = find_labels(Exchange(bridge, image, photo), detail)
+    return apply(image, photo, found)
 
 
 def colorize(
@@ -61,27 +66,42 @@ def colorize(
     colorized = layers.find_layer(image, photo, layers.COLORIZED)
     if colorized:
         layers.check_unlocked(colorized)
-    found_labels = None
     with Bridge(report) as bridge:
-        _send_photo(bridge, image, photo)
-        if label_layer:
-            labels = layers.read_layer(label_layer, photo, layers.LABEL_FORMAT)
-        else:
-            found_labels = _fetch_labels(bridge, photo, detail)
-            area = found_labels.get_extent()
-            labels = layers.read_buffer(found_labels, area, layers.LABEL_FORMAT)
-        ambiguous = _send_labels(bridge, photo, labels)
-        colors = _fetch_colors(bridge, image, photo, detail)
-    notes = _conversion_note(image) + _ambiguous_note(ambiguous)
+        found = find_colors(Exchange(bridge, image, photo), label_layer, detail)
+    return apply(image, photo, found, show_labels=False)
+
+
+def find_labels(exchange: Exchange, detail: int) -> Found:
+    """Predicted labels."""
+    return Found(exchange.segment(detail), None)
+
+
+def find_colors(exchange: Exchange, label_layer: Gimp.Layer | None, detail: int) -> Found:
+    """Colours for this label layer; without one, for predicted labels."""
+    labels, ambiguous = None, 0
+    if label_layer:
+        ambiguous = exchange.send_labels(label_layer)
+    else:
+        labels = exchange.segment(detail)
+    return Found(labels, exchange.colorize(detail), ambiguous)
+
+
+def apply(image: Gimp.Image, photo: Gimp.Layer, found: Found, show_labels: bool = True) -> Outcome:
+    """Put what was found into the image: one undo step. Its layer is the colorized one if any.
+
+    Labels that are shown are selected too: the next stroke must go there, not into the photo.
+    """
+    notes = _conversion_note(image) + ambiguous_note(found.ambiguous)
+    label_layer = None
     with layers.one_undo_step(image):
         layers.make_rgb(image)
-        if found_labels:
-            layers.add_label_layer(image, photo, found_labels).set_visible(False)
-        if colorized:
-            layers.update_colorized_layer(image, colorized, photo, colors)
-        else:
-            colorized = layers.add_colorized_layer(image, photo, colors)
-    return Outcome(colorized, notes)
+        if found.labels:
+            label_layer = layers.add_label_layer(image, photo, found.labels)
+            label_layer.set_visible(show_labels)
+        made = _put_colors(image, photo, found.colors) if found.colors else label_layer
+    if label_layer and show_labels:
+        image.set_selected_layers([label_layer])
+    return Outcome(made, notes)
 
 
 def connect(invitation: str, report: Progress) -> str:
@@ -95,49 +115,25 @@ def connect(invitation: str, report: Progress) -> str:
     return str(answer["message"])
 
 
-def _send_photo(bridge: Bridge, image: Gimp.Image, photo: Gimp.Layer) -> None:
-    pixel_format = layers.photo_format(image)
-    width, height = photo.get_width(), photo.get_height()
-    bridge.request("begin_photo", format=pixel_format, width=width, height=height)
-    for strip in layers.read_layer(photo, photo, pixel_format):
-        bridge.request("rows", strip)
-
-
-def _send_labels(bridge: Bridge, photo: Gimp.Layer, labels: Iterator[bytes]) -> int:
-    """Returns how many pixels had no palette colour."""
-    answer, _ = bridge.request("begin_labels", width=photo.get_width(), height=photo.get_height())
-    for strip in labels:
-        answer, _ = bridge.request("rows", strip)
-    return int(answer["ambiguous"])
-
-
-def _fetch_labels(bridge: Bridge, photo: Gimp.Layer, detail: int) -> Gegl.Buffer:
-    bridge.request("segment", detail=detail)
-    return layers.collect(photo, layers.LABEL_FORMAT, _row_reader(bridge, "label_rows"))
-
-
-def _fetch_colors(bridge: Bridge, image: Gimp.Image, photo: Gimp.Layer, detail: int) -> Gegl.Buffer:
-    bridge.request("colorize", detail=detail, depth=layers.depth_of(image))
-    return layers.collect(photo, layers.color_format(image), _row_reader(bridge, "color_rows"))
-
-
-def _row_reader(bridge: Bridge, op: str) -> Callable[[int, int], bytes]:
-    def read(first_row: int, rows: int) -> bytes:
-        return bridge.request(op, first_row=first_row, rows=rows)[1]
-
-    return read
-
-
-def _conversion_note(image: Gimp.Image) -> list[str]:
-    if image.get_base_type() == Gimp.ImageBaseType.RGB:
-        return []
-    return ["The image is now in RGB mode, which holds colours; undo takes that back too."]
-
-
-def _ambiguous_note(pixels: int) -> list[str]:
+def ambiguous_note(pixels: int) -> list[str]:
+    """What to tell the user about pixels that had no palette colour."""
     if not pixels:
         return []
     return [
         f"{pixels} pixels of the label layer had no palette colour, so the nearest class was "
         "taken. The Pencil paints hard edges, which avoids this."
     ]
+
+
+def _put_colors(image: Gimp.Image, photo: Gimp.Layer, colors: Gegl.Buffer) -> Gimp.Layer:
+    colorized = layers.find_layer(image, photo, layers.COLORIZED)
+    if colorized is None:
+        return layers.add_colorized_layer(image, photo, colors)
+    layers.update_colorized_layer(image, colorized, photo, colors)
+    return colorized
+
+
+def _conversion_note(image: Gimp.Image) -> list[str]:
+    if image.get_base_type() == Gimp.ImageBaseType.RGB:
+        return []
+    return ["The image is now in RGB mode, which holds colours; undo takes that back too."]

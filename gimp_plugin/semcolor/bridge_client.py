@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-PROTOCOL = 1
+PROTOCOL = 2
 INSTALL_FILE = Path(__file__).with_name("install.json")
 SET_UP_AGAIN = "Run semcolor's set-up again, then restart GIMP."
 
@@ -65,7 +65,13 @@ class Bridge:
                 pipe.close()
         self._child.wait()
 
-    def request(self, op: str, payload: bytes = b"", **fields: str | int) -> tuple[Header, bytes]:
+    def abandon(self) -> None:
+        """End the bridge at once, from any thread; a request that waits fails."""
+        self._child.kill()
+
+    def request(
+        self, op: str, payload: bytes = b"", /, **fields: str | int
+    ) -> tuple[Header, bytes]:
         """Send one request and wait for its result.
 
         Returns:
@@ -81,7 +87,7 @@ class Bridge:
                 if header["type"] == "progress":
                     self._report(header["fraction"], header["text"])
                 elif header["type"] == "error":
-                    raise BridgeError(_sentence(header["message"]))
+                    raise BridgeError(sentence(header["message"]))
                 else:
                     return header, answer
         except (OSError, EOFError, ValueError, KeyError) as error:
@@ -129,9 +135,9 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
     """The command line prints messages after a colon; in a window they stand alone."""
-    return f"{message[:1].upper()}{message[1:]}."
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -1,8 +1,9 @@
 """Everything semcolor knows about an image in GIMP: which layer is what, and its pixels.
 
-A *photo* is a plain raster layer that semcolor only ever reads. Above it lie its *colorized layer*
-and, on top, its *label layer*; a parasite on each names its role and the photo's tattoo, so that
-they are found again after renaming, moving, saving and loading.
+A *photo* is a plain raster layer that semcolor only ever reads. Above it lie its *colorized layer*,
+the layer of *chosen colours* when the user has chosen some, and, on top, its *label layer*; a
+parasite on each names its role and the photo's tattoo, so that they are found again after renaming,
+moving, saving and loading.
 
 Pixels travel in strips of full rows, tightly packed, in native byte order. Results are collected in
 a `Gegl.Buffer` (which can swap to disk) before the image is touched, so that a plug-in which is
@@ -11,18 +12,22 @@ killed while it waits leaves the image as it was.
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Gegl, Gimp  # noqa: E402
+gi.require_version("Babl", "0.1")
+from gi.repository import Babl, Gegl, Gimp  # noqa: E402
+from rectangle import NOWHERE, Rectangle  # noqa: E402
 
 LABELS = "labels"
 COLORIZED = "colorized"
+CHOSEN = "chosen colours"
 LABEL_FORMAT = "R'G'B'A u8"
+SELECTION_FORMAT = "Y u8"
 
 _PARASITE = "semcolor-layer"
 _PARASITE_VERSION = 1
@@ -30,6 +35,7 @@ _STRIP_PIXELS = 4_000_000
 _STRIP_BYTES = 16 * 2**20
 _BYTES_PER_PIXEL = {
     "Y' u8": 1,
+    SELECTION_FORMAT: 1,
     "Y' u16": 2,
     "R'G'B' u8": 3,
     "R'G'B' u16": 6,
@@ -63,7 +69,7 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Gimp.Layer:
 
 
 def find_layer(image: Gimp.Image, photo: Gimp.Layer, role: str) -> Gimp.Layer | None:
-    """The photo's layer with this role (`LABELS` or `COLORIZED`), the topmost if several."""
+    """The photo's layer with this role, the topmost if several; None without any."""
     for layer in _all_layers(image.get_layers()):
         mark = _read_mark(layer)
         if mark and mark["role"] == role and mark["photo"] == photo.get_tattoo():
@@ -73,8 +79,11 @@ def find_layer(image: Gimp.Image, photo: Gimp.Layer, role: str) -> Gimp.Layer | 
 
 def check_unlocked(layer: Gimp.Layer) -> None:
     """Raises LayerError when the user has locked this layer's pixels."""
-    if layer.get_lock_content():
-        raise LayerError(f"The layer “{layer.get_name()}” is locked. Unlock its pixels first.")
+    item = layer
+    while item:  # a group's lock holds for all that is in it
+        if item.get_lock_content():
+            raise LayerError(f"The layer “{item.get_name()}” is locked. Unlock its pixels first.")
+        item = item.get_parent()
 
 
 def _check_is_photo(image: Gimp.Image, layer: Gimp.Drawable) -> None:
@@ -120,6 +129,12 @@ def _write_mark(layer: Gimp.Layer, photo: Gimp.Layer, role: str) -> None:
 # --- Pixels out of and into strips -------------------------------------------------------------
 
 
+def hex_of(color: Gegl.Color) -> str:
+    """A colour as `#rrggbb`, in sRGB."""
+    red, green, blue = color.get_bytes(Babl.format("R'G'B' u8")).get_data()
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
 def depth_of(image: Gimp.Image) -> int:
     """8 for an image with 8 bits per channel, 16 for every deeper one."""
     eight_bit = (
@@ -141,41 +156,58 @@ def color_format(image: Gimp.Image) -> str:
     return f"R'G'B' u{depth_of(image)}"
 
 
-def strips(width: int, height: int, pixel_format: str) -> Iterator[tuple[int, int]]:
-    """(first row, number of rows) of each strip, from top to bottom."""
-    fit = min(_STRIP_PIXELS, _STRIP_BYTES // _BYTES_PER_PIXEL[pixel_format]) // width
+def whole(photo: Gimp.Layer) -> Rectangle:
+    """The photo's own rectangle, from (0, 0)."""
+    return Rectangle(0, 0, photo.get_width(), photo.get_height())
+
+
+def strips(area: Rectangle, pixel_format: str) -> Iterator[Rectangle]:
+    """This rectangle in strips of full rows, from top to bottom; none when it is empty."""
+    if not area:
+        return
+    fit = min(_STRIP_PIXELS, _STRIP_BYTES // _BYTES_PER_PIXEL[pixel_format]) // area.width
     rows = max(1, fit)
-    for first in range(0, height, rows):
-        yield first, min(rows, height - first)
+    for first in range(area.y, area.y + area.height, rows):
+        yield area._replace(y=first, height=min(rows, area.y + area.height - first))
 
 
-def read_layer(layer: Gimp.Layer, photo: Gimp.Layer, pixel_format: str) -> Iterator[bytes]:
-    """The layer's pixels over the photo's rectangle, in strips; transparent black outside of it."""
+def read_layer(layer: Gimp.Layer, photo: Gimp.Layer, area: Rectangle, pixel_format: str) -> bytes:
+    """The layer's pixels in this rectangle of the photo; transparent black outside of the layer."""
+    x, y = _offset(photo, layer)
+    moved = Gegl.Rectangle.new(area.x + x, area.y + y, area.width, area.height)
+    # A buffer that was asked for before does not know what the user has painted since.
+    pixels: bytes = layer.get_buffer().get(moved, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+    return pixels
+
+
+def read_buffer(buffer: Gegl.Buffer, pixel_format: str) -> Iterator[bytes]:
+    """All pixels of a buffer, in strips."""
+    extent = buffer.get_extent()
+    area = Rectangle(extent.x, extent.y, extent.width, extent.height)
+    for strip in strips(area, pixel_format):
+        yield buffer.get(Gegl.Rectangle.new(*strip), 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+
+
+def place_in(photo: Gimp.Layer, layer: Gimp.Layer) -> Rectangle:
+    """Where a layer lies, in the photo's pixels."""
+    x, y = _offset(photo, layer)
+    return Rectangle(-x, -y, layer.get_width(), layer.get_height())
+
+
+def selection_in(photo: Gimp.Layer, image: Gimp.Image) -> Rectangle:
+    """The bounds of the selection, in the photo's pixels; empty when nothing is selected."""
+    _, is_there, left, top, right, bottom = Gimp.Selection.bounds(image)
+    if not is_there:
+        return NOWHERE
+    _, x, y = photo.get_offsets()
+    return Rectangle(left - x, top - y, right - left, bottom - top)
+
+
+def _offset(photo: Gimp.Layer, layer: Gimp.Layer) -> tuple[int, int]:
+    """What to add to a place in the photo to have it in the layer."""
     _, photo_x, photo_y = photo.get_offsets()
     _, layer_x, layer_y = layer.get_offsets()
-    area = Gegl.Rectangle.new(
-        photo_x - layer_x, photo_y - layer_y, photo.get_width(), photo.get_height()
-    )
-    return read_buffer(layer.get_buffer(), area, pixel_format)
-
-
-def read_buffer(buffer: Gegl.Buffer, area: Gegl.Rectangle, pixel_format: str) -> Iterator[bytes]:
-    """The pixels of this area in strips; transparent black outside of the buffer."""
-    for first, rows in strips(area.width, area.height, pixel_format):
-        strip = Gegl.Rectangle.new(area.x, area.y + first, area.width, rows)
-        yield buffer.get(strip, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
-
-
-def collect(
-    photo: Gimp.Layer, pixel_format: str, fetch: Callable[[int, int], bytes]
-) -> Gegl.Buffer:
-    """A buffer of the photo's size, filled strip by strip from `fetch(first row, rows)`."""
-    width, height = photo.get_width(), photo.get_height()
-    buffer = Gegl.Buffer.new(pixel_format, 0, 0, width, height)
-    for first, rows in strips(width, height, pixel_format):
-        strip = Gegl.Rectangle.new(0, first, width, rows)
-        buffer.set(strip, pixel_format, fetch(first, rows))
-    return buffer
+    return photo_x - layer_x, photo_y - layer_y
 
 
 # --- Changing the image ------------------------------------------------------------------------
@@ -246,6 +278,136 @@ def update_colorized_layer(
     layer.update(0, 0, width, height)
 
 
+def write_directly(
+    layer: Gimp.Layer, photo: Gimp.Layer, area: Rectangle, pixel_format: str, pixels: bytes
+) -> None:
+    """Write pixels into a rectangle of the photo: no undo step is made, no selection applies.
+
+    Raises:
+        LayerError: the layer is locked.
+    """
+    check_unlocked(layer)  # GIMP would kill us
+    x, y = _offset(photo, layer)
+    moved = Gegl.Rectangle.new(area.x + x, area.y + y, area.width, area.height)
+    buffer = layer.get_buffer()
+    buffer.set(moved, pixel_format, pixels)
+    buffer.flush()
+    layer.update(moved.x, moved.y, moved.width, moved.height)
+
+
+def write_labels(
+    image: Gimp.Image, layer: Gimp.Layer, photo: Gimp.Layer, strips: list[tuple[Rectangle, bytes]]
+) -> None:
+    """Put new pixels in a rectangle of the label layer, which the strips make up: one undo step."""
+    area = NOWHERE
+    for strip, _ in strips:
+        area = strip.join(area)
+    x, y = _offset(photo, layer)
+    _, layer_x, layer_y = layer.get_offsets()
+    with _filling(image, layer):
+        # Merging the shadow buffer takes all of it, except where a selection says otherwise.
+        _select_rectangle(image, area._replace(x=area.x + x + layer_x, y=area.y + y + layer_y))
+        shadow = layer.get_shadow_buffer()
+        for strip, pixels in strips:
+            place = Gegl.Rectangle.new(strip.x + x, strip.y + y, strip.width, strip.height)
+            shadow.set(place, LABEL_FORMAT, pixels)
+        shadow.flush()
+        layer.merge_shadow(True)
+    layer.update(area.x + x, area.y + y, area.width, area.height)
+
+
+def label_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> None:
+    """Fill the selection in the label layer with a class's colour; None: clear it. One undo step.
+
+    Raises:
+        LayerError: nothing is selected.
+    """
+    _require_selection(image)
+    with _filling(image, layer):
+        Gimp.Selection.sharpen(image)  # a soft edge would make colours of no class
+        _fill_selected(layer, color)
+
+
+def choose_color(image: Gimp.Image, photo: Gimp.Layer, color: str) -> None:
+    """Give the selection this colour's hue and chroma, in a layer of its own: one undo step.
+
+    Live colouring leaves that layer alone.
+
+    Raises:
+        LayerError: nothing is selected, or the layer is locked.
+    """
+    _require_selection(image)
+    with one_undo_step(image):
+        layer = find_layer(image, photo, CHOSEN) or _add_chosen_layer(image, photo)
+        with _filling(image, layer):
+            _fill_selected(layer, color)
+
+
+def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int, y: int) -> None:
+    """Fill the connected region of one colour around a pixel of the layer: one undo step."""
+    _, layer_x, layer_y = layer.get_offsets()
+    with _filling(image, layer):
+        Gimp.context_set_antialias(False)
+        Gimp.context_set_sample_threshold(0.0)
+        Gimp.context_set_sample_transparent(True)
+        image.select_contiguous_color(Gimp.ChannelOps.REPLACE, layer, x + layer_x, y + layer_y)
+        _fill_selected(layer, color)
+
+
+def _require_selection(image: Gimp.Image) -> None:
+    if Gimp.Selection.is_empty(image):
+        raise LayerError("Select an area first, with any of GIMP's selection tools.")
+
+
+def _add_chosen_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
+    """Insert a transparent layer above the colorized layer."""
+    layer = Gimp.Layer.new(
+        image,
+        "Chosen Colours",
+        photo.get_width(),
+        photo.get_height(),
+        Gimp.ImageType.RGBA_IMAGE,
+        100.0,
+        Gimp.LayerMode.LCH_COLOR,
+    )
+    nothing = Gegl.Buffer.new(LABEL_FORMAT, *whole(photo))
+    below = find_layer(image, photo, COLORIZED) or photo
+    _insert(image, layer, photo, below, CHOSEN, nothing)
+    return layer
+
+
+def _fill_selected(layer: Gimp.Layer, color: str | None) -> None:
+    if color is None:
+        layer.edit_clear()
+    else:
+        Gimp.context_set_foreground(Gegl.Color.new(color))
+        layer.edit_fill(Gimp.FillType.FOREGROUND)
+
+
+def _select_rectangle(image: Gimp.Image, area: Rectangle) -> None:
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, *area)
+
+
+@contextlib.contextmanager
+def _filling(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
+    """One undo step in which the selection may be changed, with GIMP's own settings for filling.
+
+    Raises:
+        LayerError: the layer is locked.
+    """
+    check_unlocked(layer)
+    with one_undo_step(image), _selection_kept(image), _all_channels_active(image):
+        alpha_locked = layer.get_lock_alpha()
+        layer.set_lock_alpha(False)
+        Gimp.context_push()
+        try:
+            Gimp.context_set_defaults()
+            yield
+        finally:
+            Gimp.context_pop()
+            layer.set_lock_alpha(alpha_locked)
+
+
 def _insert(
     image: Gimp.Image,
     layer: Gimp.Layer,
@@ -272,14 +434,24 @@ def _copy(pixels: Gegl.Buffer, target: Gegl.Buffer) -> None:
 @contextlib.contextmanager
 def _selection_set_aside(image: Gimp.Image) -> Iterator[None]:
     """No selection in the block, and the same selection after it."""
+    with _selection_kept(image):
+        if not Gimp.Selection.is_empty(image):
+            Gimp.Selection.none(image)
+        yield
+
+
+@contextlib.contextmanager
+def _selection_kept(image: Gimp.Image) -> Iterator[None]:
+    """The same selection after the block as before it, whatever the block does."""
     if Gimp.Selection.is_empty(image):
         yield
+        if not Gimp.Selection.is_empty(image):
+            Gimp.Selection.none(image)
         return
     # Not saved as a channel, as is usual: after undo, GIMP 3.2 would have no layer selected.
     mask = image.get_selection()
     saved = Gegl.Buffer.new("Y u16", 0, 0, mask.get_width(), mask.get_height())
     _copy(mask.get_buffer(), saved)
-    Gimp.Selection.none(image)
     try:
         yield
     finally:

@@ -19,11 +19,12 @@ gi.require_version("Gegl", "0.4")
 import actions  # noqa: E402
 from bridge_client import BridgeError  # noqa: E402
 from gi.repository import Gegl, Gimp, GLib, GObject  # noqa: E402
-from layers import LayerError  # noqa: E402
+from layers import LayerError, find_photo  # noqa: E402
 
 PALETTE = "Semantic Color: PASCAL-Context 59"
 ADD_LABELS = "plug-in-semcolor-add-label-layer"
 COLORIZE = "plug-in-semcolor-colorize"
+PANEL = "plug-in-semcolor-panel"
 CONNECT = "plug-in-semcolor-connect"
 TILE_CACHE_BYTES = 128 * 2**20
 MENU = "<Image>/Filters/Semantic Color"
@@ -36,7 +37,7 @@ class SemanticColor(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         """The names of our procedures."""
-        return [ADD_LABELS, COLORIZE, CONNECT]
+        return [ADD_LABELS, COLORIZE, PANEL, CONNECT]
 
     def do_set_i18n(self, _name: str) -> bool:
         """There are no translations yet."""
@@ -46,6 +47,8 @@ class SemanticColor(Gimp.PlugIn):
         """The procedure of this name, with its menu entry and documentation."""
         if name == CONNECT:
             return self._connect_procedure()
+        if name == PANEL:
+            return self._panel_procedure()
         if name == ADD_LABELS:
             return self._procedure(
                 name,
@@ -79,13 +82,7 @@ class SemanticColor(Gimp.PlugIn):
         action: Action,
     ) -> Gimp.Procedure:
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, _run, action)
-        procedure.set_image_types("*")
-        # Whatever is selected: a sentence says more than a greyed menu entry.
-        procedure.set_sensitivity_mask(
-            Gimp.ProcedureSensitivityMask.DRAWABLE
-            | Gimp.ProcedureSensitivityMask.DRAWABLES
-            | Gimp.ProcedureSensitivityMask.NO_DRAWABLES
-        )
+        _for_any_image(procedure)
         _describe(procedure, label, blurb, help_text)
         procedure.add_int_argument(
             "detail",
@@ -98,6 +95,18 @@ class SemanticColor(Gimp.PlugIn):
             GObject.ParamFlags.READWRITE,
         )
         procedure.add_layer_return_value(*returns, False, GObject.ParamFlags.READWRITE)
+        return procedure
+
+    def _panel_procedure(self) -> Gimp.Procedure:
+        procedure = Gimp.ImageProcedure.new(self, PANEL, Gimp.PDBProcType.PLUGIN, _run_panel, None)
+        _for_any_image(procedure)
+        _describe(
+            procedure,
+            "Semantic Color _Panel…",
+            "Pick classes to paint, and let colour follow each stroke",
+            "Opens a window that stays beside the image while you paint on its label layer. It "
+            "ends with the window or the image.",
+        )
         return procedure
 
     def _connect_procedure(self) -> Gimp.Procedure:
@@ -116,6 +125,16 @@ class SemanticColor(Gimp.PlugIn):
             "invitation", "_Invitation", "The line, for scripts; a window asks the user", "", flags
         )
         return procedure
+
+
+def _for_any_image(procedure: Gimp.ImageProcedure) -> None:
+    """Whatever is selected: a sentence says more than a greyed menu entry."""
+    procedure.set_image_types("*")
+    procedure.set_sensitivity_mask(
+        Gimp.ProcedureSensitivityMask.DRAWABLE
+        | Gimp.ProcedureSensitivityMask.DRAWABLES
+        | Gimp.ProcedureSensitivityMask.NO_DRAWABLES
+    )
 
 
 def _describe(procedure: Gimp.Procedure, label: str, blurb: str, help_text: str) -> None:
@@ -155,9 +174,7 @@ def _run(
     action: Action,
 ) -> Gimp.ValueArray:
     """Run an action for GIMP. All that goes wrong becomes one message."""
-    Gegl.init(None)
-    # A large photo's labels and colours wait in GEGL's swap file rather than in memory.
-    Gegl.config().set_property("tile-cache-size", TILE_CACHE_BYTES)
+    _start_gegl()
     Gimp.progress_init(procedure.get_menu_label().replace("_", ""))
     try:
         outcome = action(image, drawables, config.get_property("detail"), _report)
@@ -175,6 +192,36 @@ def _run(
     values.remove(1)
     values.insert(1, GObject.Value(Gimp.Layer, outcome.layer))
     return values
+
+
+def _run_panel(
+    procedure: Gimp.Procedure,
+    run_mode: Gimp.RunMode,
+    image: Gimp.Image,
+    drawables: list[Gimp.Drawable],
+    _config: Gimp.ProcedureConfig,
+    _data: None,
+) -> Gimp.ValueArray:
+    """Open the panel and stay until it is closed."""
+    if run_mode == Gimp.RunMode.NONINTERACTIVE:
+        return _failure(procedure, "The panel needs a window: scripts use the other procedures.")
+    from session import run
+
+    _start_gegl()
+    try:
+        photo = find_photo(image, drawables)
+        _select_palette()
+        run(image, photo)
+    except LayerError as error:
+        return _failure(procedure, str(error))
+    # After a success GIMP would write down the arguments in the image, which may be closed by now.
+    return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
+
+
+def _start_gegl() -> None:
+    Gegl.init(None)
+    # A large photo's labels and colours wait in GEGL's swap file rather than in memory.
+    Gegl.config().set_property("tile-cache-size", TILE_CACHE_BYTES)
 
 
 def _report(fraction: float, text: str) -> None:

@@ -8,9 +8,10 @@ import threading
 import numpy as np
 import pytest
 
-from semcolor import bridge, messages
+from semcolor import bridge, local_worker, messages
 from semcolor.client import WorkerClient
 from semcolor.errors import Code, SemcolorError
+from semcolor.keys import Connection, KeyPair
 from semcolor.labels import to_rgba
 
 
@@ -68,12 +69,15 @@ PHOTO = [
     frame("rows", bytes(range(4))),
 ]
 
+SKY, GRASS = (to_rgba(np.full((1, 1), i, np.uint8)).tobytes() for i in (50, 36))
+LABELLED = [*PHOTO, frame("begin_labels", width=4, height=3), frame("rows", SKY * 12)]
+
 
 def test_photo_to_labels_to_colour():
     labels = to_rgba(np.full((3, 4), 36, np.uint8)).tobytes()
     client = FakeWorkerClient(segment=sky, colorize=blue)
     replies = answers(
-        client, frame("hello", protocol=1), *PHOTO,
+        client, frame("hello", protocol=2), *PHOTO,
         frame("segment", detail=0), frame("label_rows", first_row=1, rows=2),
         frame("begin_labels", width=4, height=3), frame("rows", labels),
         frame("colorize", detail=0, depth=8), frame("color_rows", first_row=2, rows=1),
@@ -121,14 +125,27 @@ def test_neutral_colours_are_the_same_photo_as_gray():
         ([frame("begin_photo", width=4, height=3, format="CMYK")], "cannot come as"),
         ([frame("begin_photo", width=0, height=3, format="Y' u8")], "scale the image down"),
         ([PHOTO[0], frame("rows", b"abc")], "whole rows"),
-        ([PHOTO[0], frame("rows", bytes(16))], "whole rows"),
+        ([PHOTO[0], frame("rows", bytes(16))], "more rows"),
         ([frame("segment", detail=0)], "no photo"),
         ([frame("hello", surprise=1)], "sent wrongly"),
         ([*PHOTO, frame("begin_labels", width=2, height=2), frame("rows", bytes(16))], "2 × 2"),
+        ([*PHOTO, frame("edit_labels", x=0, y=0, width=1, height=1)], "no labels yet"),
+        ([*PHOTO, frame("color_rows", first_row=2, rows=2)], "not inside the photo"),
+        ([*PHOTO, frame("color_rows", first_row=0, rows=1, x=3, width=2)], "not inside the photo"),
+        ([*LABELLED, frame("edit_labels", x=2, y=0, width=3, height=1)], "not inside the photo"),
+        ([*LABELLED, frame("label_rows", first_row=0, rows=0)], "not inside the photo"),
+        (
+            [
+                *LABELLED,
+                frame("edit_labels", x=0, y=0, width=2, height=1),
+                frame("rows", bytes(16)),
+            ],
+            "more rows",
+        ),
     ],
 )
 def test_wrong_requests_get_a_sentence_and_the_bridge_lives(frames, message):
-    replies = answers(FakeWorkerClient(), *frames, frame("hello", protocol=1))
+    replies = answers(FakeWorkerClient(), *frames, frame("hello", protocol=2))
     assert replies[-2][0]["type"] == "error"
     assert message in replies[-2][0]["message"]
     assert replies[-1][0]["type"] == "result"
@@ -157,3 +174,118 @@ def test_the_end_of_the_plug_in_cancels_the_work():
     out = io.BytesIO()
     bridge.serve(io.BytesIO(b"".join([*PHOTO, frame("segment", detail=0)])), out, connect)
     assert cancelled.is_set()
+
+
+def test_an_edit_changes_its_rectangle_and_asks_for_what_is_new():
+    def taken(request):
+        return messages.PutResult(3), b""
+
+    def changes(request):
+        assert request.before != request.labels
+        return messages.ChangesResult(messages.Rectangle(1, 0, 2, 2)), b""
+
+    client = FakeWorkerClient(colorize=blue, changes=changes, edit_labels=taken)
+    replies = answers(
+        client, *LABELLED, frame("colorize", detail=0, depth=8),
+        frame("edit_labels", x=1, y=0, width=2, height=2),
+        frame("rows", GRASS * 2), frame("rows", GRASS * 2),
+        frame("recolor", detail=0, depth=8),
+        frame("color_rows", first_row=0, rows=2, x=1, width=2),
+        frame("label_rows", first_row=1, rows=2, x=1, width=3),
+        frame("label_stats"),
+    )  # fmt: skip
+    assert {header["type"] for header, _ in replies} == {"result"}
+    assert replies[-5][0]["ambiguous"] == 0
+    assert {key: replies[-4][0][key] for key in ("x", "y", "width", "height")} == {
+        "x": 1, "y": 0, "width": 2, "height": 2,
+    }  # fmt: skip
+    assert replies[-3][1] == bytes([40, 60, 200]) * 4
+    assert replies[-2][1] == GRASS * 2 + SKY * 4
+    assert [(c["name"], c["share"]) for c in replies[-1][0]["classes"]] == [
+        ("sky", 8 / 12),
+        ("grass", 4 / 12),
+    ]
+    assert client.seen.count("edit_labels") == 1
+
+
+def test_soft_pixels_become_what_is_beside_them_and_are_counted_until_they_are_cleaned():
+    soft = bytes([1, 2, 3, 255])
+    replies = answers(
+        FakeWorkerClient(), *LABELLED,
+        frame("edit_labels", x=3, y=1, width=1, height=2),
+        frame("rows", soft), frame("rows", GRASS),
+        frame("edit_labels", x=0, y=0, width=1, height=1), frame("rows", soft),
+        frame("label_stats"), frame("clean_labels"), frame("label_stats"),
+        frame("clean_labels"), frame("label_rows", first_row=0, rows=3),
+    )  # fmt: skip
+    assert [replies[i][0]["ambiguous"] for i in (7, 9, 10, 12)] == [1, 1, 2, 0]
+    cleaned = [[replies[i][0][key] for key in ("x", "y", "width", "height")] for i in (11, 13)]
+    assert cleaned == [[0, 0, 4, 2], [0, 0, 0, 0]]
+    assert replies[-1][1] == SKY * 11 + GRASS
+
+
+def test_snapping_changes_the_labels():
+    def snapped(request):
+        assert (request.class_id, request.region) == (50, messages.Rectangle(0, 0, 4, 3))
+        region = messages.Rectangle(2, 1, 2, 1)
+        return messages.SnapResult(region), messages.pack_labels(bytes([36, 36]))
+
+    replies = answers(
+        FakeWorkerClient(snap=snapped), *LABELLED,
+        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=50),
+        frame("label_rows", first_row=1, rows=1),
+    )  # fmt: skip
+    assert [replies[-2][0][key] for key in ("x", "y", "width", "height")] == [2, 1, 2, 1]
+    assert replies[-1][1] == SKY * 2 + GRASS * 2
+
+
+def test_a_selection_gets_suggestions_and_one_of_them():
+    suggestion = messages.Suggestion(10.0, 20.0, 0.75, "#aa8866")
+    seen = []
+
+    def colorize(request):
+        seen.append(request.tints)
+        return blue(request)
+
+    replies = answers(
+        FakeWorkerClient(
+            suggest=lambda _: (messages.SuggestResult((suggestion,)), b""), colorize=colorize
+        ),
+        *PHOTO, frame("suggest", detail=0),
+        frame("begin_mask", x=1, y=1, width=2, height=2), frame("rows", bytes([255] * 4)),
+        frame("suggest", detail=0), frame("tint", a=10, b=20.0),
+        frame("colorize", detail=0, depth=8), frame("clear_tints"),
+        frame("colorize", detail=0, depth=8),
+    )  # fmt: skip
+    assert "no selection yet" in replies[3][0]["message"]
+    assert replies[6][0]["colors"] == [{"a": 10.0, "b": 20.0, "share": 0.75, "rgb": "#aa8866"}]
+    mask = bytes([0, 0, 0, 0, 0, 255, 255, 0, 0, 255, 255, 0])
+    digest = messages.plane_digest(4, 3, 8, mask)
+    assert seen == [(messages.Tint(digest, 10.0, 20.0),), ()]
+
+
+def test_a_prediction_can_be_edited():
+    replies = answers(
+        FakeWorkerClient(segment=sky), *PHOTO, frame("segment", detail=0),
+        frame("edit_labels", x=0, y=0, width=1, height=1), frame("rows", GRASS),
+        frame("label_rows", first_row=0, rows=1),
+    )  # fmt: skip
+    assert replies[-1][1] == GRASS + SKY * 3
+
+
+def test_status_without_a_worker_starts_none(home):
+    (header, _) = answers(None, frame("status"))[0]
+    assert header["state"] == "stopped"
+    assert "as soon as" in header["sentence"]
+    assert local_worker.read_connection() is None
+
+
+def test_status_of_a_worker_that_does_not_answer(home, monkeypatch):
+    key = KeyPair.generate()
+    gone = Connection("tcp://127.0.0.1:9", key.public, key)
+    monkeypatch.setattr(local_worker, "read_connection", lambda: gone)
+    assert answers(None, frame("status"))[0][0]["state"] == "stopped"  # it was killed
+    monkeypatch.setattr(local_worker, "remote_connection", lambda: gone)
+    (header, _) = answers(None, frame("status"))[0]
+    assert header["state"] == "lost"
+    assert "does not answer" in header["sentence"]

@@ -5,13 +5,14 @@ from PIL import Image
 from semcolor import labels
 from semcolor.classes import NUM_LABELS, all_classes, gimp_palette
 from semcolor.errors import Code, SemcolorError
+from semcolor.messages import Rectangle
 
 
 def test_every_class_survives_the_palette():
     ids = np.arange(NUM_LABELS, dtype=np.uint8)[None]
     back, ambiguous = labels.from_rgba(labels.to_rgba(ids))
     assert (back == ids).all()
-    assert ambiguous == 0
+    assert not ambiguous.any()
 
 
 def test_palette_colours_are_far_apart():
@@ -30,7 +31,33 @@ def test_soft_edge_becomes_a_class_that_is_beside_it():
     assert set(np.unique(ids)) == {sky, grass}
     assert ids[0, 0] == sky
     assert ids[0, -1] == grass
-    assert ambiguous == 5 * 10
+    assert ambiguous.sum() == 5 * 10
+    assert not ambiguous[:, [0, -1]].any()
+
+
+def test_what_is_beside_the_pixels_counts_too():
+    rgba = np.array([[[1, 2, 3, 255], [1, 2, 3, 255]]], np.uint8)
+    ids, ambiguous = labels.from_rgba(rgba)
+    assert (ids == 0).all()
+    assert ambiguous.all()
+    label_map = np.full((5, 5), 7, np.uint8)
+    label_map[:, 0] = 9
+    around = labels.surroundings(label_map, Rectangle(1, 4, 2, 1))
+    assert around.tolist() == [[9, 7, 7, 7], [9, 7, 7, 7], [255] * 4]
+    ids, _ = labels.from_rgba(rgba, around)
+    assert ids[0, 1] == 7
+    assert ids[0, 0] in (7, 9)
+
+
+def test_statistics_are_of_the_classes_that_are_there():
+    label_map = np.zeros((2, 5), np.uint8)
+    label_map[0] = 50
+    label_map[1, :3] = 36
+    assert labels.statistics(label_map) == [
+        {"id": 50, "name": "sky", "share": 0.5},
+        {"id": 36, "name": all_classes()[36].name, "share": 0.3},
+        {"id": 0, "name": all_classes()[0].name, "share": 0.2},
+    ]
 
 
 def test_transparent_is_unlabelled_whatever_its_colour():
@@ -38,7 +65,7 @@ def test_transparent_is_unlabelled_whatever_its_colour():
     rgba[0, 0, 3] = 0
     ids, ambiguous = labels.from_rgba(rgba)
     assert ids.tolist() == [[0, 15], [15, 15]]
-    assert ambiguous == 0
+    assert not ambiguous.any()
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB", "RGBA"])

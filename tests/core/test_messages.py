@@ -1,15 +1,28 @@
 import msgpack
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from semcolor import messages
 from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Colorize, PutPhoto, Rectangle
+from semcolor.messages import (
+    BLOCK_ROWS,
+    Colorize,
+    EditLabels,
+    PlaneHash,
+    PutPhoto,
+    Rectangle,
+    Tint,
+    plane_digest,
+    whole_blocks,
+)
 
 DIGEST = "0123456789abcdef" * 2
 
 # One header per message as it travels: a change here is a change of the protocol.
 GOLDEN = {
-    "hello": (messages.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c01"),
+    "hello": (messages.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c02"),
     "cancel": (messages.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
 }
 
@@ -30,6 +43,11 @@ def test_golden_headers(name):
         messages.Segment(DIGEST, Rectangle(1, 2, 3, 4), 384),
         Colorize(DIGEST, "", Rectangle(0, 0, 10, 10)),
         Colorize(DIGEST, DIGEST, Rectangle(0, 0, 10, 10)),
+        messages.Changes(DIGEST, DIGEST, "", 512),
+        messages.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59),
+        messages.Suggest(DIGEST, "", DIGEST),
+        Colorize(DIGEST, "", Rectangle(0, 0, 10, 10), 0, (Tint(DIGEST, 1.0, -2.5),) * 2),
+        messages.Changes(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
         messages.Cancel("7"),
         messages.Stop(),
     ],
@@ -59,6 +77,21 @@ def test_requests_survive_the_wire(request_):
         {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "", "region": [0, 0, 1, 1]},
         {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "",
          "region": {"x": -1, "y": 0, "width": 1, "height": 1}},
+        {"id": "7", "op": "snap", "photo": DIGEST, "labels": "", "class_id": 1,
+         "region": {"x": 0, "y": 0, "width": 1, "height": 1}},
+        {"id": "7", "op": "snap", "photo": DIGEST, "labels": DIGEST, "class_id": 60,
+         "region": {"x": 0, "y": 0, "width": 1, "height": 1}},
+        {"id": "7", "op": "suggest", "photo": DIGEST, "labels": "", "mask": ""},
+        *(
+            {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "", "tints": tints,
+             "region": {"x": 0, "y": 0, "width": 1, "height": 1}}
+            for tints in (
+                {"mask": DIGEST}, [7], [{"mask": "x", "a": 0.0, "b": 0.0}],
+                [{"mask": DIGEST, "a": 0.0, "b": float("nan")}],
+                [{"mask": DIGEST, "a": 0.0, "b": 1000.0}], [{"mask": DIGEST, "a": 0, "b": 0.0}],
+                [{"mask": DIGEST, "a": 0.0, "b": 0.0}] * (messages.TINTS_LIMIT + 1),
+            )
+        ),
         {"id": "7", "op": "segment", "photo": DIGEST, "detail": -1,
          "region": {"x": 0, "y": 0, "width": 1, "height": 1}},
     ],
@@ -94,6 +127,51 @@ def test_frame_must_have_the_size_its_header_says():
         messages.decode_request(header, 99)
     with pytest.raises(SemcolorError, match="carries no pixels"):
         messages.decode_request(messages.encode_request("7", messages.Hello()), 1)
+
+
+def test_an_edit_survives_the_wire_and_needs_its_labels():
+    edit = EditLabels(DIGEST, DIGEST, Rectangle(1, 2, 3, 4))
+    header = messages.encode_request("7", edit)
+    assert messages.decode_request(header, 20) == ("7", edit)
+    with pytest.raises(SemcolorError, match="needs its labels"):
+        messages.decode_request(header, 0)
+    huge = messages.encode_request("7", EditLabels(DIGEST, DIGEST, Rectangle(0, 0, 5000, 5000)))
+    with pytest.raises(SemcolorError, match="rectangle"):
+        messages.decode_request(huge, 20)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_an_edited_plane_is_named_like_one_sent_whole(data):
+    width, height = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4 * BLOCK_ROWS))
+    pixels = np.zeros((height, width), np.uint8)
+    running, step = PlaneHash(width, height, 8), data.draw(st.integers(1, height))
+    for row in range(0, height, step):
+        running.add(pixels[row : row + step].data.cast("B"))
+    for _ in range(3):
+        first = data.draw(st.integers(0, height - 1))
+        rows = data.draw(st.integers(1, height - first))
+        pixels[first : first + rows] += 1
+        before = running.hexdigest()
+        touched = whole_blocks(slice(first, first + rows), height)
+        running = running.edited(touched.start, pixels[touched].data.cast("B"))
+        assert running.hexdigest() == plane_digest(width, height, 8, pixels.tobytes()) != before
+
+
+def test_a_planes_name_says_its_shape():
+    names = {plane_digest(w, 12 // w, 8, bytes(12)) for w in (1, 2, 3, 4, 6, 12)}
+    assert len(names | {plane_digest(3, 2, 16, bytes(12))}) == 7
+
+
+def test_the_lists_in_a_result_are_checked_too():
+    suggestions = messages.SuggestResult((messages.Suggestion(1.0, 2.0, 0.5, "#010203"),))
+    request = messages.Suggest(DIGEST, "", DIGEST)
+    header = messages.encode_reply("7", suggestions)
+    assert messages.decode_reply(header, request) == ("7", suggestions)
+    wrong = messages.pack({"id": "7", "kind": "result", "colors": ["red"]})
+    with pytest.raises(SemcolorError) as caught:
+        messages.decode_reply(wrong, request)
+    assert caught.value.code == Code.MALFORMED
 
 
 def test_labels_cannot_inflate_beyond_their_size():

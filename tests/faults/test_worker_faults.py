@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import zmq
 
-from semcolor import keys, local_worker, messages, settings
+from semcolor import bridge, keys, local_worker, messages, settings
 from semcolor.client import Session, ZmqWorkerClient
 from semcolor.errors import Code, SemcolorError
 from semcolor.keys import Connection, KeyPair
@@ -64,6 +64,9 @@ def raw_socket(connection):
         [messages.encode_request("1", messages.PutLabels("0" * 32, 10, 10, 0, 10)), b"not zlib"],
         [messages.encode_request("1", messages.PutLabels("0" * 32, 10, 10, 0, 10)),
          messages.pack_labels(bytes(5_000_000))],
+        [messages.encode_request(
+            "1", messages.EditLabels("0" * 32, "1" * 32, messages.Rectangle(0, 0, 9, 9))
+         ), b""],
     ],
 )  # fmt: skip
 def test_malformed_messages_are_answered_and_survived(worker, parts):
@@ -107,6 +110,39 @@ def test_results_equal_for_every_way_to_ask(worker, sample_gray):
     whole = session.colorize(session.whole, 0, quiet)
     part = session.colorize(messages.Rectangle(17, 100, 300, 200), 0, quiet)
     assert (part == whole[100:300, 17:317]).all()
+
+
+def test_a_label_snaps_to_the_roof(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    with pytest.raises(SemcolorError, match="no labels"):
+        session.snap(session.whole, 7, quiet)
+    labels = np.zeros_like(sample_gray)
+    labels[250:290, 700:900] = 7
+    session.set_labels(labels)
+    changed = session.snap(session.whole, 7, quiet)
+    assert 0 < changed.pixels < session.whole.pixels / 4
+    labels[changed.rows, changed.columns] = 7
+    assert (session.labels != 0).sum() > 200 * 40
+    assert (session.labels[labels == 0] == 0).all()
+    assert session.snap(messages.Rectangle(0, 0, 50, 50), 7, quiet).pixels == 0
+
+
+def test_a_selection_gets_its_own_colour_or_a_reason(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    mask = np.zeros_like(sample_gray)
+    mask[100:300, 100:300] = 255
+    plain = session.colorize(session.whole, 0, quiet)
+    try:
+        assert 1 <= len(session.suggest(mask, 0, quiet)) <= 6
+    except SemcolorError as error:
+        if error.code != Code.NO_SUGGESTIONS:  # the bundled model may have no distribution
+            raise
+    session.tint(mask, 40.0, -30.0)
+    region = session.recolor(0, quiet)
+    assert 200 * 200 <= region.pixels < 300 * 300
+    tinted = session.colorize(region, 0, quiet)
+    difference = np.abs(tinted.astype(int) - plain[region.rows, region.columns]).max(axis=2)
+    assert difference[:100].mean() > 20
 
 
 def test_wrong_requests_do_not_hurt_the_engine(worker, sample_gray):
@@ -172,6 +208,27 @@ def test_an_engine_killed_in_the_middle_costs_only_time(own_worker, sample_gray)
     assert (status.restarts, status.waiting) == (1, 0)
     assert children(supervisor) != [engine]
     assert (session.colorize(session.whole, 0, quiet) == expected).all()
+
+
+def test_edits_survive_an_engine_that_forgot_everything(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    labels = np.zeros_like(sample_gray)
+    session.set_labels(labels)
+    for value in (36, 50, 15):
+        session.colorize(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+        region = messages.Rectangle(200, 10 * value, 400, 100)
+        labels[region.rows, region.columns] = value
+        session.edit_labels(region, labels[region.rows, region.columns])
+        if value == 50:
+            (engine,) = children(own_worker.hello().pid)
+            os.kill(engine, signal.SIGKILL)
+    assert session.recolor(0, quiet).pixels < session.whole.pixels
+    assert session.recolor(0, quiet).pixels == 0
+    edited = session.colorize(session.whole, 0, quiet)
+    other = Session(own_worker, sample_gray)
+    other.set_labels(labels)
+    assert (edited == other.colorize(other.whole, 0, quiet)).all()
+    assert own_worker.status().restarts == 1
 
 
 def test_an_engine_that_dies_every_time_ends_in_an_error(own_worker, sample_gray):
@@ -267,6 +324,16 @@ def test_cancelling_ends_a_request_at_once(own_worker, sample_gray):
         impatient.request(request)
     assert caught.value.code == Code.CANCELLED
     assert own_worker.hello().protocol == messages.PROTOCOL
+
+
+def test_the_bridge_tells_how_the_worker_is(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    session.segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    status, _ = bridge.Bridge(lambda _: worker, threading.Event(), print).answer(
+        {"op": "status"}, b""
+    )
+    assert (status["state"], status["device"]) == ("ready", "cpu")
+    assert len(status["models"]) == 2
 
 
 def test_the_supervisor_never_imports_torch():

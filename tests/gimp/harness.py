@@ -103,6 +103,20 @@ class Gimp:
         command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", "stop"]
         subprocess.run(command, env=self.environment, check=True)
 
+    def bridges(self) -> list[int]:
+        """The bridges that this GIMP has left running."""
+        home = f"HOME={self.environment['HOME']}".encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                if b"semcolor.bridge" in words:
+                    variables = (process / "environ").read_bytes().split(b"\0")
+                    found += [int(process.name)] if home in variables else []
+            except OSError:  # it has just ended
+                continue
+        return found
+
     def host_command(self, *command: str) -> list[str]:
         """A command that runs on the machine itself when GIMP starts it."""
         return ["/usr/sbin/chroot", "/host", *command] if self._root else list(command)

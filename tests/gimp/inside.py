@@ -14,7 +14,8 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from gi.repository import Gegl, Gimp, Gio  # noqa: E402
+gi.require_version("Babl", "0.1")
+from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402
 
 Gegl.init(None)
 
@@ -92,10 +93,10 @@ def pixels(layer: Gimp.Drawable, pixel_format: str) -> dict:
     return {"pixels": file.name, "shape": [height, width, channels], "dtype": dtype}
 
 
-def content(layer: Gimp.Drawable) -> bytes:
+def content(layer: Gimp.Drawable, pixel_format: str = "R'G'B'A u16") -> bytes:
     """A layer's pixels, to compare within the script."""
     area = Gegl.Rectangle.new(0, 0, layer.get_width(), layer.get_height())
-    return layer.get_buffer().get(area, 1.0, "R'G'B'A u16", Gegl.AbyssPolicy.NONE)
+    return layer.get_buffer().get(area, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
 
 
 def visible(image: Gimp.Image, pixel_format: str) -> dict:
@@ -118,7 +119,6 @@ def paint(layer: Gimp.Layer, color: str, x: int, y: int, width: int, height: int
 
 def structure(image: Gimp.Image) -> dict:
     """What the layers dock shows, from top to bottom, and what else could be left changed."""
-    foreground = Gimp.context_get_foreground()
     return {
         "mode": int(image.get_base_type()),
         "layers": [
@@ -135,8 +135,14 @@ def structure(image: Gimp.Image) -> dict:
         "selected layers": [layer.get_name() for layer in image.get_selected_layers()],
         "selection": list(Gimp.Selection.bounds(image))[1:],
         "channels": len(image.get_channels()),
-        "foreground": list(foreground.get_rgba()),
+        "foreground": foreground(),
     }
+
+
+def foreground() -> str:
+    """The user's foreground colour as `#rrggbb`."""
+    color = Gimp.context_get_foreground().get_bytes(Babl.format("R'G'B' u8"))
+    return "#" + color.get_data().hex()
 
 
 def failure(action: Callable, *arguments: Any) -> str | None:
@@ -233,3 +239,124 @@ def wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.1)
+
+
+# --- The panel -----------------------------------------------------------------------------------
+
+LOST, READY = "#d03030", "#40a040"  # colours of the panel's dot
+PALETTE = {"sky": "#00c040", "grass": "#0000c0", "water": "#c04040"}
+
+
+def open_panel(image: Gimp.Image) -> str:
+    """Open the panel on an image that is shown; return its window's number."""
+    for words in (("key", "slash"), ("type", "Semantic Color Panel"), ("key", "Return")):
+        subprocess.run(["xdotool", *words], check=True)
+        time.sleep(1)  # the search looks for actions a moment after the last key
+    window = _find_window("^Semantic Color", "--sync")
+    subprocess.run(["xdotool", "windowmove", "--sync", window, "1200", "20"], check=True)
+    time.sleep(1)
+    return window
+
+
+def panels() -> str:
+    """The number of a panel's window that is open, or ""."""
+    return _find_window("^Semantic Color")
+
+
+def message_window() -> str:
+    """The number of a window in which GIMP complains, or ""."""
+    return _find_window("^GIMP Message")
+
+
+def choose_class(panel: str, name: str) -> None:
+    """Search a class in the panel and choose it; then the keyboard is the image's again."""
+    activate(panel)
+    for words in (("key", "ctrl+f"), ("type", name), ("sleep", "0.5"), ("key", "Return")):
+        subprocess.run(["xdotool", *words], check=True)
+    wait(lambda: foreground() == PALETTE[name])
+    activate_image()
+
+
+def stroke(dx: int = 0, dy: int = 0, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Paint a stroke of 80 pixels with the mouse, beginning (dx, dy) beside the window's middle."""
+    window = activate_image()
+    place = _geometry(window)
+    x, y = place["X"] + place["WIDTH"] // 2 + dx, place["Y"] + place["HEIGHT"] // 2 + dy
+    _mouse("mousemove", str(x), str(y), "mousedown", "1")
+    for step in range(1, 9):
+        _mouse("mousemove", str(x + 10 * step), str(y))
+        if step == 4:
+            meanwhile()
+    _mouse("mouseup", "1")
+
+
+def shows(window: str, color: str) -> bool:
+    """Whether a window shows this colour anywhere now."""
+    place = _geometry(window)
+    with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".png") as file:
+        area = ",".join(str(place[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
+        subprocess.run(["scrot", "-o", "-a", area, file.name], check=True)
+        screen = load(file.name)
+    data = content(screen.get_layers()[0], "R'G'B' u8")
+    screen.delete()
+    wanted = bytes.fromhex(color.removeprefix("#"))
+    return any(data[start : start + 3] == wanted for start in range(0, len(data), 3))
+
+
+def settle(layer: Gimp.Drawable) -> bytes:
+    """Wait until a layer has not changed for two seconds; return its pixels."""
+    last, since = content(layer), time.monotonic()
+    end = since + 60
+    while time.monotonic() - since < 2:
+        assert time.monotonic() < end, "it never rests"
+        time.sleep(0.2)
+        now = content(layer)
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
+def kill_worker() -> None:
+    """Kill our worker, as a machine that runs out of memory does."""
+    own = f"HOME={os.environ['HOME']}".encode()
+    for pid in _processes():
+        if b"-m\0semcolor_worker\0" in _command_line(pid) and own in _environment(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def bridges() -> list[int]:
+    """The bridges that run for us."""
+    own = f"HOME={os.environ['HOME']}".encode()
+    found = [pid for pid in _processes() if b"semcolor.bridge" in _command_line(pid)]
+    return [pid for pid in found if own in _environment(pid) and not ended(pid)]
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def activate(window: str) -> None:
+    """Give a window the keyboard."""
+    subprocess.run(["xdotool", "windowactivate", "--sync", window], check=True, timeout=60)
+    time.sleep(0.5)
+
+
+def activate_image() -> str:
+    """Give GIMP's main window the keyboard; return its number."""
+    window = _find_window("GIMP$", "--sync")
+    activate(window)
+    return window
+
+
+def _geometry(window: str) -> dict[str, int]:
+    command = ["xdotool", "getwindowgeometry", "--shell", window]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return {name: int(value) for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _mouse(*words: str) -> None:
+    subprocess.run(["xdotool", *words], check=True)
+    time.sleep(0.03)

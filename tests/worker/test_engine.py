@@ -5,7 +5,7 @@ from semcolor_worker import weights
 from semcolor_worker.engine import Engine, LruCache, detail_size, majority
 from semcolor_worker.weights import ModelSpec
 
-from semcolor.messages import Colorize, Rectangle, Segment
+from semcolor.messages import Changes, Colorize, Rectangle, Segment
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +72,50 @@ def test_odd_sizes(engine, shape):
     assert color(engine, photo).shape == (*shape, 3)
 
 
-def test_missing_planes_are_named(engine):
+def test_missing_planes_are_named(engine, gray):
+    engine.put_plane("here", gray)
     request = Colorize("p" * 32, "l" * 32, Rectangle(0, 0, 1, 1))
-    assert engine.missing(request) == ["p" * 32, "l" * 32]
+    assert engine.lacking([*request.planes, "here"]) == ["p" * 32, "l" * 32]
+
+
+def test_an_edited_plane_is_the_base_with_the_rectangle_changed(engine, gray):
+    engine.put_plane("photo", gray)
+    before, after = torch.zeros_like(gray), torch.zeros_like(gray)
+    after[300:500, 200:600] = 36
+    engine.put_plane("before", before)
+    whole = Rectangle(0, 0, 1024, 788)
+    unlabelled = engine.colorize(Colorize("photo", "before", whole))
+    region = Rectangle(200, 300, 400, 200)
+    engine.edit_plane("edited", "before", region, torch.full((80_000,), 36, dtype=torch.uint8))
+    engine.put_plane("after", after)
+    edited, painted = (
+        engine.colorize(Colorize("photo", name, whole)) for name in ("edited", "after")
+    )
+    assert (edited == painted).all()
+    assert (edited != unlabelled).any()
+    assert engine.needed(Colorize("photo", "before", whole)) == ["photo"]  # colour is still known
+    assert engine.needed(Colorize("photo", "before", whole, 64)) == ["photo", "before"]
+    assert engine.lacking(["before", "edited"]) == ["before"]
+
+
+def test_changes_are_where_the_label_was_painted(engine, gray):
+    engine.put_plane("photo", gray)
+    labels = torch.zeros_like(gray)
+    labels[300:500, 200:600] = 36
+    engine.put_plane("painted", labels)
+    region = engine.changes(Changes("photo", "painted", ""))
+    whole = Rectangle(0, 0, 1024, 788)
+    one, other = (engine.colorize(Colorize("photo", ids, whole)) for ids in ("", "painted"))
+    difference = (one.int() - other.int()).abs()
+    assert difference.max() > 8
+    difference[region.rows, region.columns] = 0
+    assert difference.max() <= 1
+    assert engine.changes(Changes("photo", "painted", "painted")).pixels == 0
+
+
+def test_labels_that_are_no_class_are_refused(engine, gray):
+    with pytest.raises(ValueError, match="end at 59"):
+        color(engine, gray, torch.full_like(gray, 60))
 
 
 def test_what_does_not_fit_is_refused(engine, gray):

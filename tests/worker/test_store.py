@@ -1,8 +1,18 @@
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from semcolor_worker.store import PlaneStore
 
 from semcolor.errors import Code, SemcolorError
-from semcolor.messages import PutLabels, PutPhoto, pack_labels, plane_digest
+from semcolor.messages import (
+    EditLabels,
+    PutLabels,
+    PutPhoto,
+    Rectangle,
+    pack_labels,
+    plane_digest,
+)
 
 
 def put(store, pixels: bytes, width: int, rows: int) -> str:
@@ -65,3 +75,68 @@ def test_the_budget_holds_and_the_oldest_goes_first():
     with pytest.raises(SemcolorError) as caught:
         put(store, bytes(300), 10, 10)
     assert caught.value.code == Code.TOO_LARGE
+
+
+def edited(pixels, region, value):
+    """A copy with the rectangle filled, and its digest."""
+    copy = pixels.copy()
+    copy[region.rows, region.columns] = value
+    height, width = copy.shape
+    return copy, plane_digest(width, height, 8, copy.tobytes())
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_edits_lead_to_the_same_plane_as_sending_it_whole(data):
+    width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 150))
+    store, pixels = PlaneStore(), np.zeros((height, width), np.uint8)
+    digest = put(store, pixels.tobytes(), width, height)
+    for value in range(1, 4):
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        size = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
+        region = Rectangle(x, y, *size)
+        pixels, after = edited(pixels, region, value)
+        frame = pack_labels(bytes([value]) * region.pixels)
+        assert store.edit(EditLabels(after, digest, region), frame) == height
+        plane, digest = store.get(after), after
+        assert bytes(plane.pixels) == pixels.tobytes()
+        assert plane.cut(region) == bytes([value]) * region.pixels
+
+
+def test_an_edit_without_its_base_or_outside_it_is_refused():
+    store, pixels, region = PlaneStore(), np.zeros((10, 10), np.uint8), Rectangle(2, 3, 4, 5)
+    base = put(store, pixels.tobytes(), 10, 10)
+    _, after = edited(pixels, region, 7)
+    frame = pack_labels(bytes([7]) * 20)
+
+    def code(request, frame=frame):
+        with pytest.raises(SemcolorError) as caught:
+            store.edit(request, frame)
+        return caught.value.code
+
+    assert code(EditLabels(after, "f" * 32, region)) == Code.UNKNOWN_LABELS
+    assert code(EditLabels(after, base, Rectangle(7, 3, 4, 5))) == Code.SIZE_MISMATCH
+    assert code(EditLabels(after, base, region), pack_labels(bytes(20))) == Code.MALFORMED
+    assert code(EditLabels(after, base, region), pack_labels(bytes(19))) == Code.MALFORMED
+    assert store.used == 100  # nothing wrong was kept
+    assert store.edit(EditLabels(after, base, region), frame) == 10
+    assert store.edit(EditLabels(after, "f" * 32, region), frame) == 10  # it is there already
+    assert store.used == 200
+
+
+def test_an_edited_plane_costs_the_rows_that_changed_only():
+    pixels, region = np.zeros((640, 10), np.uint8), Rectangle(0, 100, 10, 10)
+    store = PlaneStore(budget=3 * 6400)
+    base = put(store, pixels.tobytes(), 10, 640)
+    digests = [base]
+    for value in range(1, 21):
+        pixels, after = edited(pixels, region, value)
+        frame = pack_labels(bytes([value]) * 100)
+        store.edit(EditLabels(after, digests[-1], region), frame)
+        digests.append(after)
+    assert store.used == 6400 + 20 * 640
+    other = put(store, bytes([9]) * 6400, 10, 640)  # the oldest make room
+    assert store.get(other) is not None
+    assert [store.get(digest) is None for digest in digests] == [True] * 10 + [False] * 11
+    assert store.used == store.budget
+    assert store.get(digests[-1]).pixels == pixels.tobytes()

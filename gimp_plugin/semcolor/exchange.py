@@ -1,0 +1,154 @@
+"""What goes between one photo's layers and the bridge.
+
+A bridge answers slowly, so the panel talks to it in a thread of its own; GIMP may be called in the
+main thread only. So whatever touches GIMP goes through `in_gimp`: in the panel's thread it waits
+until the main thread has made the call, in a procedure without a window it makes the call itself.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+import layers
+from bridge_client import Bridge
+from gi.repository import Gegl, Gimp
+from rectangle import NOWHERE, Rectangle
+
+T = TypeVar("T")
+InGimp = Callable[[Callable[[], Any]], Any]
+
+
+def directly(call: Callable[[], T]) -> T:
+    """The `in_gimp` of the main thread."""
+    return call()
+
+
+class Exchange:
+    """One photo in GIMP, and the same photo in a bridge.
+
+    Args:
+        bridge: a bridge that nobody else uses.
+        photo: the photo's layer.
+        in_gimp: calls its argument where GIMP may be called, and returns what that returns.
+
+    The methods raise what `Bridge.request` raises. Rectangles are in the photo's pixels.
+    """
+
+    def __init__(
+        self, bridge: Bridge, image: Gimp.Image, photo: Gimp.Layer, in_gimp: InGimp = directly
+    ) -> None:
+        self._bridge, self._image, self._photo, self._in_gimp = bridge, image, photo, in_gimp
+        self._whole: Rectangle = in_gimp(lambda: layers.whole(photo))
+        self._has_photo = self._has_labels = False
+        self._colored_at: int | None = None  # the detail of the colours that GIMP has
+
+    def segment(self, detail: int) -> Gegl.Buffer:
+        """The predicted labels; the bridge keeps them as the photo's labels."""
+        self._send_photo()
+        self._bridge.request("segment", detail=detail)
+        self._has_labels = True
+        return self._collect("label_rows", layers.LABEL_FORMAT)
+
+    def send_labels(self, layer: Gimp.Layer, edit: Rectangle | None = None) -> int:
+        """Send the label layer, or only `edit` when the bridge has had the rest.
+
+        Returns:
+            How many of these pixels had no palette colour.
+        """
+        self._send_photo()
+        if self._has_labels and edit == NOWHERE:
+            return 0
+        if edit is None or not self._has_labels:
+            edit = self._whole
+            self._bridge.request("begin_labels", width=edit.width, height=edit.height)
+        else:
+            self._bridge.request("edit_labels", **edit._asdict())
+        answer = self._send_rows(layer, edit, layers.LABEL_FORMAT)
+        self._has_labels = True
+        return int(answer["ambiguous"])
+
+    def colorize(self, detail: int) -> Gegl.Buffer:
+        """The whole photo's colours for the labels that were sent, in the image's precision."""
+        self._ask_for_colors("colorize", detail)
+        return self._collect("color_rows", self._in_gimp(self._color_format))
+
+    def recolor(self, detail: int, layer: Gimp.Layer) -> Rectangle:
+        """Write the colours that differ from the last ones into the colorized layer.
+
+        No undo step is made, and no selection applies.
+
+        Returns:
+            Where they differ; the whole photo after another detail.
+        """
+        area = self._whole
+        if self._colored_at == detail:
+            area = _rectangle(self._ask_for_colors("recolor", detail))
+        else:
+            self._ask_for_colors("colorize", detail)
+        color_format = self._in_gimp(self._color_format)
+        for strip, pixels in self._fetch("color_rows", area, color_format):
+            write = partial(layers.write_directly, layer, self._photo, strip, color_format, pixels)
+            self._in_gimp(write)
+        return area
+
+    def change_labels(self, op: str, **fields: int) -> list[tuple[Rectangle, bytes]]:
+        """Let the bridge change its labels; the pixels where it did, in strips."""
+        area = _rectangle(self._bridge.request(op, **fields)[0])
+        return list(self._fetch("label_rows", area, layers.LABEL_FORMAT))
+
+    def suggest(self, area: Rectangle, detail: int) -> list[tuple[str, float]]:
+        """Plausible colours for the selection, whose bounds are given, most likely first.
+
+        Returns:
+            Pairs of `#rrggbb` and how likely that is (0..1).
+        """
+        self._bridge.request("begin_mask", **area._asdict())
+        self._send_rows(self._image.get_selection(), area, layers.SELECTION_FORMAT)
+        answer, _ = self._bridge.request("suggest", detail=detail)
+        return [(color["rgb"], color["share"]) for color in answer["colors"]]
+
+    def _send_photo(self) -> None:
+        if self._has_photo:
+            return
+        pixel_format = self._in_gimp(lambda: layers.photo_format(self._image))
+        size = {"width": self._whole.width, "height": self._whole.height}
+        self._bridge.request("begin_photo", format=pixel_format, **size)
+        self._send_rows(self._photo, self._whole, pixel_format)
+        self._has_photo = True
+
+    def _send_rows(self, layer: Gimp.Layer, area: Rectangle, pixel_format: str) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        for strip in layers.strips(area, pixel_format):
+            pixels = self._in_gimp(
+                partial(layers.read_layer, layer, self._photo, strip, pixel_format)
+            )
+            answer, _ = self._bridge.request("rows", pixels)
+        return answer
+
+    def _ask_for_colors(self, op: str, detail: int) -> dict[str, Any]:
+        depth = self._in_gimp(lambda: layers.depth_of(self._image))
+        self._colored_at = None
+        answer, _ = self._bridge.request(op, detail=detail, depth=depth)
+        self._colored_at = detail
+        return answer
+
+    def _color_format(self) -> str:
+        return layers.color_format(self._image)
+
+    def _collect(self, op: str, pixel_format: str) -> Gegl.Buffer:
+        buffer = Gegl.Buffer.new(pixel_format, *self._whole)
+        for strip, pixels in self._fetch(op, self._whole, pixel_format):
+            buffer.set(Gegl.Rectangle.new(*strip), pixel_format, pixels)
+        return buffer
+
+    def _fetch(
+        self, op: str, area: Rectangle, pixel_format: str
+    ) -> Iterator[tuple[Rectangle, bytes]]:
+        for strip in layers.strips(area, pixel_format):
+            place = {"x": strip.x, "width": strip.width}
+            _, pixels = self._bridge.request(op, first_row=strip.y, rows=strip.height, **place)
+            yield strip, pixels
+
+
+def _rectangle(answer: dict[str, Any]) -> Rectangle:
+    return Rectangle(answer["x"], answer["y"], answer["width"], answer["height"])

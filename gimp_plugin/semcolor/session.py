@@ -1,0 +1,452 @@
+"""One photo with a panel open: what the user does there and on the label layer, and what follows.
+
+Everything here runs in the main thread, except the jobs: functions that are given to `Background`.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import actions
+import classes
+import layers
+import preferences
+from background import Background, Status
+from bridge_client import BridgeError, sentence
+from classes import LabelClass
+from exchange import Exchange, InGimp
+from gi.repository import Gegl, Gimp, GLib
+from layers import LayerError
+from live import Live, Thumbnail, Tiles, Watch
+from panel import Panel
+from rectangle import NOWHERE, Rectangle, beside
+
+_TICK_MS = 100
+_THUMBNAIL = 256  # pixels, the longer side
+_SNAP_MARGIN = 32  # pixels; how far outside of its rectangle a stroke may grow
+
+_ROLES = (layers.LABELS, layers.COLORIZED)
+_PICK_FIRST = "Pick a class in the list first."
+_PAINT_FIRST = "Paint on the label layer first, then press this."
+_NO_LABELS = "This photo has no label layer yet: press Add Label Layer."
+_BLACK_ERASES = "Black means unlabelled. So does what the Eraser leaves."
+
+
+def run(image: Gimp.Image, photo: Gimp.Layer) -> None:
+    """Open the panel on this photo; returns when it, the image or GIMP is closed.
+
+    Raises:
+        LayerError: the classes are not installed.
+    """
+    folder = Path(Gimp.directory())
+    try:
+        entries = classes.read_palette(folder / "palettes" / classes.FILE_NAME)
+    except (OSError, ValueError) as error:
+        raise LayerError(
+            "The palette of the classes is missing. Run semcolor's set-up again, then restart GIMP."
+        ) from error
+    session = Session(image, photo, entries, folder / "plug-in-settings" / "semcolor.json")
+    session.run()
+
+
+class Session:
+    """The panel's listener, and the loop that watches the label layer."""
+
+    def __init__(
+        self, image: Gimp.Image, photo: Gimp.Layer, entries: list[LabelClass], settings: Path
+    ) -> None:
+        self._image, self._photo, self._entries = image, photo, entries
+        self._settings_file, self._preferences = settings, preferences.load(settings)
+        self._whole = layers.whole(photo)
+        self._tiles, self._watch = Tiles(self._whole), Watch(self._whole)
+        self._live, self._is_live = Live(self._whole), False
+        self._last_edit: Rectangle | None = None
+        self._edit_so_far = NOWHERE
+        self._classified = b""  # the thumbnail whose classes are shown
+        self._wanted: Callable[[], None] | None = None  # what a button asks for; the newest wins
+        self._was_ambiguous = False
+        self._foreground = ""
+        self._shares: dict[int, float] = {}
+        self._loop = GLib.MainLoop()
+        name = image.get_name().removesuffix(" (imported)").strip("[]")
+        self._panel = Panel(f"Semantic Color: {name}", entries, self)
+        self._background = Background(self._open_exchange, self._show_progress, self._show_status)
+
+    def run(self) -> None:
+        """Serve the user until the panel or the image is closed."""
+        self._panel.show_state("starting", "")
+        self._panel.show_detail(self._preferences.detail)
+        self._panel.show_order({}, self._preferences.recent)
+        self._switch_live(self._preferences.live and self._layer(layers.LABELS) is not None)
+        GLib.timeout_add(_TICK_MS, self._tick)
+        self._tick()
+        self._loop.run()
+        self._background.close()
+        self._panel.close()
+
+    # --- What the user does in the panel ---------------------------------------------------------
+
+    def class_chosen(self, class_id: int) -> None:
+        """The next stroke paints this class."""
+        if not self._is_open():
+            return
+        entry = self._entries[class_id]
+        Gimp.context_set_foreground(Gegl.Color.new(entry.hex))
+        label_layer = self._layer(layers.LABELS)
+        if label_layer:
+            self._image.set_selected_layers([label_layer])
+            Gimp.displays_flush()
+        self._panel.say(_BLACK_ERASES if class_id == classes.UNLABELLED else "")
+        if class_id != classes.UNLABELLED:
+            recent = classes.newest_first(self._preferences.recent, class_id)
+            self._preferences.recent = recent
+            self._panel.show_order(self._shares, recent)
+            self._save_preferences()
+
+    def button_pressed(self, name: str) -> None:
+        """Do it now, or as soon as the bridge is free."""
+        if not self._is_open():
+            return
+        self._panel.say("")
+        self._guarded(
+            {
+                "add labels": lambda: self._want(self._add_labels),
+                "colorize": lambda: self._want(self._colorize),
+                "label selection": self._label_selection,
+                "fill region": self._fill_region,
+                "snap": lambda: self._want(self._snap),
+                "clean": lambda: self._want(self._clean),
+                "suggest": lambda: self._want(self._suggest),
+            }[name]
+        )
+
+    def live_switched(self, on: bool) -> None:
+        """Let colour follow the strokes, or not."""
+        self._switch_live(on)
+        self._preferences.live = on
+        self._save_preferences()
+
+    def detail_chosen(self, detail: int) -> None:
+        """The network shall look at the photo at this size from now on."""
+        self._preferences.detail = detail
+        self._save_preferences()
+        self._live.start_over(self._whole)
+
+    def color_chosen(self, color: str) -> None:
+        """Give the selection one of the suggested colours."""
+        if self._is_open():
+            self._guarded(lambda: layers.choose_color(self._image, self._photo, color))
+            Gimp.displays_flush()
+
+    def opacity_chosen(self, role: str, percent: float) -> None:
+        """How strong labels or colours are shown."""
+        layer = self._layer(role) if self._is_open() else None
+        if layer:
+            layer.set_opacity(percent)
+            Gimp.displays_flush()
+
+    def closed(self) -> None:
+        """The user has closed the panel."""
+        self._loop.quit()
+
+    # --- Watching --------------------------------------------------------------------------------
+
+    def _tick(self) -> bool:
+        if not self._is_open():
+            self._loop.quit()
+            return False
+        if layers.whole(self._photo) != self._whole:  # scaled or cropped
+            self._start_over()
+        self._look()
+        self._start_next_job()
+        return True
+
+    def _start_over(self) -> None:
+        self._whole = layers.whole(self._photo)
+        self._tiles, self._watch = Tiles(self._whole), Watch(self._whole)
+        self._last_edit = None
+        self._live.start_over(self._whole)
+        self._background.start_over()
+
+    def _look(self) -> None:
+        self._show_foreground()
+        found = {role: self._layer(role) for role in _ROLES}
+        self._panel.show_layers(
+            {role: layer.get_opacity() if layer else None for role, layer in found.items()}
+        )
+        label_layer = found[layers.LABELS]
+        if label_layer:
+            self._watch_labels(label_layer)
+
+    def _watch_labels(self, label_layer: Gimp.Layer) -> None:
+        now = time.monotonic()
+        thumbnail = self._thumbnail(label_layer)
+        self._watch.see(now, thumbnail)
+        area = self._watch.area_to_read(now)
+        if not area:
+            return
+        edit = self._tiles.changed(area, lambda tile: self._read_labels(label_layer, tile))
+        if edit:
+            self._live.edited(edit)
+            self._edit_so_far = edit.join(self._edit_so_far)
+        if self._edit_so_far and not self._watch.has_suspicion:
+            self._last_edit, self._edit_so_far = self._edit_so_far, NOWHERE
+        self._show_classes(thumbnail)
+
+    def _thumbnail(self, layer: Gimp.Layer) -> Thumbnail:
+        data, width, height, channels = layer.get_thumbnail_data(_THUMBNAIL, _THUMBNAIL)
+        place = layers.place_in(self._photo, layer)
+        return Thumbnail(data.get_data(), width, height, channels, place)
+
+    def _read_labels(self, layer: Gimp.Layer, area: Rectangle) -> bytes:
+        return layers.read_layer(layer, self._photo, area, layers.LABEL_FORMAT)
+
+    def _show_foreground(self) -> None:
+        color = layers.hex_of(Gimp.context_get_foreground())
+        if color != self._foreground:
+            self._foreground = color
+            self._panel.show_current(self._current(), color)
+
+    def _show_classes(self, thumbnail: Thumbnail) -> None:
+        if thumbnail.pixels == self._classified:
+            return
+        self._classified = thumbnail.pixels
+        shares = classes.present(self._entries, thumbnail.pixels, thumbnail.channels)
+        # Shares change with every stroke, but rows that jump about can't be clicked.
+        is_new = set(shares) != set(self._shares)
+        self._shares = shares
+        if is_new:
+            self._panel.show_order(shares, self._preferences.recent)
+        else:
+            self._panel.show_shares(shares)
+
+    def _current(self) -> LabelClass | None:
+        return classes.by_color(self._entries, self._foreground)
+
+    # --- Jobs ------------------------------------------------------------------------------------
+
+    def _start_next_job(self) -> None:
+        if self._background.busy:
+            return
+        if self._wanted:
+            wanted, self._wanted = self._wanted, None
+            self._guarded(wanted)
+        elif self._is_live and not self._watch.has_suspicion:
+            self._start_live_job()
+
+    def _want(self, action: Callable[[], None]) -> None:
+        self._wanted = action
+        self._start_next_job()
+
+    def _start_live_job(self) -> None:
+        label_layer, colorized = self._layer(layers.LABELS), self._layer(layers.COLORIZED)
+        if not (label_layer and colorized):
+            self._stop_live("Live is off, because one of its layers is gone.")
+            return
+        edit = self._live.next_job(time.monotonic())
+        if not edit:
+            return
+        detail = self._preferences.detail
+
+        def job(exchange: Exchange, in_gimp: InGimp) -> int:
+            ambiguous = exchange.send_labels(label_layer, edit)
+            exchange.recolor(detail, colorized)
+            in_gimp(Gimp.displays_flush)
+            return ambiguous
+
+        self._background.submit(job, self._live_job_done)
+
+    def _live_job_done(self, ambiguous: int | None, error: Exception | None) -> None:
+        if error is None:
+            self._live.succeeded()
+            self._panel.show_state("ready", "")
+            self._say_ambiguous(ambiguous or 0)
+            return
+        pause = self._live.failed(time.monotonic())
+        if isinstance(error, BridgeError):
+            self._panel.show_state("lost", f"{error} Trying again in {round(pause)} s.")
+        else:
+            self._stop_live(_text_of(error))
+
+    def _add_labels(self) -> None:
+        detail = self._preferences.detail
+        self._submit(lambda exchange, _: actions.find_labels(exchange, detail), self._apply)
+
+    def _colorize(self) -> None:
+        label_layer, detail = self._layer(layers.LABELS), self._preferences.detail
+        self._submit(
+            lambda exchange, _: actions.find_colors(exchange, label_layer, detail), self._apply
+        )
+
+    def _apply(self, found: actions.Found) -> None:
+        outcome = actions.apply(self._image, self._photo, found)
+        self._say_notes(outcome.notes)
+
+    def _snap(self) -> None:
+        area, entry = self._area_of_interest(), self._picked()
+        self._change_labels("snap_labels", class_id=entry.id, **area._asdict())
+
+    def _clean(self) -> None:
+        self._change_labels("clean_labels")
+
+    def _suggest(self) -> None:
+        label_layer, detail = self._label_layer(), self._preferences.detail
+        area = layers.selection_in(self._photo, self._image).clip(self._whole)
+        if not area:
+            raise LayerError("Select an object first, with any of GIMP's selection tools.")
+        unsent = self._live.unsent
+
+        def job(exchange: Exchange, _: InGimp) -> list[tuple[str, float]]:
+            exchange.send_labels(label_layer, unsent)
+            return exchange.suggest(area, detail)
+
+        def done(colors: list[tuple[str, float]]) -> None:
+            self._panel.show_suggestions(colors)
+            self._panel.say("Click a colour to give it to the selection." if colors else "")
+
+        self._submit(job, done)
+
+    def _change_labels(self, op: str, **fields: int) -> None:
+        label_layer = self._label_layer()
+        layers.check_unlocked(label_layer)
+        unsent = self._live.unsent
+
+        def job(exchange: Exchange, _: InGimp) -> list[tuple[Rectangle, bytes]]:
+            exchange.send_labels(label_layer, unsent)
+            return exchange.change_labels(op, **fields)
+
+        def done(strips: list[tuple[Rectangle, bytes]]) -> None:
+            if strips:
+                layers.write_labels(self._image, label_layer, self._photo, strips)
+                Gimp.displays_flush()
+            self._panel.say("" if strips else "There was nothing to change.")
+
+        self._submit(job, done)
+
+    def _submit(self, job: Callable[[Exchange, InGimp], Any], use: Callable[[Any], None]) -> None:
+        """Do a job; then use its result, or say what went wrong."""
+
+        def done(result: Any, error: Exception | None) -> None:
+            if not self._is_open():
+                return
+            if error:
+                self._live.start_over(self._whole)
+                self._panel.say(_text_of(error))
+                return
+            self._panel.show_state("ready", "")
+            self._guarded(lambda: use(result))
+            Gimp.displays_flush()
+
+        self._background.submit(job, done)
+
+    # --- Edits that need no worker ---------------------------------------------------------------
+
+    def _label_selection(self) -> None:
+        layers.label_selection(self._image, self._label_layer(), _paint(self._picked()))
+        Gimp.displays_flush()
+
+    def _fill_region(self) -> None:
+        """The region around the last stroke becomes what the stroke is."""
+        label_layer, entry = self._label_layer(), self._picked()
+        if not self._last_edit:
+            raise LayerError(_PAINT_FIRST)
+        area = self._last_edit.grow(1).clip(self._whole)
+        pixels = self._read_labels(label_layer, area)
+        seed = beside(pixels, area, bytes((*entry.rgb, 255)) if entry.id else bytes(4))
+        if not seed:
+            raise LayerError("Paint a dab of this class into the region first, then press this.")
+        place = layers.place_in(self._photo, label_layer)
+        layers.fill_region(
+            self._image, label_layer, _paint(entry), seed[0] - place.x, seed[1] - place.y
+        )
+        Gimp.displays_flush()
+
+    # --- Small things ----------------------------------------------------------------------------
+
+    def _stop_live(self, reason: str) -> None:
+        self._switch_live(False)
+        self._panel.say(reason)
+
+    def _switch_live(self, on: bool) -> None:
+        self._is_live = on
+        self._panel.show_live(on)
+        if not on:
+            return
+        self._start_over()  # the photo may have been retouched meanwhile
+        if not (self._layer(layers.LABELS) and self._layer(layers.COLORIZED)):
+            self._want(self._colorize)
+
+    def _area_of_interest(self) -> Rectangle:
+        """The selection's bounds, or where the user painted last."""
+        selected = layers.selection_in(self._photo, self._image)
+        if selected:
+            return selected.clip(self._whole)
+        if not self._last_edit:
+            raise LayerError(_PAINT_FIRST)
+        return self._last_edit.grow(_SNAP_MARGIN).clip(self._whole)
+
+    def _label_layer(self) -> Gimp.Layer:
+        layer = self._layer(layers.LABELS)
+        if not layer:
+            raise LayerError(_NO_LABELS)
+        return layer
+
+    def _picked(self) -> LabelClass:
+        entry = self._current()
+        if not entry:
+            raise LayerError(_PICK_FIRST)
+        return entry
+
+    def _layer(self, role: str) -> Gimp.Layer | None:
+        return layers.find_layer(self._image, self._photo, role)
+
+    def _is_open(self) -> bool:
+        return bool(self._image.is_valid() and self._photo.is_valid())
+
+    def _open_exchange(self, bridge: Any, in_gimp: InGimp) -> Exchange:
+        def while_open(call: Callable[[], Any]) -> Any:
+            def checked() -> Any:
+                if not self._is_open():
+                    raise LayerError("The image was closed.")
+                return call()
+
+            return in_gimp(checked)
+
+        return Exchange(bridge, self._image, self._photo, while_open)
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except LayerError as error:
+            self._panel.say(str(error))
+
+    def _show_progress(self, _fraction: float, text: str) -> None:
+        self._panel.show_state("busy", sentence(text))
+
+    def _show_status(self, status: Status) -> None:
+        if not self._background.busy:
+            self._panel.show_state(status["state"], sentence(status["sentence"]))
+
+    def _say_ambiguous(self, pixels: int) -> None:
+        """After each stroke; what a button has said stays until the user does something."""
+        if pixels or self._was_ambiguous:
+            self._say_notes(actions.ambiguous_note(pixels))
+        self._was_ambiguous = bool(pixels)
+
+    def _say_notes(self, notes: list[str]) -> None:
+        self._panel.say(" ".join(notes))
+
+    def _save_preferences(self) -> None:
+        preferences.save(self._settings_file, self._preferences)
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, (LayerError, BridgeError)):
+        return str(error)
+    return f"semcolor made a mistake ({error!r}). Please report it."
+
+
+def _paint(entry: LabelClass) -> str | None:
+    """The colour with which to fill for this class; None: clear."""
+    return entry.hex if entry.id != classes.UNLABELLED else None

@@ -1,0 +1,151 @@
+"""A session against the worker's own store: what travels, and what arrives."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from semcolor_worker.store import PlaneStore
+
+from semcolor import messages
+from semcolor.client import Session, WorkerClient
+from semcolor.errors import Code, SemcolorError
+from semcolor.messages import Rectangle
+
+
+class StoreClient(WorkerClient):
+    """A worker that keeps planes and paints everything black; ``sent`` are (op, bytes)."""
+
+    def __init__(self):
+        self.store, self.sent = PlaneStore(), []
+
+    def exchange(self, requests, frame=b"", on_text=None):
+        for request in requests:
+            self.sent.append((request.op, len(frame)))
+            yield self.answer(request, frame)
+
+    def answer(self, request, frame):
+        if isinstance(request, messages.EditLabels):
+            return messages.PutResult(self.store.edit(request, frame)), b""
+        if isinstance(request, messages.PutPhoto | messages.PutLabels):
+            return messages.PutResult(self.store.put(request, frame)), b""
+        self.seen = request
+        for digest in request.planes:
+            if self.store.get(digest) is None:
+                photo = digest == request.photo
+                code = Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS
+                raise SemcolorError(code, "send it again")
+        region = getattr(request, "region", Rectangle(0, 0, 0, 0))
+        return messages.RegionResult(), bytes(3 * region.pixels)
+
+    def labels(self, shape):
+        """The label map of the last request."""
+        plane = self.store.get(self.seen.labels)
+        return np.frombuffer(plane.pixels, np.uint8).reshape(shape)
+
+
+def colorize(session):
+    session.client.sent.clear()
+    session.colorize(session.whole, 0, lambda *_: None)
+    return [op for op, _ in session.client.sent]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_the_worker_has_the_labels_of_the_session_whatever_it_forgot(data):
+    height, width = data.draw(st.integers(1, 200)), data.draw(st.integers(1, 9))
+    session = Session(StoreClient(), np.zeros((height, width), np.uint8))
+    labels = np.zeros((height, width), np.uint8)
+    session.set_labels(labels)
+    for value in range(1, 6):
+        x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
+        size = data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y))
+        region = Rectangle(x, y, *size)
+        labels[region.rows, region.columns] = value
+        session.edit_labels(region, np.full((region.height, region.width), value, np.uint8))
+        if data.draw(st.booleans()):
+            session.client.store = PlaneStore()
+        if data.draw(st.booleans()):
+            colorize(session)
+            assert (session.client.labels(labels.shape) == labels).all()
+    assert (session.labels == labels).all()
+
+
+def test_an_edit_sends_the_rectangle_only():
+    noise = np.random.default_rng(0).integers(0, 60, (500, 400)).astype(np.uint8)
+    session = Session(StoreClient(), np.zeros(noise.shape, np.uint8))
+    session.set_labels(noise)
+    assert colorize(session) == ["put_photo", "put_photo", "put_labels", "colorize"]
+    session.edit_labels(Rectangle(10, 20, 30, 40), np.full((40, 30), 7, np.uint8))
+    session.edit_labels(Rectangle(20, 30, 40, 40), np.full((40, 40), 8, np.uint8))
+    assert colorize(session) == ["edit_labels", "colorize"]
+    assert sum(size for _, size in session.client.sent) < 50 * 50 + 100
+    assert colorize(session) == ["colorize"]
+
+
+def test_the_callers_array_stays_as_it_was():
+    labels = np.zeros((4, 4), np.uint8)
+    session = Session(StoreClient(), labels)
+    session.set_labels(labels)
+    session.edit_labels(Rectangle(0, 0, 4, 4), np.ones((4, 4), np.uint8))
+    assert not labels.any()
+
+
+def test_tints_travel_with_their_masks_and_survive_a_worker_that_forgot():
+    session = Session(StoreClient(), np.arange(16, dtype=np.uint8).reshape(4, 4))
+    mask = np.full((4, 4), 255, np.uint8)
+    session.tint(mask, 10.0, -20.0)
+    assert colorize(session) == ["put_photo", "put_photo", "put_labels", "colorize"]
+    (tint,) = session.client.seen.tints
+    assert session.client.store.get(tint.mask).pixels == mask.tobytes()
+    session.client.store = PlaneStore()
+    colorize(session)
+    assert session.client.store.get(tint.mask) is not None
+    session.tints = ()
+    assert colorize(session) == ["colorize"]
+    assert session.client.seen.tints == ()
+    with pytest.raises(SemcolorError, match="differ in size"):
+        session.tint(np.zeros((4, 5), np.uint8), 0.0, 0.0)
+    for level in range(messages.TINTS_LIMIT):
+        session.tint(np.full((4, 4), level, np.uint8), 0.0, 0.0)
+    with pytest.raises(SemcolorError, match="at most"):
+        session.tint(mask, 0.0, 0.0)
+
+
+def test_edits_that_do_not_fit_are_refused():
+    session = Session(StoreClient(), np.zeros((4, 4), np.uint8))
+    with pytest.raises(SemcolorError, match="no labels"):
+        session.edit_labels(Rectangle(0, 0, 1, 1), np.ones((1, 1), np.uint8))
+    session.set_labels(np.zeros((4, 4), np.uint8))
+    for region, shape in [(Rectangle(3, 0, 2, 1), (1, 2)), (Rectangle(0, 0, 2, 1), (1, 1))]:
+        with pytest.raises(SemcolorError, match="does not fit"):
+            session.edit_labels(region, np.ones(shape, np.uint8))
+    assert not session.labels.any()
+
+
+def test_recolor_asks_for_the_difference_to_the_last_colour():
+    class Client(StoreClient):
+        region = Rectangle(1, 2, 3, 4)
+
+        def answer(self, request, frame):
+            reply = super().answer(request, frame)
+            changes = messages.ChangesResult(self.region), b""
+            return changes if isinstance(request, messages.Changes) else reply
+
+    def quiet(*_):
+        pass
+
+    session = Session(Client(), np.zeros((9, 9), np.uint8))
+    session.set_labels(np.zeros((9, 9), np.uint8))
+    assert session.recolor(0, quiet) == session.whole  # there was no colour before
+    before = session.client.seen = None
+    for value in (1, 2):
+        session.edit_labels(Rectangle(0, 0, 1, 1), np.full((1, 1), value, np.uint8))
+        assert session.recolor(0, quiet) == Client.region
+        assert session.client.seen.before != session.client.seen.labels
+        assert before in (None, session.client.seen.before)
+        before = session.client.seen.labels
+    assert session.recolor(64, quiet) == session.whole  # another detail is another colour
+    session.client.store = PlaneStore()
+    session.edit_labels(Rectangle(0, 0, 1, 1), np.full((1, 1), 3, np.uint8))
+    assert session.recolor(64, quiet) == session.whole  # what was there before is lost
+    assert session.client.labels((9, 9))[0, 0] == 3

@@ -1,0 +1,252 @@
+"""The panel in a real GIMP's window, with mouse and keyboard, the real bridge and worker."""
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from semcolor_worker import color, weights
+
+from semcolor import settings
+from semcolor.classes import all_classes
+
+from .harness import Gimp
+
+GRASS = (0, 0, 192, 255)
+
+# A photo with labels and colours, and the panel open on it, live.
+LIVE = """
+image = load_gray({photo!r}, 8, 640)
+show(image)
+panel = open_panel(image)
+press("alt+v", lambda: len(image.get_layers()) == 3)
+labels, colors, photo = image.get_layers()
+colors_before, labels_before = settle(colors), content(labels)
+choose_class(panel, "grass")
+press("n", lambda: True)  # the Pencil
+"""
+
+
+@pytest.fixture
+def live(gimp: Gimp, photo_file: Path) -> str:
+    """The start of a script: see LIVE."""
+    (gimp.profile / "plug-in-settings/semcolor.json").unlink(missing_ok=True)
+    return LIVE.format(photo=gimp.path(photo_file))
+
+
+def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
+    script = """
+    result["photo before"] = pixels(photo, "R'G'B' u8")
+    result["labels before"] = pixels(labels, "R'G'B'A u8")
+    result["colors before"] = pixels(colors, "R'G'B' u8")
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 200, 200, 300, 250)
+    result["before"] = structure(image)
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    colors_painted, labels_painted = settle(colors), content(labels)
+    result["after"] = structure(image)
+    result["labels"] = pixels(labels, "R'G'B'A u8")
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    wait(lambda: content(colors) == colors_before)
+    result["undone"] = structure(image)
+    press("ctrl+y", lambda: content(labels) == labels_painted)
+    wait(lambda: content(colors) == colors_painted)
+    for tool in ("shift+e", "shift+b"):  # Eraser and Bucket Fill
+        before = settle(colors)
+        press(tool, lambda: True)
+        stroke(0, 80)
+        wait(lambda: content(colors) != before)
+        result[tool] = pixels(labels, "R'G'B'A u8")
+    result["photo"] = pixels(photo, "R'G'B' u8")
+    """
+    result = run(gimp, live, script)
+    painted = (result["labels"] != result["labels before"]).any(axis=2)
+    assert (result["labels"][painted] == GRASS).all()
+    assert 80 * 10 < np.count_nonzero(painted) < 200 * 60
+    moved = np.abs(result["colors"].astype(int) - result["colors before"]).max(axis=2)
+    assert moved[painted].mean() > 4 * moved[~painted].mean()
+    assert (result["photo"] == result["photo before"]).all()
+    assert result["before"] == result["after"] == result["undone"]
+    assert (result["shift+e"][..., 3] == 0).any()
+    assert (result["shift+b"] != result["shift+e"]).any()
+
+
+def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) -> None:
+    script = """
+    stroke(0, 80, meanwhile=kill_worker)
+    wait(lambda: shows(panel, LOST))
+    first = content(labels)
+    stroke(0, -80)
+    wait(lambda: content(labels) != first)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    wait(lambda: shows(panel, READY))
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    colorize(image)
+    result["colorized again"] = pixels(colors, "R'G'B' u8")
+    """
+    result = run(gimp, live, script)
+    assert (result["colors"] == result["colorized again"]).all()  # with both strokes
+
+
+def test_buttons_are_undo_steps_on_the_label_layer(gimp: Gimp, live: str) -> None:
+    script = """
+    def push(key):
+        before = content(labels)
+        activate(panel)
+        press(key, lambda: content(labels) != before)
+        result[key] = pixels(labels, "R'G'B'A u8")
+        settle(colors)
+        result["structure after " + key] = structure(image)
+        activate_image()
+        press("ctrl+z", lambda: content(labels) == before)
+
+    result["labels"] = pixels(labels, "R'G'B'A u8")
+    Gimp.context_set_feather(False)
+    Gimp.context_set_antialias(True)
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 200, 200, 101, 77)
+    result["structure"] = structure(image)
+    push("alt+l")
+    Gimp.Selection.none(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 640, 500)
+    result["structure"] = structure(image)
+    stroke(0, 80)
+    settle(colors)
+    result["painted"] = pixels(labels, "R'G'B'A u8")
+    push("alt+f")
+    push("alt+s")
+    """
+    result = run(gimp, live, script)
+    before, painted = result["labels"], result["painted"]
+    filled = (result["alt+l"] != before).any(axis=2)
+    rows, columns = np.nonzero(filled)
+    assert columns.min() >= 199
+    assert columns.max() <= 301
+    assert rows.min() >= 199
+    assert rows.max() <= 277
+    assert (result["alt+l"][filled] == GRASS).all()  # no in-between colours at the edge
+    grown = (result["alt+f"] != painted).any(axis=2)
+    assert (result["alt+f"][grown] == GRASS).all()
+    assert len(np.unique(painted[grown], axis=0)) == 1  # one region of one class
+    snapped = (result["alt+s"] != painted).any(axis=2)
+    assert np.count_nonzero(snapped)
+    for key in ("alt+f", "alt+s"):
+        assert result[f"structure after {key}"] == result["structure"]
+
+
+@pytest.fixture
+def suggesting_model(gimp: Gimp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the worker use a colour model that finds red likely, and blue, whatever it sees."""
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, gimp.environment[name])
+    centres = color.chroma_bins()
+    arguments = {"widths": [4, 6, 8, 8], "bins": len(centres)}
+    model = weights.build(weights.ModelSpec("color", "two_stream_unet", arguments, detail=64))
+    head = model.network.bins_head
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(-20)
+        for chroma, logit in (((60.0, 50.0), 1.0), ((20.0, -60.0), 0.8)):
+            nearest = ((centres - torch.tensor(chroma)) ** 2).sum(dim=1).argmin()
+            head.bias[nearest] = logit
+    weights.save(tmp_path / "color.safetensors", model)
+    bundled = resources.files("semcolor_worker") / "weights/segmentation.safetensors"
+    (tmp_path / "segmentation.safetensors").write_bytes(bundled.read_bytes())
+    gimp.stop_worker()
+    settings.set_weights_folder(tmp_path)
+    yield
+    settings.set_weights_folder(None)
+    gimp.stop_worker()
+
+
+@pytest.mark.usefixtures("suggesting_model")
+def test_suggested_colour_is_given_to_the_selection(gimp: Gimp, live: str) -> None:
+    script = """
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 200, 100, 80)
+    image.set_selected_layers([labels])
+    result["photo"] = pixels(photo, "CIE Lab float")
+    labels.set_visible(False)
+    result["before"], result["seen before"] = structure(image), visible(image, "CIE Lab float")
+    activate(panel)
+    press("alt+g", lambda: True)
+
+    def chosen():
+        time.sleep(2)  # the first suggestion gets the keyboard when it is there
+        subprocess.run(["xdotool", "key", "space"], check=True)
+        return len(image.get_layers()) == 4
+
+    wait(chosen)
+    settle(colors)
+    result["seen"] = visible(image, "CIE Lab float")
+    activate_image()
+    press("ctrl+z", lambda: len(image.get_layers()) == 3)
+    result["after"] = structure(image)
+    """
+    result = run(gimp, live, script)
+    changed = np.abs(result["seen"] - result["seen before"]).max(axis=2) > 0.5
+    inside = np.zeros(changed.shape, bool)
+    inside[200:280, 200:300] = True
+    assert changed[inside].mean() > 0.9
+    assert result["seen"][inside][:, 1].mean() > 20  # red
+    assert not changed[~inside].any()
+    assert np.abs(result["seen"] - result["photo"])[..., 0].max() < 5  # light is the photo's
+    assert result["after"] == result["before"]
+
+
+def test_clean_labels_after_a_soft_brush(gimp: Gimp, live: str) -> None:
+    script = """
+    press("p", lambda: True)  # the Paintbrush
+    stroke(0, 80)
+    wait(lambda: content(labels) != labels_before)
+    settle(colors)
+    result["soft"] = pixels(labels, "R'G'B'A u8")
+    activate(panel)
+    soft = content(labels)
+    press("alt+c", lambda: content(labels) != soft)
+    result["clean"] = pixels(labels, "R'G'B'A u8")
+    activate_image()
+    press("ctrl+z", lambda: content(labels) == soft)
+    """
+    result = run(gimp, live, script)
+    palette = {(*entry.rgb, 255) for entry in all_classes()[1:]} | {(0, 0, 0, 0)}
+    assert len(_colors(result["soft"]) - palette) > 5
+    assert _colors(result["clean"]) <= palette
+    changed = (result["soft"] != result["clean"]).any(axis=2)
+    soft_pixels = [tuple(pixel) not in palette for pixel in result["soft"][changed].tolist()]
+    assert all(soft_pixels)  # what was pure before was left alone
+
+
+@pytest.mark.parametrize("end", ["alt+F4", "ctrl+w", "live"])
+def test_every_end_is_clean(gimp: Gimp, live: str, end: str) -> None:
+    """The panel closed, the image closed, and GIMP quitting with the panel open."""
+    script = f"""
+    stroke(0, 80)
+    if {end!r} == "alt+F4":
+        activate(panel)
+        press("alt+F4", lambda: not panels())
+    elif {end!r} == "ctrl+w":
+        activate_image()
+        press("ctrl+w", lambda: True)
+        time.sleep(1)
+        press("ctrl+d", lambda: not image.is_valid())  # don't save
+        wait(lambda: not panels())
+    if {end!r} != "live":
+        wait(lambda: not bridges())
+        time.sleep(1)
+    result["message"] = message_window()
+    """
+    assert run(gimp, live, script)["message"] == ""
+    assert gimp.bridges() == []
+
+
+def _colors(rgba: np.ndarray) -> set[tuple[int, ...]]:
+    return set(map(tuple, np.unique(rgba.reshape(-1, 4), axis=0).tolist()))
+
+
+def run(gimp: Gimp, live: str, script: str) -> dict:
+    """Run the script after the start, in a window."""
+    lines = [line.removeprefix("    ") for line in script.splitlines()]
+    return gimp.run_in_window(live + "\n".join(lines))

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+import torch
+from semcolor_worker import color, suggestions, weights
+from semcolor_worker.engine import Engine, swatch
+from semcolor_worker.weights import ModelSpec
+
+from semcolor.errors import Code, SemcolorError
+from semcolor.messages import Changes, Colorize, Rectangle, Suggest, Tint
+
+CENTRES = color.chroma_bins()
+RED, BLUE, GRAY = (60.0, 50.0), (20.0, -60.0), (0.0, 0.0)
+WHOLE = Rectangle(0, 0, 200, 100)
+
+
+def bin_of(a, b):
+    return int(((CENTRES - torch.tensor([a, b])) ** 2).sum(dim=1).argmin())
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """Its colour model says red, sometimes blue, whatever it sees."""
+    torch.manual_seed(0)
+    arguments = {"widths": [4, 6, 8, 8], "bins": len(CENTRES)}
+    model = weights.build(ModelSpec("color", "two_stream_unet", arguments, detail=64))
+    head = model.network.bins_head
+    with torch.no_grad():
+        head.weight.zero_()
+        head.bias.fill_(-20)
+        head.bias[bin_of(*RED)] = 1.0
+        head.bias[bin_of(*BLUE)] = 0.8
+    model.network.eval().requires_grad_(False)
+    segmentation = weights.build(ModelSpec("segmentation", "gridnet", {"widths": [4, 4]}, 64))
+    engine = Engine(model, segmentation, torch.device("cpu"))
+    gray = np.random.default_rng(0).integers(60, 200, (100, 200), np.uint8)
+    engine.put_plane("photo", torch.from_numpy(gray))
+    mask = torch.zeros(100, 200, dtype=torch.uint8)
+    engine.put_plane("nothing", mask)
+    mask = mask.clone()
+    mask[20:80, 20:100] = 255
+    engine.put_plane("left", mask)
+    engine.put_plane("half", mask // 2)
+    return engine
+
+
+def test_suggestions_are_what_the_model_finds_likely(engine):
+    colors = engine.suggest(Suggest("photo", "", "left"))
+    assert [(c.a, c.b) for c in colors] == [pytest.approx(RED), pytest.approx(BLUE)]
+    assert sum(c.share for c in colors) == pytest.approx(1, abs=0.01)
+    assert colors[0].share > colors[1].share > 0.3
+    red, _, blue = bytes.fromhex(colors[0].rgb.removeprefix("#"))
+    assert red > blue + 50
+
+
+def test_nothing_selected_and_a_model_without_suggestions_are_told(engine):
+    with pytest.raises(ValueError, match="select the part"):
+        engine.suggest(Suggest("photo", "", "nothing"))
+    bundled = Engine.load()
+    if bundled.color.network.bins_head is None:
+        with pytest.raises(SemcolorError, match="suggests no colours") as caught:
+            bundled.suggest(Suggest("photo", "", "left"))
+        assert caught.value.code == Code.NO_SUGGESTIONS
+
+
+def test_the_mask_says_where_to_look():
+    logits = torch.full((len(CENTRES), 10, 10), -20.0)
+    logits[bin_of(*RED), :, :5] = 5
+    logits[bin_of(*BLUE), :, 5:] = 5
+    mask = torch.zeros(10, 10)
+    mask[:, 4:6] = torch.tensor([1.0, 0.25])
+    probabilities = suggestions.average_distribution(logits, mask)
+    red, blue = suggestions.distinct_colours(probabilities, CENTRES)
+    assert (red.a, red.b, red.share) == pytest.approx((*RED, 0.8), abs=0.01)
+    assert (blue.a, blue.b, blue.share) == pytest.approx((*BLUE, 0.2), abs=0.01)
+
+
+def test_neighbouring_bins_are_one_colour_and_at_most_six_come_back():
+    spread = torch.exp(-((CENTRES - torch.tensor(RED)) ** 2).sum(dim=1) / (2 * 5**2))
+    (only,) = suggestions.distinct_colours(spread / spread.sum(), CENTRES)
+    assert (only.a, only.b) == pytest.approx(RED, abs=3)
+    flat = suggestions.distinct_colours(torch.full((260,), 1 / 260), CENTRES)
+    assert len(flat) == suggestions.MOST
+    assert [c.share for c in flat] == sorted((c.share for c in flat), reverse=True)
+    places = torch.tensor([(c.a, c.b) for c in flat])
+    distances = torch.cdist(places, places) + 1000 * torch.eye(6)
+    assert distances.min() > 10
+
+
+def chroma_of(rgb):
+    return color.lab_from_rgb(rgb.permute(2, 0, 1).float() / 255)[1:]
+
+
+def test_a_tint_moves_the_mean_and_keeps_the_variation():
+    generator = torch.Generator().manual_seed(0)
+    chroma = 10 * torch.randn(1, 2, 20, 30, generator=generator)
+    mask = torch.zeros(20, 30)
+    mask[5:15, 5:15], mask[5:15, 15:20] = 1, 0.5
+    after = suggestions.tinted(chroma, mask, 30, -20)
+    inside = after[0, :, 5:15, 5:15]
+    before = chroma[0, :, 5:15, 5:15]
+    shift = (inside - before).mean(dim=(1, 2))
+    assert torch.allclose(inside - before, shift[:, None, None].expand_as(inside), atol=1e-4)
+    assert torch.allclose((after - chroma)[0, :, 5:15, 15:20], shift[:, None, None] / 2, atol=1e-4)
+    assert torch.equal(after[..., 20:], chroma[..., 20:])
+    mean = (chroma * mask).sum(dim=(2, 3))[0] / mask.sum()
+    assert torch.allclose(mean + shift, torch.tensor([30.0, -20.0]), atol=1e-4)
+    assert torch.equal(suggestions.tinted(chroma, torch.zeros(20, 30), 1, 1), chroma)
+
+
+def test_a_tint_colours_its_part_of_the_photo_only(engine):
+    plain = chroma_of(engine.colorize(Colorize("photo", "", WHOLE)))
+    tint = (Tint("left", 30.0, 20.0),)
+    tinted = chroma_of(engine.colorize(Colorize("photo", "", WHOLE, 0, tint)))
+    half = chroma_of(engine.colorize(Colorize("photo", "", WHOLE, 0, (Tint("half", 30.0, 20.0),))))
+    assert tinted[0, 30:70, 30:90].mean() == pytest.approx(30, abs=3)
+    assert tinted[1, 30:70, 30:90].mean() == pytest.approx(20, abs=3)
+    assert (tinted - plain)[..., 140:].abs().max() < 1
+    assert 5 < half[0, 30:70, 30:90].mean() < 25
+    region = engine.changes(Changes("photo", "", "", 0, tint))
+    assert region.x + region.width < 140
+    assert region.width > 70
+    assert engine.changes(Changes("photo", "", "", 0, tint, tint)).pixels == 0
+    lost = Colorize("photo", "", WHOLE, 32, (Tint("unknown", 0.0, 0.0),))
+    assert engine.lacking(engine.needed(lost)) == ["unknown"]
+
+
+def test_swatches_have_the_lightness_they_are_for():
+    assert swatch(100, 0, 0) == "#ffffff"
+    assert swatch(0, 0, 0) == "#000000"
+    red, green, blue = bytes.fromhex(swatch(50, 60, 50)[1:])
+    assert red > green
+    assert red > blue

@@ -1,0 +1,77 @@
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from semcolor_worker import color
+from semcolor_worker.upsampling import gray_range, guide_chroma, visible_changes
+
+from semcolor.messages import Rectangle
+
+
+def photo_of(generator, size, depth):
+    """Patches with grain: flat areas, edges, and noise."""
+    patches = torch.rand(1, 1, 4, 5, generator=generator)
+    gray = torch.nn.functional.interpolate(patches, size, mode="nearest")[0, 0]
+    gray = gray + 0.1 * torch.randn(size, generator=generator)
+    top, dtype = (255, torch.uint8) if depth == 8 else (65535, torch.uint16)
+    return (gray.clamp(0, 1) * top).int().to(dtype)
+
+
+def painted(photo, chroma):
+    height, width = photo.shape
+    f = chroma.at(color.gray_lightness(photo), (height, width), Rectangle(0, 0, width, height))
+    levels = 1 if photo.dtype == torch.uint8 else 257
+    return color.rgb_from_chroma(photo, f).int() / levels
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_outside_the_rectangle_nothing_changes_by_more_than_a_level(data):
+    side = st.integers(1, 90)
+    size, small = data.draw(st.tuples(side, side)), data.draw(st.tuples(side, side))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 1000)))
+    photo = photo_of(generator, size, data.draw(st.sampled_from([8, 16])))
+    lightness = 100 * torch.rand(1, 1, *small, generator=generator)
+    saturation = data.draw(st.sampled_from([10, 60, 110]))
+    before = saturation * torch.randn(1, 2, *small, generator=generator)
+    y, x = (data.draw(st.integers(0, limit - 1)) for limit in small)
+    # Strong where the brush was, and fading with the distance, as a network answers.
+    rows, columns = torch.arange(small[0]) - y, torch.arange(small[1]) - x
+    distance = (rows[:, None] ** 2 + columns**2).sqrt()
+    after = before + data.draw(st.sampled_from([1, 20, 100])) * torch.exp(-distance)
+    one, other = (guide_chroma(lightness, chroma) for chroma in (before, after))
+    region = visible_changes(one, other, gray_range(photo, small), size)
+    difference = (painted(photo, one) - painted(photo, other)).abs().amax(dim=0)
+    difference[region.rows, region.columns] = 0
+    assert difference.max() <= 1
+
+
+def test_the_rectangle_is_around_the_change_and_empty_without_one():
+    generator = torch.Generator().manual_seed(0)
+    photo = photo_of(generator, (400, 800), 8)
+    lightness = 100 * torch.rand(1, 1, 40, 80, generator=generator)
+    before = 20 * torch.randn(1, 2, 40, 80, generator=generator)
+    after = before.clone()
+    after[..., 10:15, 50:60] += 30
+    one, other = (guide_chroma(lightness, chroma) for chroma in (before, after))
+    grays = gray_range(photo, (40, 80))
+    region = visible_changes(one, other, grays, (400, 800))
+    assert region.x <= 500
+    assert region.y <= 100
+    assert region.x + region.width >= 600
+    assert region.y + region.height >= 150
+    assert region.pixels < (150 + 50) * (100 + 100)
+    assert visible_changes(one, one, grays, (400, 800)).pixels == 0
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_the_range_of_grays_holds_every_pixel_that_interpolation_reads(data):
+    full, small = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
+    seed = data.draw(st.integers(0, 100))
+    photo = torch.from_numpy(np.random.default_rng(seed).integers(0, 255, (full, 1), np.uint8))
+    darkest, lightest = gray_range(photo, (small, 1)).int() // 257
+    position = ((np.arange(full) + 0.5) * small / full - 0.5).clip(0, small - 1)
+    for gray, place in zip(photo[:, 0].tolist(), position, strict=True):
+        for near in {int(np.floor(place)), int(np.ceil(place))}:
+            assert darkest[near, 0] <= gray <= lightest[near, 0]

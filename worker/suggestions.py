@@ -1,0 +1,72 @@
+"""Plausible colours for a part of a photo, and giving it one of them.
+
+The colour network's distribution over bins of chroma is sharpened (the annealed mean of Zhang,
+Isola & Efros, *Colorful Image Colorization*, arXiv 1603.08511, equation 5), averaged over the
+part, and split into a few colours that look different.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+MOST = 6
+_TEMPERATURE = 0.38  # Zhang et al.'s
+_REACH = 20.0  # a*, b* units: what is nearer to a suggestion is the same suggestion
+_RARE = 0.02  # smaller shares are noise
+
+
+class Likely(NamedTuple):
+    """A chroma and how likely it is, 0..1."""
+
+    a: float
+    b: float
+    share: float
+
+
+def average_distribution(logits: Tensor, mask: Tensor) -> Tensor:
+    """K probabilities of a part: K×h×w logits, h×w weights. Raises ValueError for no weight."""
+    weight = mask.sum()
+    if not weight > 0:
+        raise ValueError("nothing is selected: select the part of the photo to colour")
+    probabilities = torch.softmax(logits / _TEMPERATURE, dim=0)
+    return (probabilities * mask).sum(dim=(1, 2)) / weight
+
+
+def distinct_colours(probabilities: Tensor, centres: Tensor) -> list[Likely]:
+    """At most six, most likely first, of K probabilities and their K×2 chroma.
+
+    The chroma with the most probability near it comes first and takes what is near with it; the
+    next one is found in what is left.
+    """
+    left = probabilities.double().clone()
+    centres = centres.double()
+    near = (torch.cdist(centres, centres) < _REACH).double()
+    found: list[Likely] = []
+    while len(found) < MOST:
+        taken = near[(near @ left).argmax()] * left
+        share = float(taken.sum())
+        if share < _RARE:
+            break
+        a, b = (taken @ centres / share).tolist()
+        found.append(Likely(a, b, share))
+        left -= taken
+    return sorted(found, key=lambda likely: -likely.share)
+
+
+def tinted(chroma: Tensor, mask: Tensor, a: float, b: float) -> Tensor:
+    """Chroma (1×2×h×w) whose mean over the mask (h×w, 0..1) is moved to a*, b*.
+
+    The part keeps its own variation; where the mask is between 0 and 1, so is the shift.
+    """
+    weight = mask.sum()
+    if not weight > 0:
+        return chroma
+    mean = (chroma * mask).sum(dim=(2, 3), keepdim=True) / weight
+    return chroma + mask * (chroma.new_tensor([a, b]).view(1, 2, 1, 1) - mean)
+
+
+def median(values: Tensor, mask: Tensor) -> float:
+    """Of the values (h×w) that the mask (h×w) has at least half selected, or most of all."""
+    chosen = mask >= min(0.5, float(mask.max()))
+    return float(values[chosen].median())
