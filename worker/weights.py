@@ -57,6 +57,7 @@ class ModelSpec:
     black: float = -1.0  # what the network sees for black; for white it is 1
     chroma_scale: float = 110.0  # a*, b* per unit of network output
     chroma_offset: float = 0.0  # a*, b* at output 0
+    saturation: float = 1.0  # of what users get; regression alone comes out a little dull
     classes: str = "pascal-context-59"
     corpus: str = ""
     licence: str = ""
@@ -88,11 +89,11 @@ class Model:
         return self.spec.black + (1 - self.spec.black) * share
 
     def chroma(self, output: Tensor) -> Tensor:
-        """The colour network's output to a*, b*."""
-        return output * self.spec.chroma_scale + self.spec.chroma_offset
+        """The colour network's output to a*, b*, at the spec's saturation."""
+        return self.spec.saturation * (output * self.spec.chroma_scale + self.spec.chroma_offset)
 
     def target(self, chroma: Tensor) -> Tensor:
-        """a*, b* to the colour network's output; the inverse of :meth:`chroma`."""
+        """a*, b* to what the network learns to put out; saturation is no part of that."""
         return (chroma - self.spec.chroma_offset) / self.spec.chroma_scale
 
 

@@ -170,3 +170,11 @@ def test_other_files_are_no_weights(tmp_path):
     save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(weights.WeightsError, match="no description"):
         weights.load(tmp_path / "other.safetensors")
+
+
+def test_saturation_is_part_of_the_model():
+    """It strengthens what users get; training aims at the photos' own colours."""
+    spec = ModelSpec("color", "two_stream_unet", {"widths": (4, 4)}, 64, saturation=1.5)
+    model = weights.build(spec)
+    chroma = torch.tensor([[20.0, -40.0]])
+    assert torch.allclose(model.chroma(model.target(chroma)), 1.5 * chroma)

@@ -51,7 +51,9 @@ def _ours(widths: tuple[int, ...]) -> ModelSpec:
         "gray_encoder": "efficientnet_lite0",
         "bins": len(chroma_bins()),
     }
-    return ModelSpec(task="color", network="two_stream_unet", arguments=arguments, detail=384)
+    return ModelSpec(
+        task="color", network="two_stream_unet", arguments=arguments, detail=384, saturation=1.1
+    )
 
 
 _FAST_COLOR = Recipe(
