@@ -183,6 +183,14 @@ def test_a_compact_corpus_is_the_same_corpus(corpus, tmp_path):
         assert abs(small_rgb.float().mean() - rgb.float().mean()) < 3
 
 
+def test_another_recipes_run_is_not_gone_on_with(corpus, tmp_path):
+    train(tiny("color", 1), [corpus], tmp_path)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(SemcolorError, match="another recipe"):
+        train(tiny("segmentation", 1), [corpus], tmp_path)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
 def test_sigterm_saves_the_run(corpus, tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "semcolor.cli", "train", "color", "--data", str(corpus)]

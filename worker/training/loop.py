@@ -26,7 +26,7 @@ from semcolor.errors import Code, SemcolorError
 
 from .. import weights
 from ..networks.efficientnet_lite0 import EfficientNetLite0
-from ..weights import Model
+from ..weights import Model, WeightsError
 from . import evaluation, pictures
 from .datasets import Pair, find_pairs, split
 from .losses import LOSSES, Batch
@@ -48,9 +48,9 @@ def train(
     ``start``: weights to begin from, where names and shapes are the same; all else is fresh.
     The run is saved every CHECKPOINT_EVERY steps and when it is stopped: by Ctrl+C, by SIGTERM, or
     because ``time.monotonic()`` has passed ``until``. That raises KeyboardInterrupt, and the same
-    call goes on from there. Raises FileNotFoundError
-    when the folders hold no labelled photo, SemcolorError for one that cannot be read, WeightsError
-    when ``start`` cannot be read.
+    call goes on from there. Raises FileNotFoundError when the folders hold no labelled photo,
+    SemcolorError for one that cannot be read, WeightsError when ``start`` cannot be read or ``out``
+    holds another recipe's run.
     """
     photos = split(find_pairs(folders))
     out.mkdir(parents=True, exist_ok=True)
@@ -193,7 +193,12 @@ class Run:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         for name, kind in _PROGRESS.items():
             setattr(self, name, kind(progress[name]))
-        self._network.load_state_dict(_below(state, "network."))
+        try:
+            self._network.load_state_dict(_below(state, "network."))
+        except RuntimeError as error:
+            raise WeightsError(
+                f"{self.checkpoint} is of a run with another recipe: choose another folder"
+            ) from error
         self._average.load_state_dict(_below(state, "average."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _below(state, "optimiser.").items():
