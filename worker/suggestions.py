@@ -1,8 +1,9 @@
 """Plausible colours for a part of a photo, and giving it one of them.
 
-The colour network's distribution over bins of chroma is sharpened (the annealed mean of Zhang,
-Isola & Efros, *Colorful Image Colorization*, arXiv 1603.08511, equation 5), averaged over the
-part, and split into a few colours that look different.
+The colour network's distribution over bins of chroma is averaged over the part and split into a few
+colours that look different. It is not sharpened, as for one best colour it would be (Zhang, Isola &
+Efros, *Colorful Image Colorization*, arXiv 1603.08511, equation 5): the rarer ones are what a
+restorer asks for.
 """
 
 from typing import NamedTuple
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 
 MOST = 6
-_TEMPERATURE = 0.38  # Zhang et al.'s
 _REACH = 20.0  # a*, b* units: what is nearer to a suggestion is the same suggestion
 _RARE = 0.02  # smaller shares are noise
 
@@ -29,7 +29,7 @@ def average_distribution(logits: Tensor, mask: Tensor) -> Tensor:
     weight = mask.sum()
     if not weight > 0:
         raise ValueError("nothing is selected: select the part of the photo to colour")
-    probabilities = torch.softmax(logits / _TEMPERATURE, dim=0)
+    probabilities = torch.softmax(logits, dim=0)
     return (probabilities * mask).sum(dim=(1, 2)) / weight
 
 
