@@ -1,6 +1,6 @@
 """Shared by all tests: folders of their own, sample photos, a real worker."""
 
-import os
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +18,14 @@ _FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOM
 def folders_below(home: Path) -> dict[str, str]:
     """Environment that keeps semcolor's files in ``home``."""
     return {name: str(home / name) for name in _FOLDERS}
+
+
+@contextlib.contextmanager
+def _set(environment: dict[str, str]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +51,11 @@ def sample_gray(sample: Path) -> np.ndarray:
 def worker_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Environment of one real worker that many tests share."""
     environment = folders_below(tmp_path_factory.mktemp("worker"))
-    before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    local_worker.start().close()
+    with _set(environment):
+        local_worker.start().close()
     yield environment
-    os.environ.update(environment)
-    local_worker.stop()
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
+    with _set(environment):
+        local_worker.stop()
 
 
 @pytest.fixture

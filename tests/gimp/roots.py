@@ -55,10 +55,13 @@ class RootError(Exception):
     """A root cannot be had here; the message says what to do."""
 
 
+# Read when the tests are collected: later each test has folders of its own.
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "semcolor-tests"
+
+
 def cache_dir() -> Path:
     """The folder that holds the roots; may not exist yet."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "semcolor-tests"
+    return _CACHE
 
 
 def root_path(version: str) -> Path:
