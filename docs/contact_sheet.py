@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from semcolor_worker.training.evaluation import colorize, load_engine, segment
+from semcolor_worker.engine import Engine
+from semcolor_worker.training.evaluation import colorize, segment
+from semcolor_worker.training.report import painted
 
 from semcolor.classes import all_classes
-from semcolor.labels import palette
 from semcolor.photos import read_photo
 
 CELL = (300, 220)  # pixels
@@ -28,16 +29,14 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
-    engine = load_engine(options.weights)
+    engine = Engine.load(options.weights)
     rows = []
     for path in options.photos:
         gray = torch.from_numpy(read_photo(path).gray.copy())
         labels = segment(engine, gray)
         print(path, summary(labels.numpy()))
-        before = np.repeat(gray.numpy()[..., None], 3, axis=2)
-        mixed = (0.5 * before + 0.5 * palette()[labels]).astype(np.uint8)
-        colour = colorize(engine, gray, labels).permute(1, 2, 0).numpy()
-        rows.append([before, mixed, colour])
+        panels = gray.expand(3, -1, -1), painted(gray, labels), colorize(engine, gray, labels)
+        rows.append([panel.permute(1, 2, 0).numpy() for panel in panels])
     sheet(rows).save(options.sheet, quality=90)
 
 

@@ -52,7 +52,7 @@ import numpy.typing as npt
 from . import __version__, local_worker
 from .client import Session, WorkerClient, ZmqWorkerClient
 from .errors import Code, SemcolorError
-from .labels import UNKNOWN, Flags, from_rgba, statistics, surroundings, to_rgba
+from .labels import UNKNOWN, Flags, bounds, from_rgba, statistics, surroundings, to_rgba
 from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle
 from .pixels import LabelMap, Mask, Rgb, gray_from_rgb
 
@@ -216,7 +216,7 @@ class Bridge:
 
     def _clean_labels(self, _: bytes) -> tuple[Header, bytes]:
         ambiguous = self._labels()[1]
-        region = _bounds(ambiguous)
+        region = bounds(ambiguous)
         ambiguous[:] = False
         return asdict(region), b""
 
@@ -296,15 +296,10 @@ class Bridge:
 
     def _inside(self, x: int, y: int, width: int, height: int) -> Rectangle:
         """A rectangle of the photo."""
-        photo = self._photo().whole
-        if (
-            min(x, y) < 0
-            or min(width, height) < 1
-            or x + width > photo.width
-            or y + height > photo.height
-        ):
+        photo, region = self._photo(), Rectangle(x, y, width, height)
+        if min(width, height) < 1 or not region.fits(photo.width, photo.height):
             raise SemcolorError(Code.MALFORMED, "this rectangle is not inside the photo")
-        return Rectangle(x, y, width, height)
+        return region
 
     def _worker(self) -> WorkerClient:
         if self._client is None:
@@ -397,15 +392,6 @@ def _whole_rows(
     if rest or not rows:
         raise SemcolorError(Code.MALFORMED, "these are not whole rows of the picture")
     return np.frombuffer(payload, dtype).reshape(rows, width, channels)
-
-
-def _bounds(mask: Flags) -> Rectangle:
-    """The smallest rectangle that holds all true pixels; empty without any."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return Rectangle(0, 0, 0, 0)
-    y, x = int(rows[0]), int(columns[0])
-    return Rectangle(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
 
 
 def _at_depth(rgb: Rgb, depth: int) -> Rgb:

@@ -75,6 +75,15 @@ def statistics(label_map: LabelMap) -> list[dict[str, Any]]:
     ]
 
 
+def bounds(mask: Flags) -> Rectangle:
+    """The smallest rectangle that holds all true pixels; empty without any."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return Rectangle(0, 0, 0, 0)
+    y, x = int(rows[0]), int(columns[0])
+    return Rectangle(x, y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
+
+
 def read_label_map(path: Path) -> LabelMap:
     """A label map from a picture file.
 

@@ -65,6 +65,14 @@ class Rectangle:
         """Its columns in the picture."""
         return slice(self.x, self.x + self.width)
 
+    def fits(self, width: int, height: int) -> bool:
+        """Whether it lies inside a picture of this size."""
+        return (
+            min(self.x, self.y) >= 0
+            and self.x + self.width <= width
+            and self.y + self.height <= height
+        )
+
 
 @dataclass(frozen=True)
 class Tint:

@@ -105,6 +105,12 @@ def chroma_bins() -> Tensor:
     return (cells * BIN_SIDE).float()
 
 
+def rgb_from_ab(gray: Tensor, ab: Tensor) -> Tensor:
+    """:func:`rgb_from_chroma` by a*, b*: 2×H×W, or 2×1×1 for all pixels."""
+    f = (gray_lightness(gray) + 16) / 116
+    return rgb_from_chroma(gray, torch.stack([f + ab[0] / 500, f - ab[1] / 200]))
+
+
 class _Tables(NamedTuple):
     """Of one gray dtype: by gray level luminance and L*; the encoded value by √luminance."""
 

@@ -11,13 +11,13 @@ that pulling a large photo strip by strip runs the network once.
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semcolor import settings
 from semcolor.classes import NUM_LABELS
 from semcolor.errors import Code, SemcolorError
 from semcolor.messages import (
@@ -110,10 +110,12 @@ class Engine:
         self._logits: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
 
     @classmethod
-    def load(cls) -> "Engine":
-        """The models that the settings choose, on the GPU if there is one. Raises WeightsError."""
+    def load(cls, folder: Path | None) -> "Engine":
+        """A folder's models (None: the bundled ones), on the GPU if there is one.
+
+        Bundled ones stand in for what the folder lacks. Raises WeightsError.
+        """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        folder = settings.weights_folder()
         return cls(
             weights.load_for("color", folder, device),
             weights.load_for("segmentation", folder, device),
@@ -237,7 +239,7 @@ class Engine:
     def _plane(self, digest: str, region: Rectangle) -> Tensor:
         plane = self._planes[digest]
         height, width = plane.shape
-        if region.x + region.width > width or region.y + region.height > height:
+        if not region.fits(width, height):
             raise ValueError(f"the rectangle is not inside the photo of {width} × {height} pixels")
         return plane
 
@@ -343,8 +345,7 @@ def swatch(lightness: float, a: float, b: float) -> str:
     """“#rrggbb” of a colour as a photo shows it: in gamut, at its lightness (0..100)."""
     gray = color.gray_from_lightness(torch.tensor(lightness)).clamp(0, 1) * 255
     pixel = gray.round().to(torch.uint8).view(1, 1)
-    f = (color.gray_lightness(pixel) + 16) / 116
-    rgb = color.rgb_from_chroma(pixel, torch.stack([f + a / 500, f - b / 200]))
+    rgb = color.rgb_from_ab(pixel, torch.tensor([a, b]).view(2, 1, 1))
     return "#" + bytes(rgb.flatten().tolist()).hex()
 
 

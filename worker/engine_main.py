@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import zmq
 
+from semcolor import settings
 from semcolor.errors import Code, SemcolorError
 from semcolor.messages import (
     Changes,
@@ -51,7 +52,7 @@ def main(endpoint: str) -> None:
     from .engine import Engine  # torch takes seconds; the supervisor hears from us before
 
     try:
-        engine = Engine.load()
+        engine = Engine.load(settings.weights_folder())
     except SemcolorError as error:
         text = f"{error}; `semcolor weights use`, where the worker runs, chooses other weights"
         _send(socket, {"kind": "failed", "code": str(error.code), "message": text})

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from semcolor.labels import bounds
 from semcolor.messages import Rectangle
 from semcolor.pixels import Gray, LabelMap
 
@@ -41,7 +42,8 @@ def snap(
     ids. Pixels that the object gives up get the class nearest to them. Nothing changes farther
     from the painted area than 0.35 of its square root. Raises ValueError for a rectangle outside.
     """
-    if region.x + region.width > labels.shape[1] or region.y + region.height > labels.shape[0]:
+    height, width = labels.shape
+    if not region.fits(width, height):
         raise ValueError("the rectangle is not inside the label map")
     painted = labels[region.rows, region.columns] == class_id
     box = _around(painted, region, labels.shape)
@@ -55,7 +57,7 @@ def snap(
     released = cv2.resize(small.others(), ids.shape[::-1], interpolation=cv2.INTER_NEAREST)
     snapped = np.where(own, released, ids)
     snapped[_full_resolution(small, cut, picture) | fixed] = class_id
-    changed = _bounds(snapped != ids)
+    changed = bounds(snapped != ids)
     part = snapped[changed.rows, changed.columns]
     return Rectangle(box.x + changed.x, box.y + changed.y, changed.width, changed.height), part
 
@@ -118,11 +120,11 @@ class _Small:
 
 def _around(painted: Mask, region: Rectangle, shape: Size) -> Rectangle:
     """The painted area and its margin, inside the picture."""
-    bounds = _bounds(painted)
+    area = bounds(painted)
     margin = int(_MARGIN * np.sqrt(painted.sum())) + 1
-    left, top = max(region.x + bounds.x - margin, 0), max(region.y + bounds.y - margin, 0)
-    right = min(region.x + bounds.x + bounds.width + margin, shape[1])
-    bottom = min(region.y + bounds.y + bounds.height + margin, shape[0])
+    left, top = max(region.x + area.x - margin, 0), max(region.y + area.y - margin, 0)
+    right = min(region.x + area.x + area.width + margin, shape[1])
+    bottom = min(region.y + area.y + area.height + margin, shape[0])
     return Rectangle(left, top, right - left, bottom - top)
 
 
@@ -142,7 +144,7 @@ def _full_resolution(small: _Small, cut: Mask, gray: Gray) -> Mask:
     inside = cv2.resize(cut.astype(np.uint8), gray.shape[::-1], interpolation=cv2.INTER_NEAREST)
     whole: Mask = inside.astype(np.bool_)
     # Only around the cut there is anything to refine.
-    band = _bounds(cv2.morphologyEx(cut.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0)
+    band = bounds(cv2.morphologyEx(cut.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0)
     top, bottom = (y * gray.shape[0] // cut.shape[0] for y in (band.y, band.y + band.height))
     left, right = (x * gray.shape[1] // cut.shape[1] for x in (band.x, band.x + band.width))
     step = 64
@@ -160,8 +162,3 @@ def _distance(mask: Mask) -> npt.NDArray[np.float32]:
         return np.full(mask.shape, np.inf, np.float32)
     distance: npt.NDArray[np.float32] = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
     return distance
-
-
-def _bounds(mask: Mask) -> Rectangle:
-    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
-    return Rectangle(x, y, width, height)

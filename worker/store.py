@@ -139,7 +139,7 @@ class PlaneStore:
             raise SemcolorError(
                 Code.UNKNOWN_LABELS, "the worker does not have the labels before this edit"
             )
-        if region.x + region.width > base.width or region.y + region.height > base.height:
+        if not region.fits(base.width, base.height):
             raise SemcolorError(Code.SIZE_MISMATCH, "this edit is not inside its label map")
         plane = base.edited(request.base, region, unpack_labels(frame, region.pixels))
         if plane.hash.hexdigest() != request.digest:

@@ -11,7 +11,7 @@ from semcolor.messages import Changes, Colorize, Rectangle, Segment
 @pytest.fixture(scope="module")
 def engine():
     """The bundled models."""
-    return Engine.load()
+    return Engine.load(None)
 
 
 @pytest.fixture

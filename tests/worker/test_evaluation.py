@@ -7,6 +7,8 @@ import pytest
 import torch
 from PIL import Image
 from semcolor_worker import weights
+from semcolor_worker.color import rgb_from_ab
+from semcolor_worker.engine import Engine
 from semcolor_worker.training import evaluation, figures
 from semcolor_worker.training.datasets import find_pairs, split
 from semcolor_worker.weights import ModelSpec
@@ -104,14 +106,14 @@ def test_a_photo_is_left_out_of_its_own_reference(corpus, models, tmp_path):
         labels = np.asarray(image).copy()
     labels[labels == SKY] = 57
     Image.fromarray(labels).save(pairs[0].labels)
-    engine = evaluation.load_engine(models)
+    engine = Engine.load(models)
     found = evaluation.evaluate(engine, pairs, pairs, tmp_path / "report", "")
     errors = [photo[figures.CLASS_MEAN]["ab_mae"] for photo in found["by_photo"]]
     assert errors[0] > 10 * max(errors[1:])
 
 
 def test_rows_are_what_they_are_called(corpus, models):
-    engine = evaluation.load_engine(models)
+    engine = Engine.load(models)
     original = evaluation.read(find_pairs([corpus])[0])
     found = evaluation.measure(engine, original, original.colours(), np.random.default_rng(0))
     predicted = evaluation.segment(engine, original.gray)
@@ -129,12 +131,12 @@ def test_rows_are_what_they_are_called(corpus, models):
 def test_the_engine_is_measured_as_users_get_it(corpus, models):
     """Colour that the engine would give is rendered as the engine does: lightness stays."""
     original = evaluation.read(find_pairs([corpus])[0])
-    rendered = evaluation.render(original.gray, original.chroma)
+    rendered = rgb_from_ab(original.gray, original.chroma)
     values = evaluation.compare(rendered, original)
     assert values["ciede2000"] < 1
     assert values["lightness_max"] < 1
     gray = evaluation.compare(
-        evaluation.render(original.gray, torch.zeros_like(original.chroma)), original
+        rgb_from_ab(original.gray, torch.zeros_like(original.chroma)), original
     )
     assert gray["ab_mae"] == pytest.approx(float(original.chroma.abs().mean()), rel=1e-3)
 
@@ -146,7 +148,7 @@ def test_summary_is_one_line_about_one_model(corpus, models, task):
     numbers = [float(number) for number in re.findall(r"\d+\.\d+", line)]
     assert "\n" not in line
     if task == "segmentation":
-        engine = evaluation.load_engine(models)
+        engine = Engine.load(models)
         originals = [evaluation.read(pair) for pair in pairs]
         right = [evaluation.segment(engine, o.gray) == o.labels for o in originals]
         assert numbers[0] == pytest.approx(float(torch.stack(right).float().mean()), abs=1e-3)
@@ -158,7 +160,7 @@ def test_summary_is_one_line_about_one_model(corpus, models, task):
 
 def test_bundled_models_stand_in_for_what_a_folder_lacks(models):
     (models / "segmentation.safetensors").unlink()
-    engine = evaluation.load_engine(models)
+    engine = Engine.load(models)
     assert engine.color.spec.detail == 64
     assert engine.segmentation.spec == weights.load(weights.bundled("segmentation")).spec
 

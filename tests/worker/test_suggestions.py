@@ -55,7 +55,7 @@ def test_suggestions_are_what_the_model_finds_likely(engine):
 def test_nothing_selected_and_a_model_without_suggestions_are_told(engine):
     with pytest.raises(ValueError, match="select the part"):
         engine.suggest(Suggest("photo", "", "nothing"))
-    bundled = Engine.load()
+    bundled = Engine.load(None)
     if bundled.color.network.bins_head is None:
         with pytest.raises(SemcolorError, match="suggests no colours") as caught:
             bundled.suggest(Suggest("photo", "", "left"))

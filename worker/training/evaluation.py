@@ -21,7 +21,7 @@ from semcolor.errors import Code, SemcolorError
 from semcolor.messages import Colorize, Rectangle, Segment, plane_digest
 from semcolor.pixels import gray_from_rgb
 
-from .. import color, weights
+from .. import color
 from ..engine import Engine
 from ..weights import Model
 from . import figures, metrics, report
@@ -84,21 +84,12 @@ def evaluate_folders(folders: list[Path], models: Path | None, held_out: bool, o
         pairs = find_pairs(folders)
     except FileNotFoundError as error:
         raise SemcolorError(Code.NO_FILE, str(error)) from error
-    engine = load_engine(models)
+    engine = Engine.load(models)
     photos = split(pairs)
     chosen, reference = (photos.held_out, photos.training) if held_out else (pairs, pairs)
     names = ", ".join(folder.resolve().name for folder in folders)
     data = f"{names}, photos held out from training" if held_out else f"{names}, all photos"
     return report.table(evaluate(engine, chosen, reference, out, data))
-
-
-def load_engine(folder: Path | None) -> Engine:
-    """An engine with a folder's models, on the GPU if there is one. Raises WeightsError."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    color_model, segmentation_model = (
-        weights.load_for(task, folder, device) for task in weights.TASKS
-    )
-    return Engine(color_model, segmentation_model, device)
 
 
 def evaluate(
@@ -147,7 +138,7 @@ def summary(model: Model, pairs: list[Pair]) -> str:
         return f"pixel accuracy {accuracy:.3f}, mIoU {mean_iou:.3f} on labelled pixels"
     return figures.line([
         {
-            NO_COLOUR: compare(render(o.gray, torch.zeros_like(o.chroma)), o),
+            NO_COLOUR: compare(color.rgb_from_ab(o.gray, torch.zeros_like(o.chroma)), o),
             TRUE: compare(colorize(engine, o.gray, o.labels), o),
             ORIGINAL: compare(o.rgb, o),
         }
@@ -185,12 +176,6 @@ def colorize(engine: Engine, gray: Tensor, labels: Tensor | None) -> Tensor:
     return rgb.permute(2, 0, 1).contiguous()
 
 
-def render(gray: Tensor, chroma: Tensor) -> Tensor:
-    """3×H×W uint8 sRGB of a gray photo with given a*, b* (2×H×W), in gamut as the engine's is."""
-    f = (color.gray_lightness(gray) + 16) / 116
-    return color.rgb_from_chroma(gray, torch.stack([f + chroma[0] / 500, f - chroma[1] / 200]))
-
-
 def compare(rgb: Tensor, original: Original) -> Values:
     """Metrics of one coloured picture (3×H×W uint8 sRGB) that need no labels."""
     lab = _lab(rgb)
@@ -213,8 +198,8 @@ def measure(
     gray, labels = original.gray, original.labels
     predicted = segment(engine, gray)
     pictures = {
-        NO_COLOUR: render(gray, torch.zeros_like(original.chroma)),
-        CLASS_MEAN: render(gray, colours.means()[labels.long()].permute(2, 0, 1)),
+        NO_COLOUR: color.rgb_from_ab(gray, torch.zeros_like(original.chroma)),
+        CLASS_MEAN: color.rgb_from_ab(gray, colours.means()[labels.long()].permute(2, 0, 1)),
         GRAY_ONLY: colorize(engine, gray, None),
         PREDICTED: colorize(engine, gray, predicted),
         TRUE: colorize(engine, gray, labels),
@@ -231,7 +216,7 @@ def measure(
     return Measured(
         original.name,
         {row: compare(p, original) | _by_label(p, original, likely) for row, p in pictures.items()},
-        {s: compare(render(gray, s * chroma), original) for s in SATURATIONS},
+        {s: compare(color.rgb_from_ab(gray, s * chroma), original) for s in SATURATIONS},
         _edits(engine, original, chroma, colours, rng),
         confusions,
     )
