@@ -3,13 +3,15 @@
 
 Run it as root with the Python of an environment in which semcolor is installed:
 
-    python docs/screenshot.py [PHOTO]
+    python docs/screenshot.py
 """
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.append(str(CHECKOUT))
@@ -18,8 +20,11 @@ from semcolor.classes import gimp_palette  # noqa: E402
 from tests.gimp import roots  # noqa: E402
 from tests.gimp.harness import Gimp  # noqa: E402
 
-PICTURES = ("gimp-labels.png", "gimp.png", "gimp-panel.png")
+IMAGES = CHECKOUT / "docs/images"
+SAMPLES = CHECKOUT / "samples"
 VERSION = "3.2"
+SCREEN = (1280, 800)
+CAPTION_HEIGHT = 44
 
 # The palette and large layer thumbnails beside the photo, without the docks that don't matter here.
 SESSION = """\
@@ -44,43 +49,48 @@ SESSION = """\
 (single-window-mode yes)
 """
 
-SCRIPT = """
+START = """
+result["frames"] = []
+
 def keys(*words):
     subprocess.run(["xdotool", *words], check=True)
     time.sleep(2)
 
-def choose(action, until):
-    # Search Actions runs a menu entry by its text.
-    keys("key", "slash")
-    keys("type", action)
-    keys("key", "Return")
-    wait(until)
+def frame(caption, seconds, rest=1):
+    time.sleep(rest)
+    path = os.path.join(os.environ["HOME"], f"frame-{{len(result['frames']):02}}.png")
+    subprocess.run(["scrot", "-p", "-o", path], check=True)
+    result["frames"].append([path, caption, seconds])
 
-def picture(path):
-    time.sleep(3)
-    subprocess.run(["scrot", "-o", path], check=True)
+def open_photo(path):
+    image = load_gray(path, 8, 1024)
+    show(image)
+    keys("mousemove", "1279", "799", "key", "n")  # no brush over the photo; the Pencil
+    keys("key", "ctrl+shift+j")
+    Gimp.context_set_brush_size(50)
+    return image
 
-image = load_gray({photo!r}, 8, 1024)
-show(image)
-keys("mousemove", "1279", "799", "key", "n")  # no brush over the photo; the Pencil
-keys("key", "ctrl+shift+j")
-choose("Add Label Layer", lambda: len(image.get_layers()) == 2)
-picture({labels!r})
-choose("black-and-white photo from its label", lambda: len(image.get_layers()) == 3)
-image.get_layers()[0].set_visible(False)
-Gimp.displays_flush()
-picture({colors!r})
+def panel_at_the_edge(image):
+    panel = open_panel(image)
+    keys("windowmove", panel, "952", "30")
+    activate(panel)
+    return panel
 
+image = open_photo({photo!r})
+"""
+
+PICTURES = """
+keys("key", "slash")
+keys("type", "Add Label Layer")
+keys("key", "Return")
+wait(lambda: len(image.get_layers()) == 2)
+frame("gimp-labels", 0, rest=3)
+
+panel = panel_at_the_edge(image)
+press("alt+v", lambda: len(image.get_layers()) == 3)  # live
 labels, colors, _ = image.get_layers()
-labels.set_visible(True)
-image.set_selected_layers([labels])
-panel = open_panel(image)
-keys("windowmove", panel, "952", "30")
-activate(panel)
-press("alt+v", lambda: True)  # live
 settle(colors)
 choose_class(panel, "water")
-Gimp.context_set_brush_size(50)
 keys("key", "n")
 before = content(colors)
 for part in range(8):  # along the shore
@@ -89,28 +99,98 @@ labels.set_opacity(25)
 wait(lambda: content(colors) != before)
 settle(colors)
 keys("mousemove", "600", "530")
-picture({panel!r})
+frame("gimp-panel", 0, rest=3)
+"""
+
+EDITING = """
+def to_opacity(percent):
+    labels.set_opacity(percent)
+    Gimp.displays_flush()
+
+def drag(x, y, to_x, to_y, caption):
+    _mouse("mousemove", str(x), str(y), "mousedown", "1")
+    for step in range(1, 5):
+        _mouse("mousemove", str(x + (to_x - x) * step // 4), str(y + (to_y - y) * step // 4))
+        frame(caption, 0.4, rest=0.2)
+    _mouse("mouseup", "1")
+
+frame("A photograph from the 1930s, opened in GIMP.", 3, rest=3)
+panel = panel_at_the_edge(image)
+frame("Filters, Semantic Color, Semantic Color Panel…", 3, rest=3)
+press("alt+v", lambda: len(image.get_layers()) == 3)
+labels, colors, _ = image.get_layers()
+settle(colors)
+frame("Live on: the labels appear, half transparent, and the colour below them.", 4, rest=3)
+to_opacity(0)
+frame("The sky and the old wood are right. But this was no lawn: it was dust.", 4, rest=2)
+to_opacity(40)
+choose_class(panel, "ground")
+keys("key", "n")
+frame("So: pick the class “ground” …", 3)
+before = content(colors)
+drag(420, 560, 640, 600, "… and paint it with the Pencil.")
+wait(lambda: content(colors) != before)
+settle(colors)
+frame("The colour follows when the stroke has ended.", 3)
+activate(panel)
+before = settle(colors)
+press("alt+f", lambda: True)
+wait(lambda: content(colors) != before)
+settle(colors)
+frame("Fill Region: all that was connected is ground as well.", 4)
+activate_image()
+before = content(colors)
+for y in (650, 680, 710):
+    drag(180, y, 440, y + 20, "A few more strokes over what is left.")
+wait(lambda: content(colors) != before)
+settle(colors)
+to_opacity(0)
+keys("mousemove", "1279", "799")
+frame("A minute's work. The photo itself was never touched.", 6, rest=2)
 """
 
 
+def run(photo: str, *parts: str) -> list[tuple[Path, str, float]]:
+    """Screenshots: files in a folder of GIMP's, each with its caption and its seconds."""
+    folder = Path(tempfile.mkdtemp())
+    gimp = Gimp(VERSION, folder)
+    gimp.install(gimp_palette())
+    (gimp.profile / "sessionrc").write_text(SESSION)
+    script = START.format(photo=gimp.path(SAMPLES / photo)) + "".join(parts)
+    try:
+        result: dict[str, Any] = gimp.run_in_window(script, screen_size="{}x{}".format(*SCREEN))
+    finally:
+        gimp.stop_worker()
+    return [(Path(path), caption, seconds) for path, caption, seconds in result["frames"]]
+
+
+def captioned(path: Path, caption: str) -> Image.Image:
+    """A screenshot with a line of text below it."""
+    width, height = SCREEN
+    picture = Image.new("RGB", (width, height + CAPTION_HEIGHT), "#202020")
+    picture.paste(Image.open(path).convert("RGB"))
+    font = ImageFont.load_default(22)
+    middle = (width // 2, height + CAPTION_HEIGHT // 2)
+    ImageDraw.Draw(picture).text(middle, caption, "#f0f0f0", font, anchor="mm")
+    return picture
+
+
 def main() -> None:
-    """Make the pictures from the given photo or a sample."""
-    photo = Path(sys.argv[1] if sys.argv[1:] else CHECKOUT / "samples/nagasaki-boats.jpg")
+    """Make the single pictures, then the animated one."""
     roots.build(VERSION)
-    with tempfile.TemporaryDirectory() as folder:
-        gimp = Gimp(VERSION, Path(folder))
-        gimp.install(gimp_palette())
-        (gimp.profile / "sessionrc").write_text(SESSION)
-        labels, colors, panel = (str(gimp.folder / name) for name in PICTURES)
-        script = SCRIPT.format(
-            photo=gimp.path(photo.resolve()), labels=labels, colors=colors, panel=panel
-        )
-        try:
-            gimp.run_in_window(script, screen_size="1280x800")
-        finally:
-            gimp.stop_worker()
-        for name in PICTURES:
-            shutil.copy(gimp.folder / name, CHECKOUT / "docs/images" / name)
+    for path, name, _ in run("nagasaki-boats.jpg", PICTURES):
+        Image.open(path).convert("RGB").save(IMAGES / f"{name}.png", optimize=True)
+    frames = run("dust-bowl-home.jpg", EDITING)
+    first, *others = (captioned(path, caption) for path, caption, _ in frames)
+    first.save(
+        IMAGES / "editing.webp",
+        save_all=True,
+        append_images=others,
+        duration=[round(1000 * seconds) for _, _, seconds in frames],
+        loop=0,
+        quality=70,
+        method=6,
+    )
 
 
 if __name__ == "__main__":
