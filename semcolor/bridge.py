@@ -55,6 +55,7 @@ from .errors import Code, SemcolorError
 from .labels import UNKNOWN, Flags, bounds, from_rgba, statistics, surroundings, to_rgba
 from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle
 from .pixels import LabelMap, Mask, Rgb, gray_from_rgb
+from .timings import timed
 
 PROTOCOL = 2
 PAYLOAD_LIMIT = 64 * 1024 * 1024  # bytes
@@ -143,7 +144,8 @@ class Bridge:
         if op not in self._answers:
             raise SemcolorError(Code.MALFORMED, f"the bridge does not know “{op}”")
         try:
-            return self._answers[op](payload, **header)
+            with timed(f"bridge {op}"):
+                return self._answers[op](payload, **header)
         except TypeError as error:
             raise SemcolorError(Code.MALFORMED, f"“{op}” was sent wrongly: {error}") from error
 

@@ -55,6 +55,7 @@ from .messages import (
     whole_blocks,
 )
 from .pixels import Gray, LabelMap, Mask, Rgb
+from .timings import timed
 
 Frame = bytes | memoryview
 OnText = Callable[[str], None]
@@ -194,8 +195,9 @@ class ZmqWorkerClient(WorkerClient):
         self, socket: "zmq.Socket[bytes]", jobs: dict[str, Request]
     ) -> tuple[str, Result | Progress | SemcolorError, bytes]:
         while True:
-            self._wait(socket, zmq.POLLIN, _SILENCE_SECONDS)
-            header, *frames = socket.recv_multipart()
+            with timed("wire"):
+                self._wait(socket, zmq.POLLIN, _SILENCE_SECONDS)
+                header, *frames = socket.recv_multipart()
             job = str(unpack(header).get("id"))
             if job in jobs:  # otherwise an answer to something given up earlier
                 _, reply = decode_reply(header, jobs[job])

@@ -33,6 +33,7 @@ from semcolor.messages import (
     named,
 )
 from semcolor.pixels import LabelMap
+from semcolor.timings import timed
 
 from . import color, suggestions, weights
 from .networks.two_stream_unet import TwoStreamUNet
@@ -279,7 +280,8 @@ class Engine:
             return chroma
         photo = self._at_detail(digest, size)
         ids = self._labels_at(labels, self._planes[digest], size)
-        output = self._unet.decode(photo.features, self._unet.encode_labels(ids[None]))
+        with timed("network"):
+            output = self._unet.decode(photo.features, self._unet.encode_labels(ids[None]))
         return self._chroma.put(key, self.color.chroma(output))
 
     def _mask_at(self, digest: str, photo: str, size: Size) -> Tensor:

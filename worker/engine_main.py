@@ -33,6 +33,7 @@ from semcolor.messages import (
     pack_labels,
     unpack,
 )
+from semcolor.timings import timed
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -101,7 +102,8 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
     reply: Result | SemcolorError
     blob: Blob = None
     try:
-        reply, blob = _answer(engine, request)
+        with timed(f"engine {request.op}"):
+            reply, blob = _answer(engine, request)
     except SemcolorError as error:
         reply = error
     except ValueError as error:

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from timings import timed
+
 PROTOCOL = 2
 INSTALL_FILE = Path(__file__).with_name("install.json")
 SET_UP_AGAIN = "Run semcolor's set-up again, then restart GIMP."
@@ -81,20 +83,24 @@ class Bridge:
             BridgeError: the bridge answered with an error, or ended.
         """
         try:
-            self._send({"op": op, **fields}, payload)
-            while True:
-                header, answer = self._receive()
-                if header["type"] == "progress":
-                    self._report(header["fraction"], header["text"])
-                elif header["type"] == "error":
-                    raise BridgeError(sentence(header["message"]))
-                else:
-                    return header, answer
+            with timed(f"request {op}"):
+                return self._exchange({"op": op, **fields}, payload)
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise BridgeError(
                 "semcolor's bridge ended or sent something that is not an answer. "
                 f"{SET_UP_AGAIN} (Details: {error or type(error).__name__})"
             ) from error
+
+    def _exchange(self, request: Header, payload: bytes) -> tuple[Header, bytes]:
+        self._send(request, payload)
+        while True:
+            header, answer = self._receive()
+            if header["type"] == "progress":
+                self._report(header["fraction"], header["text"])
+            elif header["type"] == "error":
+                raise BridgeError(sentence(header["message"]))
+            else:
+                return header, answer
 
     def _send(self, header: Header, payload: bytes) -> None:
         text = json.dumps(header).encode()

@@ -1,5 +1,7 @@
 """The classes, as the palette file that semcolor's set-up put into GIMP's folder has them."""
 
+import struct
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -47,10 +49,10 @@ def present(classes: list[LabelClass], pixels: bytes, channels: int) -> dict[int
     ids = {bytes(entry.rgb): entry.id for entry in classes if entry.id != UNLABELLED}
     counts: dict[int, int] = {}
     total = max(1, len(pixels) // channels)
-    for start in range(0, len(pixels) - channels + 1, channels):
-        class_id = ids.get(pixels[start : start + 3])
-        if class_id and (channels < 4 or pixels[start + 3] > 127):
-            counts[class_id] = counts.get(class_id, 0) + 1
+    for (pixel,), count in Counter(struct.iter_unpack(f"{channels}s", pixels)).items():
+        class_id = ids.get(pixel[:3])
+        if class_id and (channels < 4 or pixel[3] > 127):
+            counts[class_id] = counts.get(class_id, 0) + count
     return {class_id: count / total for class_id, count in counts.items()}
 
 

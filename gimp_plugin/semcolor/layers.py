@@ -22,6 +22,7 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Babl", "0.1")
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 from rectangle import NOWHERE, Rectangle  # noqa: E402
+from timings import timed  # noqa: E402
 
 LABELS = "labels"
 COLORIZED = "colorized"
@@ -171,6 +172,7 @@ def strips(area: Rectangle, pixel_format: str) -> Iterator[Rectangle]:
         yield area._replace(y=first, height=min(rows, area.y + area.height - first))
 
 
+@timed("read")
 def read_layer(layer: Gimp.Layer, photo: Gimp.Layer, area: Rectangle, pixel_format: str) -> bytes:
     """The layer's pixels in this rectangle of the photo; transparent black outside of the layer."""
     x, y = _offset(photo, layer)
@@ -278,6 +280,7 @@ def update_colorized_layer(
     layer.update(0, 0, width, height)
 
 
+@timed("write")
 def write_directly(
     layer: Gimp.Layer, photo: Gimp.Layer, area: Rectangle, pixel_format: str, pixels: bytes
 ) -> None:

@@ -1,25 +1,42 @@
 """When live colouring looks, reads and sends: decisions only, no GIMP, no threads, no clock.
 
-GIMP tells nobody that the user painted. So a thumbnail of the label layer is looked at ten times a
-second, which costs a millisecond or two, and while nothing happens the layer itself is read piece
-by piece, for edits that are too faint for the thumbnail. What is read is compared by tile.
+GIMP tells nobody that the user painted. So a thumbnail of the label layer is looked at, which costs
+some milliseconds: ten times a second while the user is at work, more often when a stroke has just
+ended, less often when nobody touches anything. Between strokes the layer itself is read piece by
+piece, for edits that are too faint for the thumbnail. What is read is compared by tile.
 
 Times are seconds of any clock that never goes back. Rectangles are in the photo's pixels.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from rectangle import NOWHERE, Rectangle
 
 QUIET_SECONDS = 0.25
 """A stroke has ended when the label layer has not changed for so long."""
+RELEASED_QUIET_SECONDS = 0.04
+"""The same when the pointer's button is known to be up: GIMP may still be painting what is left."""
 
-_TILE = 128  # pixels
+_EAGER_SECONDS = 0.02  # between two looks when a stroke may just have ended
+_LOOK_SECONDS = 0.1
+_DROWSY_LOOK_SECONDS = 0.5
 _SWEEP_SECONDS = 0.5
+_DROWSY_SWEEP_SECONDS = 2.0
+_DROWSY_AFTER_SECONDS = 5.0
+_TILE = 128  # pixels
 _PIECE_PIXELS = 1_000_000  # what is read at a time, so that nobody waits for it
+_BYTES_PER_PIXEL = 4
 _LONGEST_PAUSE_SECONDS = 15.0
+
+
+class Pointer(NamedTuple):
+    """Where the pointer is on the screen, and whether its first button, or the pen, is down."""
+
+    x: int
+    y: int
+    is_down: bool
 
 
 class Thumbnail(NamedTuple):
@@ -42,14 +59,15 @@ class Tiles:
     def changed(self, area: Rectangle, read: Callable[[Rectangle], bytes]) -> Rectangle:
         """Read the tiles that this area touches; the rectangle around those that are not as before.
 
-        A tile that was never read before counts as unchanged.
+        A tile that was never read before counts as unchanged. `read` gives a rectangle's RGBA u8.
         """
         different = NOWHERE
         area = area.clip(self._whole)
+        left, right = area.x // _TILE * _TILE, area.x + area.width
         for y in range(area.y // _TILE * _TILE, area.y + area.height, _TILE):
-            for x in range(area.x // _TILE * _TILE, area.x + area.width, _TILE):
-                tile = Rectangle(x, y, _TILE, _TILE).clip(self._whole)
-                digest = hashlib.blake2b(read(tile), digest_size=8).digest()
+            row = [Rectangle(x, y, _TILE, _TILE).clip(self._whole) for x in range(left, right, _TILE)]
+            band = row[0].join(row[-1])  # many small reads would take twice as long
+            for tile, digest in zip(row, _digests(row, band, read(band)), strict=True):
                 if self._digests.get(tile, digest) != digest:
                     different = tile.join(different)
                 self._digests[tile] = digest
@@ -57,7 +75,7 @@ class Tiles:
 
 
 class Watch:
-    """Says which part of the label layer to read now.
+    """Says when to look at the label layer, and which part of it to read.
 
     Args:
         whole: the photo's rectangle.
@@ -67,16 +85,40 @@ class Watch:
         self._whole = whole
         self._last: Thumbnail | None = None
         self._suspect = whole  # read once at the start, so that later changes are seen
-        self._changed_at = float("-inf")
+        self._looked_at = self._changed_at = self._swept_at = float("-inf")
+        self._active_at = self._released_at = float("-inf")
         self._unswept = whole
-        self._swept_at = float("-inf")
+        self._pointer = Pointer(0, 0, False)
+        self._knows_button = self._saw_layer = False
+
+    def is_due(self, now: float, pointer: Pointer) -> bool:
+        """Whether to look at the label layer now. To be asked again after `pause`."""
+        last, self._pointer = self._pointer, pointer
+        if last != pointer:
+            self._active_at = now
+        is_released = last.is_down and not pointer.is_down
+        if is_released:
+            self._released_at = now
+        elif now - self._looked_at < self._look_seconds(now):
+            return False
+        self._looked_at, self._saw_layer = now, False
+        return True
+
+    def pause(self, now: float) -> float:
+        """How long to wait until `is_due` is asked again."""
+        if self._pointer.is_down:  # not to miss when it is let go
+            return _EAGER_SECONDS
+        return min(self._look_seconds(now), _LOOK_SECONDS)  # the pointer may move
 
     def see(self, now: float, thumbnail: Thumbnail) -> None:
         """Take a look at the label layer."""
+        self._saw_layer = True
         last, self._last = self._last, thumbnail
         if last is None or last == thumbnail:
             return
-        self._changed_at = now
+        self._changed_at = self._active_at = now
+        # Some desktops, such as Wayland, tell of the button in our own window only.
+        self._knows_button |= self._pointer.is_down
         if last._replace(pixels=b"") != thumbnail._replace(pixels=b""):  # moved or scaled
             self._suspect = self._whole
         else:
@@ -89,16 +131,28 @@ class Watch:
 
     def area_to_read(self, now: float) -> Rectangle | None:
         """A piece of where a stroke has ended, or of the sweep; None while a stroke goes on."""
-        if now - self._changed_at < QUIET_SECONDS:
+        is_released = self._knows_button and not self._pointer.is_down
+        quiet = RELEASED_QUIET_SECONDS if is_released else QUIET_SECONDS
+        if now - self._changed_at < quiet:
             return None
         if self._suspect:
             piece, self._suspect = _split(self._suspect)
             return piece
-        if now - self._swept_at < _SWEEP_SECONDS:
+        sweep = _DROWSY_SWEEP_SECONDS if self._is_drowsy(now) else _SWEEP_SECONDS
+        if now - max(self._swept_at, self._changed_at) < sweep:
             return None
         self._swept_at = now
         piece, self._unswept = _split(self._unswept or self._whole)
         return piece
+
+    def _look_seconds(self, now: float) -> float:
+        may_have_ended = self._suspect or now - self._released_at < QUIET_SECONDS
+        if may_have_ended and self._saw_layer and not self._pointer.is_down:
+            return _EAGER_SECONDS
+        return _DROWSY_LOOK_SECONDS if self._is_drowsy(now) else _LOOK_SECONDS
+
+    def _is_drowsy(self, now: float) -> bool:
+        return now - self._active_at > _DROWSY_AFTER_SECONDS
 
 
 class Live:
@@ -154,26 +208,36 @@ def _split(area: Rectangle) -> tuple[Rectangle, Rectangle]:
     return piece, area._replace(y=bottom, height=area.height - piece.height)
 
 
+def _digests(tiles: list[Rectangle], band: Rectangle, pixels: bytes) -> Iterator[bytes]:
+    """The digest of each of the tiles that lie side by side in a band."""
+    view, stride = memoryview(pixels), band.width * _BYTES_PER_PIXEL
+    for tile in tiles:
+        digest = hashlib.blake2b(digest_size=8)
+        first, width = (tile.x - band.x) * _BYTES_PER_PIXEL, tile.width * _BYTES_PER_PIXEL
+        for start in range(first, len(view), stride):
+            digest.update(view[start : start + width])
+        yield digest.digest()
+
+
 def _difference(before: Thumbnail, after: Thumbnail) -> Rectangle:
     """Where two thumbnails differ that have one size, with a margin of one of their pixels."""
     stride = after.width * after.channels
-    rows = [
-        row
-        for row in range(after.height)
-        if before.pixels[row * stride : (row + 1) * stride]
-        != after.pixels[row * stride : (row + 1) * stride]
-    ]
+    rows, differing = [], 0
+    for row in range(after.height):
+        part = slice(row * stride, (row + 1) * stride)
+        if before.pixels[part] != after.pixels[part]:
+            rows.append(row)
+            differing |= int.from_bytes(before.pixels[part], "big") ^ int.from_bytes(
+                after.pixels[part], "big"
+            )
     if not rows:
         return NOWHERE
-    columns = [
-        index // after.channels
-        for row in rows
-        for index in range(stride)
-        if before.pixels[row * stride + index] != after.pixels[row * stride + index]
-    ]
+    first = (8 * stride - differing.bit_length()) // 8 // after.channels
+    lowest = (differing & -differing).bit_length() - 1
+    last = (stride - 1 - lowest // 8) // after.channels
     layer = after.layer
-    x = layer.x + (min(columns) - 1) * layer.width // after.width
+    x = layer.x + (first - 1) * layer.width // after.width
     y = layer.y + (rows[0] - 1) * layer.height // after.height
-    right = layer.x - (-(max(columns) + 2) * layer.width // after.width)
+    right = layer.x - (-(last + 2) * layer.width // after.width)
     bottom = layer.y - (-(rows[-1] + 2) * layer.height // after.height)
     return Rectangle(x, y, right - x, bottom - y)

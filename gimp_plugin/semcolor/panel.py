@@ -7,6 +7,7 @@ from typing import Protocol
 import classes
 import gi
 from classes import LabelClass
+from live import Pointer
 
 gi.require_version("Gdk", "3.0")
 gi.require_version("GimpUi", "3.0")
@@ -103,6 +104,13 @@ class Panel:
         for timer in self._slider_timers.values():
             GLib.source_remove(timer)
         self._window.destroy()
+
+    def pointer(self) -> Pointer:
+        """Where the pointer is now, on the whole screen where the desktop tells."""
+        device = self._window.get_display().get_default_seat().get_pointer()
+        screen = self._window.get_screen().get_root_window()
+        _, x, y, state = screen.get_device_position(device)
+        return Pointer(x, y, bool(state & Gdk.ModifierType.BUTTON1_MASK))
 
     def show_state(self, state: str, sentence: str) -> None:
         """The worker's state, and the sentence that helps."""

@@ -21,8 +21,8 @@ from layers import LayerError
 from live import Live, Thumbnail, Tiles, Watch
 from panel import Panel
 from rectangle import NOWHERE, Rectangle, beside
+from timings import timed
 
-_TICK_MS = 100
 _THUMBNAIL = 256  # pixels, the longer side
 _SNAP_MARGIN = 32  # pixels; how far outside of its rectangle a stroke may grow
 
@@ -63,6 +63,7 @@ class Session:
         self._live, self._is_live = Live(self._whole), False
         self._last_edit: Rectangle | None = None
         self._edit_so_far = NOWHERE
+        self._seen: Thumbnail | None = None  # of the labels as they were read
         self._classified = b""  # the thumbnail whose classes are shown
         self._wanted: Callable[[], None] | None = None  # what a button asks for; the newest wins
         self._was_ambiguous = False
@@ -79,7 +80,6 @@ class Session:
         self._panel.show_detail(self._preferences.detail)
         self._panel.show_order({}, self._preferences.recent)
         self._switch_live(self._preferences.live and self._layer(layers.LABELS) is not None)
-        GLib.timeout_add(_TICK_MS, self._tick)
         self._tick()
         self._loop.run()
         self._background.close()
@@ -152,15 +152,20 @@ class Session:
 
     # --- Watching --------------------------------------------------------------------------------
 
+    @timed("tick")
     def _tick(self) -> bool:
-        if not self._is_open():
-            self._loop.quit()
-            return False
-        if layers.whole(self._photo) != self._whole:  # scaled or cropped
-            self._start_over()
-        self._look()
-        self._start_next_job()
-        return True
+        if self._watch.is_due(time.monotonic(), self._panel.pointer()):
+            if not self._is_open():
+                self._loop.quit()
+                return False
+            if layers.whole(self._photo) != self._whole:  # scaled or cropped
+                self._start_over()
+            self._look()
+            self._start_next_job()
+            if not self._background.busy:  # colour comes first
+                self._show_classes()
+        GLib.timeout_add(round(1000 * self._watch.pause(time.monotonic())), self._tick)
+        return False  # the next pause is another one
 
     def _start_over(self) -> None:
         self._whole = layers.whole(self._photo)
@@ -186,14 +191,16 @@ class Session:
         area = self._watch.area_to_read(now)
         if not area:
             return
-        edit = self._tiles.changed(area, lambda tile: self._read_labels(label_layer, tile))
+        with timed("tiles"):
+            edit = self._tiles.changed(area, lambda tile: self._read_labels(label_layer, tile))
         if edit:
             self._live.edited(edit)
             self._edit_so_far = edit.join(self._edit_so_far)
         if self._edit_so_far and not self._watch.has_suspicion:
             self._last_edit, self._edit_so_far = self._edit_so_far, NOWHERE
-        self._show_classes(thumbnail)
+        self._seen = thumbnail
 
+    @timed("thumbnail")
     def _thumbnail(self, layer: Gimp.Layer) -> Thumbnail:
         data, width, height, channels = layer.get_thumbnail_data(_THUMBNAIL, _THUMBNAIL)
         place = layers.place_in(self._photo, layer)
@@ -208,11 +215,12 @@ class Session:
             self._foreground = color
             self._panel.show_current(self._current(), color)
 
-    def _show_classes(self, thumbnail: Thumbnail) -> None:
-        if thumbnail.pixels == self._classified:
+    def _show_classes(self) -> None:
+        seen = self._seen
+        if not seen or seen.pixels == self._classified:
             return
-        self._classified = thumbnail.pixels
-        shares = classes.present(self._entries, thumbnail.pixels, thumbnail.channels)
+        self._classified = seen.pixels
+        shares = classes.present(self._entries, seen.pixels, seen.channels)
         # Shares change with every stroke, but rows that jump about can't be clicked.
         is_new = set(shares) != set(self._shares)
         self._shares = shares
@@ -252,7 +260,7 @@ class Session:
         def job(exchange: Exchange, in_gimp: InGimp) -> int:
             ambiguous = exchange.send_labels(label_layer, edit)
             exchange.recolor(detail, colorized)
-            in_gimp(Gimp.displays_flush)
+            in_gimp(timed("flush")(Gimp.displays_flush))
             return ambiguous
 
         self._background.submit(job, self._live_job_done)
@@ -262,6 +270,8 @@ class Session:
             self._live.succeeded()
             self._panel.show_state("ready", "")
             self._say_ambiguous(ambiguous or 0)
+            if self._is_open():  # the user may have painted on
+                self._start_next_job()
             return
         pause = self._live.failed(time.monotonic())
         if isinstance(error, BridgeError):
