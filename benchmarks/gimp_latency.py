@@ -12,6 +12,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -190,7 +191,7 @@ def by_stage(spans: list[Span], begin: float, following: float) -> dict[str, flo
     spans = [span for span in spans if span.end > begin and span.begin < end]
     edges = sorted({begin, end, *(min(max(t, begin), end) for span in spans for t in span[1:])})
     seconds = dict.fromkeys((WAIT, *STAGES), 0.0)
-    for left, right in zip(edges, edges[1:], strict=False):
+    for left, right in pairwise(edges):
         active = [span.stage for span in spans if span.begin <= left and span.end >= right]
         seconds[_innermost(active)] += right - left
     return seconds

@@ -1,4 +1,4 @@
-"""Where the time goes: what `benchmarks/gimp_latency.py` reads. The plug-in has the same file.
+"""Where the time goes: what `benchmarks/gimp_latency.py` reads. The plug-in has the same.
 
 With SEMCOLOR_TIMINGS=FILE in the environment, every process of semcolor on this machine appends a
 line to that file for each stage that has ended: its name, its begin and its end, in seconds of the

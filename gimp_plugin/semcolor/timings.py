@@ -1,4 +1,4 @@
-"""Where the time goes: what `benchmarks/gimp_latency.py` reads. The bridge and the worker have the same file.
+"""Where the time goes: what `benchmarks/gimp_latency.py` reads. As `semcolor/timings.py`.
 
 With SEMCOLOR_TIMINGS=FILE in the environment, every process of semcolor on this machine appends a
 line to that file for each stage that has ended: its name, its begin and its end, in seconds of the

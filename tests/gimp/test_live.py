@@ -14,10 +14,11 @@ sys.path.append(str(CHECKOUT / "gimp_plugin/semcolor"))
 
 import classes
 import preferences
-from live import Live, Thumbnail, Tiles, Watch
+from live import Live, Pointer, Thumbnail, Tiles, Watch
 from rectangle import NOWHERE, Rectangle, beside
 
 WHOLE = Rectangle(0, 0, 600, 400)
+UP, DOWN = Pointer(5, 5, False), Pointer(5, 5, True)
 
 
 def thumbnail(dabs: dict[tuple[int, int], int], layer: Rectangle = WHOLE) -> Thumbnail:
@@ -48,6 +49,82 @@ def test_watch_waits_for_the_end_of_the_stroke() -> None:
     assert area == Rectangle(90, 190, 230, 80)
 
 
+def looks(watch: Watch, start: float, end: float, pointer: Pointer = UP) -> list[float]:
+    """When the watch wants to look at a layer that does not change."""
+    now, times = start, []
+    while now < end:
+        if watch.is_due(now, pointer):
+            times.append(now)
+            watch.see(now, thumbnail({}))
+            watch.area_to_read(now)
+        now += watch.pause(now) + 0.001  # as timers do
+    return times
+
+
+def stroke(watch: Watch, start: float, seen: Pointer) -> float:
+    """A stroke of half a second; returns when it ended."""
+    for part in range(4):
+        now = start + part / 6
+        assert watch.is_due(now, seen)
+        watch.see(now, thumbnail({(part, part): 1}))
+        assert watch.area_to_read(now) is None
+    return now
+
+
+def seconds_until_read(watch: Watch, now: float, last: Thumbnail) -> float:
+    """From the end of a stroke, when the button is let go, until it is read."""
+    end = now
+    while True:
+        if watch.is_due(now, UP):
+            watch.see(now, last)
+            if watch.area_to_read(now):
+                return now - end
+        now += watch.pause(now) + 0.001  # as timers do
+
+
+def test_stroke_is_read_as_soon_as_the_button_is_up() -> None:
+    watch = settled_watch()
+    end = stroke(watch, 1, DOWN)
+    assert watch.pause(end) < 0.05  # not to miss when it is let go
+    assert not watch.is_due(end + 0.02, DOWN)
+    assert watch.is_due(end + 0.04, UP)  # at once, although a look was due later only
+    watch.see(end + 0.04, thumbnail({(9, 9): 1}))  # the rest of the stroke
+    assert watch.area_to_read(end + 0.04) is None  # there may be more to come
+    assert 0.02 < seconds_until_read(watch, end + 0.04, thumbnail({(9, 9): 1})) < 0.1
+
+
+def test_where_the_button_is_not_told_a_stroke_that_pauses_is_not_cut() -> None:
+    watch = settled_watch()
+    end = stroke(watch, 1, UP)  # as Wayland tells it
+    assert seconds_until_read(watch, end, thumbnail({(3, 3): 1})) > 0.2
+
+
+def test_change_while_the_button_is_up_is_read_at_once_when_it_is_known() -> None:
+    watch = settled_watch()
+    end = stroke(watch, 1, DOWN)
+    seconds_until_read(watch, end, thumbnail({(3, 3): 1}))
+    assert watch.is_due(5, UP)
+    watch.see(5, thumbnail({}))  # undone
+    assert watch.area_to_read(5) is None
+    assert seconds_until_read(watch, 5, thumbnail({})) < 0.1
+
+
+def test_watch_looks_rarely_while_nobody_does_anything() -> None:
+    watch = settled_watch()
+    assert len(looks(watch, 10, 14)) > 35
+    watch.is_due(15, UP._replace(x=6))  # the pointer moved
+    assert len(looks(watch, 15, 19, UP._replace(x=6))) > 35
+    assert len(looks(watch, 30, 34, UP._replace(x=6))) < 10
+    assert watch.pause(34) <= 0.1  # the pointer may move again
+    assert len(looks(watch, 34, 36, UP)) > 15
+
+
+def test_watch_is_not_eager_without_a_label_layer() -> None:
+    watch = Watch(WHOLE)
+    due = [watch.is_due(hundredth / 100, UP) for hundredth in range(100)]
+    assert 0 < sum(due) < 12
+
+
 def test_watch_reads_everything_when_the_layer_was_moved() -> None:
     watch = settled_watch()
     watch.see(1, thumbnail({}, WHOLE._replace(x=5)))
@@ -59,18 +136,21 @@ def test_watch_sweeps_all_of_a_large_layer_while_nothing_happens() -> None:
     watch = Watch(whole)
     while watch.has_suspicion:
         watch.area_to_read(0)
-    pieces = [watch.area_to_read(second) for second in range(1, 50)]
+    pieces = [watch.area_to_read(second) for second in range(2, 100, 2)]
     assert all(0 < piece.height < 300 for piece in pieces)
     seen = {row for piece in pieces for row in range(piece.y, piece.y + piece.height)}
     assert seen == set(range(3000))
-    assert watch.area_to_read(49.1) is None  # not all the time
+    assert watch.area_to_read(98.1) is None  # not all the time
+    watch.is_due(99, DOWN)  # somebody is at work
+    assert all(watch.area_to_read(99 + step) for step in (0, 0.6, 1.2))
 
 
 def test_tiles_find_the_tiles_that_changed() -> None:
     marks: set[tuple[int, int]] = set()
 
     def read(area: Rectangle) -> bytes:
-        return repr([mark for mark in marks if Rectangle(*mark, 1, 1).clip(area)]).encode()
+        rows, columns = range(area.y, area.y + area.height), range(area.x, area.x + area.width)
+        return b"".join(bytes(3) + bytes([(x, y) in marks]) for y in rows for x in columns)
 
     tiles = Tiles(WHOLE)
     assert tiles.changed(WHOLE, read) == NOWHERE  # all of it is new
