@@ -42,6 +42,7 @@ STAGES = {
 }
 WAIT = "quiet wait"  # nothing goes on: the stroke may go on, or the next look is not due
 OURS = ("poll", "read", "pipes", "bridge", "write")  # the plug-in's and the bridge's own work
+INTO_GIMP = ("thumbnail", "read", "write", "flush")  # GIMP does nothing else meanwhile
 
 SCRIPT = """
 WIDTH, STROKES, IDLE = {width}, {strokes}, {idle}
@@ -57,11 +58,12 @@ def watch_gimp(until):
         time.sleep(0.01)
     return longest
 
-def is_quiet():
-    "Whether nothing but the state was asked of the bridge for a second and a half."
-    lines = TIMINGS.read_text().splitlines()[-500:]
-    jobs = [line for line in lines if line.startswith("request ") and "status" not in line]
-    return not jobs or float(jobs[-1].split("\\t")[2]) < time.monotonic() - 1.5
+def is_done(since):
+    "Whether colour was shown after this moment, and the bridge has had no job for a second."
+    lines = [line.split("\\t") for line in TIMINGS.read_text().splitlines()[-500:]]
+    shown = any(name == "flush" and float(begin) > since for name, begin, _ in lines)
+    jobs = [line for line in lines if line[0].startswith("request ") and "status" not in line[0]]
+    return shown and float(jobs[-1][2]) < time.monotonic() - 1
 
 def cpu_seconds(pid):
     threads = pathlib.Path(f"/proc/{{pid}}/task").glob("*/schedstat")
@@ -69,42 +71,49 @@ def cpu_seconds(pid):
 
 def panel_cpu_seconds():
     "Of GIMP, the plug-in and the bridge."
-    plugin, bridge = _plugin_and_bridge()
+    (bridge,) = bridges()
+    plugin = int(_status(bridge)["PPid"])
     return sum(map(cpu_seconds, (int(_status(plugin)["PPid"]), plugin, bridge)))
+
+def xdotool(words):
+    return subprocess.run(["xdotool", *words.split()], check=True, capture_output=True).stdout
+
+def middle(window):
+    lines = xdotool(f"getwindowgeometry --shell {{window}}").decode().split()
+    place = {{name: int(value) for name, _, value in (line.partition("=") for line in lines)}}
+    return place["X"] + place["WIDTH"] // 2, place["Y"] + place["HEIGHT"] // 2
 
 def paint(number):
     "A stroke in a class that is another one than the stroke before; returns when it ended."
     Gimp.context_set_foreground(Gegl.Color.new(list(PALETTE.values())[number % 3]))
-    y = middle[1] + (number % 7 - 3) * 10
-    _mouse("mousemove", str(middle[0] - 40), str(y), "mousedown", "1")
-    for step in range(1, 9):
-        _mouse("mousemove", str(middle[0] - 40 + 10 * step), str(y))
+    steps = [f"mousemove {{x + step}} {{y + (number % 7 - 3) * 10}}" for step in range(-40, 41, 10)]
+    xdotool(steps[0] + " mousedown 1 sleep 0.03 " + " sleep 0.03 ".join(steps[1:]))
     end = time.monotonic()
-    subprocess.run(["xdotool", "mouseup", "1"], check=True)
+    xdotool("mouseup 1")
     return end
 
 image = load_gray({photo!r}, 8, WIDTH)
 photo = image.get_layers()[0]
 show(image)
 panel = open_panel(image)
+start = time.monotonic()
 press("alt+v", lambda: True)
 result["colorize stall"] = watch_gimp(lambda: len(image.get_layers()) == 3)
 labels, colors, _ = image.get_layers()
-wait(is_quiet)
+wait(lambda: is_done(start))
 time.sleep(IDLE)  # it takes a while to become drowsy
 before = panel_cpu_seconds()
 time.sleep(IDLE)
 result["idle"] = (panel_cpu_seconds() - before) / IDLE
-place = _geometry(activate_image())
-middle = place["X"] + place["WIDTH"] // 2, place["Y"] + place["HEIGHT"] // 2
+x, y = middle(activate_image())
 Gimp.context_set_brush(Gimp.Brush.get_by_name("2. Hardness 100"))
 Gimp.context_set_brush_size(WIDTH / 40)
 press("n", lambda: True)  # the Pencil
 result["ends"], result["stalls"] = [], []
 for number in range(STROKES):
-    result["ends"].append(paint(number))
-    rest = time.monotonic() + 1.5
-    result["stalls"].append(watch_gimp(lambda: time.monotonic() > rest and is_quiet()))
+    end = paint(number)
+    result["ends"].append(end)
+    result["stalls"].append(watch_gimp(lambda: is_done(end)))
 result["size"] = [photo.get_width(), photo.get_height()]
 """
 
@@ -158,6 +167,9 @@ def measure(version: str, megapixels: float, strokes: int) -> dict[str, Any]:
         stage: statistics.median(latency[stage] for latency in latencies)
         for stage in (WAIT, *reversed(STAGES))
     }
+    longest = max(
+        span.end - span.begin for span in spans if span.begin > ends[0] and span.stage in INTO_GIMP
+    )
     totals = [sum(latency.values()) for latency in latencies]
     return {
         "gimp": version,
@@ -167,6 +179,7 @@ def measure(version: str, megapixels: float, strokes: int) -> dict[str, Any]:
         "slowest_ms": ms(max(totals)),
         **{f"{stage.replace(' ', '_')}_ms": ms(median) for stage, median in medians.items()},
         "plugin_and_bridge_ms": ms(sum(medians[stage] for stage in OURS)),
+        "longest_call_into_gimp_ms": ms(longest),
         "gimp_busy_at_most_ms": ms(max(result["stalls"])),
         "gimp_busy_in_colorize_ms": ms(result["colorize stall"]),
         "idle_cores": round(result["idle"], 4),

@@ -158,14 +158,17 @@ class Session:
             if not self._is_open():
                 self._loop.quit()
                 return False
-            if layers.whole(self._photo) != self._whole:  # scaled or cropped
-                self._start_over()
-            self._look()
-            self._start_next_job()
-            if not self._background.busy:  # colour comes first
-                self._show_classes()
+            self._serve()
         GLib.timeout_add(round(1000 * self._watch.pause(time.monotonic())), self._tick)
         return False  # the next pause is another one
+
+    def _serve(self) -> None:
+        if layers.whole(self._photo) != self._whole:  # scaled or cropped
+            self._start_over()
+        self._look()
+        self._start_next_job()
+        if not self._background.busy:  # colour comes first
+            self._show_classes()
 
     def _start_over(self) -> None:
         self._whole = layers.whole(self._photo)
