@@ -137,6 +137,7 @@ class Watch:
         if now - self._changed_at < quiet:
             return None
         if self._suspect:
+            self._released_at = float("-inf")  # that stroke was found
             piece, self._suspect = _split(self._suspect)
             return piece
         sweep = _DROWSY_SWEEP_SECONDS if self._is_drowsy(now) else _SWEEP_SECONDS

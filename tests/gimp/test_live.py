@@ -49,6 +49,15 @@ def test_watch_waits_for_the_end_of_the_stroke() -> None:
     assert area == Rectangle(90, 190, 230, 80)
 
 
+def test_watch_finds_pixels_that_only_became_transparent() -> None:
+    watch = settled_watch()
+    pixels = bytearray(thumbnail({}).pixels)
+    for x, y in ((10, 20), (30, 25)):
+        pixels[4 * (60 * y + x) + 3] = 1
+    watch.see(1, thumbnail({})._replace(pixels=bytes(pixels)))
+    assert watch.area_to_read(2) == Rectangle(90, 190, 230, 80)
+
+
 def looks(watch: Watch, start: float, end: float, pointer: Pointer = UP) -> list[float]:
     """When the watch wants to look at a layer that does not change."""
     now, times = start, []
@@ -91,6 +100,19 @@ def test_stroke_is_read_as_soon_as_the_button_is_up() -> None:
     watch.see(end + 0.04, thumbnail({(9, 9): 1}))  # the rest of the stroke
     assert watch.area_to_read(end + 0.04) is None  # there may be more to come
     assert 0.02 < seconds_until_read(watch, end + 0.04, thumbnail({(9, 9): 1})) < 0.1
+    assert watch.pause(end + 0.12) > 0.05  # there is no hurry any more
+
+
+def test_paint_that_comes_after_the_button_is_up_is_not_missed() -> None:
+    watch = settled_watch()
+    watch.is_due(1, DOWN)
+    watch.see(1, thumbnail({}))
+    assert watch.is_due(1.05, UP)
+    watch.see(1.05, thumbnail({}))  # GIMP is slower than the hand
+    assert watch.pause(1.05) < 0.05
+    assert watch.is_due(1.1, UP)
+    watch.see(1.1, thumbnail({(9, 9): 1}))
+    assert 0.1 < seconds_until_read(watch, 1.1, thumbnail({(9, 9): 1})) < 0.4
 
 
 def test_where_the_button_is_not_told_a_stroke_that_pauses_is_not_cut() -> None:
@@ -158,6 +180,8 @@ def test_tiles_find_the_tiles_that_changed() -> None:
     assert tiles.changed(Rectangle(100, 0, 50, 50), read) == Rectangle(128, 0, 128, 128)
     assert tiles.changed(WHOLE, read) == Rectangle(512, 384, 88, 16)
     assert tiles.changed(WHOLE, read) == NOWHERE
+    marks.add((400, 300))
+    assert tiles.changed(Rectangle(300, 290, 150, 50), read) == Rectangle(384, 256, 128, 128)
 
 
 def test_one_job_in_flight_and_the_newest_wins() -> None:
