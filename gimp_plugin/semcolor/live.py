@@ -21,6 +21,7 @@ RELEASED_QUIET_SECONDS = 0.04
 
 _EAGER_SECONDS = 0.02  # between two looks when a stroke may just have ended
 _LOOK_SECONDS = 0.1
+_POINTER_SECONDS = 0.25  # at most: how soon it is noticed that somebody is at work again
 _DROWSY_LOOK_SECONDS = 0.5
 _SWEEP_SECONDS = 0.5
 _DROWSY_SWEEP_SECONDS = 2.0
@@ -109,7 +110,7 @@ class Watch:
         """How long to wait until `is_due` is asked again."""
         if self._pointer.is_down:  # not to miss when it is let go
             return _EAGER_SECONDS
-        return min(self._look_seconds(now), _LOOK_SECONDS)  # the pointer may move
+        return min(self._look_seconds(now), _POINTER_SECONDS)
 
     def see(self, now: float, thumbnail: Thumbnail) -> None:
         """Take a look at the label layer."""

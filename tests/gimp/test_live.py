@@ -137,7 +137,7 @@ def test_watch_looks_rarely_while_nobody_does_anything() -> None:
     watch.is_due(15, UP._replace(x=6))  # the pointer moved
     assert len(looks(watch, 15, 19, UP._replace(x=6))) > 35
     assert len(looks(watch, 30, 34, UP._replace(x=6))) < 10
-    assert watch.pause(34) <= 0.1  # the pointer may move again
+    assert watch.pause(34) < 0.3  # the pointer may move again
     assert len(looks(watch, 34, 36, UP)) > 15
 
 
