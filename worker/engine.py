@@ -54,6 +54,11 @@ _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the pr
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 V = TypeVar("V")
+Checkpoint = Callable[[], None]
+
+
+def _go_on() -> None:
+    pass
 
 
 class LruCache(Generic[V]):
@@ -96,14 +101,22 @@ class Photo:
 
 
 class Engine:
-    """Both networks on one device, with caches. Not thread-safe."""
+    """Both networks on one device, with caches. Not thread-safe.
 
-    def __init__(self, color_model: Model, segmentation_model: Model, device: torch.device) -> None:
+    ``checkpoint`` is called between tiles and between groups of layers: what it raises ends the
+    job there, and the caches stay sound. ``plane_budget``: bytes of photos and label maps.
+    """
+
+    def __init__(
+        self, color_model: Model, segmentation_model: Model, device: torch.device,
+        checkpoint: Checkpoint = _go_on, plane_budget: int = PLANE_BUDGET,
+    ) -> None:  # fmt: skip
         self.device = device
+        self._checkpoint = checkpoint
         self.color = color_model
         self.segmentation = segmentation_model
         self._unet = cast(TwoStreamUNet, color_model.network)
-        self._planes: LruCache[Tensor] = LruCache(PLANE_BUDGET, lambda plane: plane.nbytes)
+        self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
         self._photos: LruCache[Photo] = LruCache(_FEATURES_KEPT)
         self._grays: LruCache[Tensor] = LruCache(_FEATURES_KEPT)
         self._chroma: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
@@ -111,17 +124,18 @@ class Engine:
         self._logits: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
 
     @classmethod
-    def load(cls, folder: Path | None) -> "Engine":
-        """A folder's models (None: the bundled ones), on the GPU if there is one.
+    def load(
+        cls, folder: Path | None, device: torch.device | None = None,
+        checkpoint: Checkpoint = _go_on, plane_budget: int = PLANE_BUDGET,
+    ) -> "Engine":  # fmt: skip
+        """A folder's models (None: the bundled ones), on a device (None: the GPU if there is one).
 
         Bundled ones stand in for what the folder lacks. Raises WeightsError.
         """
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(
-            weights.load_for("color", folder, device),
-            weights.load_for("segmentation", folder, device),
-            device,
-        )
+        device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        color_model = weights.load_for("color", folder, device)
+        segmentation_model = weights.load_for("segmentation", folder, device)
+        return cls(color_model, segmentation_model, device, checkpoint, plane_budget)
 
     @property
     def models(self) -> list[Model]:
@@ -173,7 +187,8 @@ class Engine:
         logits = self._logits.get((request.photo, size))
         if logits is None:
             logits = self._logits.put((request.photo, size), self._predict(photo, size))
-        return _classes(logits, (photo.shape[0], photo.shape[1]), request.region)
+        size = (photo.shape[0], photo.shape[1])
+        return _classes(logits, size, request.region, self._checkpoint)
 
     @torch.inference_mode()
     def colorize(self, request: Colorize) -> Tensor:
@@ -309,6 +324,7 @@ class Engine:
         pixels = rgb.numpy()
         size = (photo.shape[0], photo.shape[1])
         for top, rows in tiles(region):
+            self._checkpoint()
             part = photo[top : top + rows, region.x : region.x + region.width].to(self.device)
             tile = Rectangle(region.x, top, region.width, rows)
             fx_fz = chroma.at(color.gray_lightness(part), size, tile)
@@ -371,12 +387,13 @@ def tiles(region: Rectangle) -> list[tuple[int, int]]:
     return [(top, min(step, bottom - top)) for top in range(region.y, bottom, step)]
 
 
-def _classes(logits: Tensor, size: Size, region: Rectangle) -> Tensor:
+def _classes(logits: Tensor, size: Size, region: Rectangle, checkpoint: Checkpoint) -> Tensor:
     """The winning class at full resolution, of those that win anywhere at detail."""
     present = logits.argmax(dim=0).unique()
     logits = logits[present].permute(1, 2, 0).contiguous()
     ids = torch.empty((region.height, region.width), dtype=torch.uint8)
     for top, rows in tiles(region):
+        checkpoint()
         tile = Rectangle(region.x, top, region.width, rows)
         winner = bilinear_rows(logits, size, tile).argmax(dim=2)
         y = top - region.y
