@@ -4,6 +4,7 @@ What reads and writes pictures is imported by the commands that do: the others a
 """
 
 import argparse
+import re
 import socket
 import sys
 from pathlib import Path
@@ -91,6 +92,8 @@ def _worker_status(_: argparse.Namespace) -> None:
     status = client.status()
     print(f"{status.state} at {client.connection.address}, version {status.version}")
     print(f"device    {status.device or 'not known yet'}")
+    for engine in status.engines if len(status.engines) > 1 else []:
+        print(f"  {engine.device:7} {engine.fault or engine.state}")
     print(f"models    {', '.join(status.models) or 'not loaded yet'}")
     print(f"LAN       {status.listening or 'no'}")
     print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
@@ -100,6 +103,19 @@ def _worker_status(_: argparse.Namespace) -> None:
 
 def _worker_stop(_: argparse.Namespace) -> None:
     print("the worker has stopped" if local_worker.stop() else "no worker was running")
+
+
+def _worker_devices(options: argparse.Namespace) -> None:
+    local_worker.require_worker()
+    names = [] if options.devices == "all" else options.devices.split(",")
+    for name in names:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+            raise SemcolorError(
+                Code.MALFORMED, f"“{name}” is no device: say for instance cuda:0,cuda:1, cpu or all"
+            )
+    settings.set_devices(names)
+    print(f"from now on: {', '.join(names) or 'every GPU, or the CPU where there is none'}")
+    print(local_worker.restart())
 
 
 def _worker_serve(options: argparse.Namespace) -> int:
@@ -263,6 +279,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
     serve.set_defaults(run=_worker_serve)
     serve.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
+    devices = actions.add_parser("devices", help="on which devices it computes, from now on")
+    devices.set_defaults(run=_worker_devices)
+    devices.add_argument(
+        "devices", metavar="DEVICES", help="for instance cuda:0,cuda:1, cpu or all (the default)"
+    )
     invite = actions.add_parser("invite", help="let a client on the LAN in; prints one line for it")
     invite.set_defaults(run=_worker_invite)
     invite.add_argument("name", metavar="NAME", help="what to call this client")

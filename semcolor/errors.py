@@ -15,6 +15,7 @@ class Code(StrEnum):
     SIZE_MISMATCH = "size_mismatch"
     ENGINE_FAILED = "engine_failed"
     CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
     UNREACHABLE = "worker_unreachable"
     KEY_REFUSED = "key_refused"
     NO_FILE = "no_such_file"

@@ -24,7 +24,7 @@ import msgpack
 from .classes import NUM_LABELS
 from .errors import Code, SemcolorError
 
-PROTOCOL = 2
+PROTOCOL = 3
 HEADER_LIMIT = 64 * 1024  # bytes
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes
 SIDE_LIMIT = 65_500  # pixels
@@ -386,12 +386,25 @@ class HelloResult(Result):
 
 
 @dataclass(frozen=True)
+class EngineStatus:
+    """One engine. ``state`` is one of :class:`semcolor_worker.child.EngineState`'s names.
+
+    ``fault``: a sentence when its device was taken out, otherwise empty.
+    """
+
+    device: str
+    state: str
+    fault: str
+
+
+@dataclass(frozen=True)
 class StatusResult(Result):
-    """``state`` is one of :class:`semcolor_worker.child.EngineState`'s names."""
+    """``state`` is that of the engine that is furthest; ``device`` names all that are in use."""
 
     version: str
     state: str
     device: str
+    engines: list[EngineStatus]
     models: list[str]
     sessions: int
     waiting: int

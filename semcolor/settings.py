@@ -10,7 +10,8 @@ import platformdirs
 
 VERSION = 1
 _APP = "semcolor"
-_WEIGHTS = "weights"  # a key
+_WEIGHTS = "weights"  # a key, as are …
+_DEVICES = "devices"
 
 # _MIGRATIONS[n] turns settings of version n into version n + 1.
 _MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
@@ -60,6 +61,16 @@ def weights_folder() -> Path | None:
 def set_weights_folder(folder: Path | None) -> None:
     """Load these weights from the worker's next start on; None: the bundled ones."""
     save(load() | {_WEIGHTS: str(folder) if folder else None})
+
+
+def devices() -> list[str]:
+    """Where this machine's worker computes, as PyTorch names it; empty: on whatever there is."""
+    return list(load().get(_DEVICES, []))
+
+
+def set_devices(names: list[str]) -> None:
+    """Compute on these devices from the worker's next start on; none: on whatever there is."""
+    save(load() | {_DEVICES: names})
 
 
 def write_private(path: Path, text: str) -> None:

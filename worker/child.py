@@ -1,9 +1,11 @@
 """The supervisor's end of an engine: a child process and the pipe-like socket to it."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import zmq
 
 from semcolor.messages import pack, unpack
+
+from . import resources
 
 _STOP_SECONDS = 5.0
 # GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
@@ -33,11 +37,12 @@ class EngineChild:
     """One engine process at a time, over a private Unix socket.
 
     The child ends when its stdin closes, so it never outlives a supervisor that was killed.
+    ``device``: as PyTorch names it; empty: the engine chooses, and says which.
     """
 
-    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", device: str) -> None:
         self.state = EngineState.STOPPED
-        self.device = ""
+        self.device = device
         self.models: list[str] = []
         self.socket: zmq.Socket[bytes] | None = None
         self._context = context
@@ -45,28 +50,33 @@ class EngineChild:
         self._process: subprocess.Popen[bytes] | None = None
         self._generation = 0
 
-    def start(self) -> None:
-        """Spawn the process; it reports its states through messages."""
+    def start(self, engines: int) -> None:
+        """Spawn the process, one of so many; it reports its states through messages."""
         self._generation += 1
         endpoint = f"ipc://{Path(self._folder.name, f'engine-{self._generation}')}"
         self.socket = self._context.socket(zmq.PAIR)
         self.socket.linger = 0
+        self.socket.sndhwm = 0  # what is sent is in the store anyway
         self.socket.bind(endpoint)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "semcolor_worker.engine_main", endpoint],
+            [
+                sys.executable, "-m", "semcolor_worker.engine_main", endpoint, self.device,
+                str(resources.plane_budget(engines)),
+            ],
             stdin=subprocess.PIPE,
-            env=os.environ | _ENVIRONMENT,
-        )
+            env={"OMP_NUM_THREADS": str(resources.threads(engines)), **os.environ, **_ENVIRONMENT},
+        )  # fmt: skip
         self.state = EngineState.STARTING
         self.models = []
 
-    def send(self, header: dict[str, Any], blob: bytes | bytearray | None = None) -> None:
-        """A message to the engine; ``blob`` travels without being copied."""
-        assert self.socket is not None
-        parts: list[bytes | bytearray] = [pack(header)]
-        if blob is not None:
-            parts.append(blob)
-        self.socket.send_multipart(parts, copy=False)
+    def send(self, header: dict[str, Any], blob: bytes | None = None) -> None:
+        """A message to the engine."""
+        self._send([pack(header)] if blob is None else [pack(header), blob])
+
+    def send_blocks(self, blocks: Iterable[bytearray]) -> None:
+        """The rows of the plane that was announced; they travel without being copied."""
+        for block in blocks:
+            self._send([block])
 
     def receive(self) -> tuple[dict[str, Any], zmq.Frame | None]:
         """The engine's next message; call when the socket is readable."""
@@ -97,6 +107,11 @@ class EngineChild:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def _send(self, parts: list[bytes | bytearray]) -> None:
+        assert self.socket is not None
+        with contextlib.suppress(zmq.Again):  # it has just died: has_died() will tell
+            self.socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=False)
 
     def _close(self, state: EngineState) -> None:
         assert self.socket is not None

@@ -1,4 +1,4 @@
-"""The engine's process: ``python -m semcolor_worker.engine_main ENDPOINT``.
+"""The engine's process: ``python -m semcolor_worker.engine_main ENDPOINT DEVICE BUDGET``.
 
 It answers one job at a time over a PAIR socket and ends when its stdin closes, that is, with its
 supervisor, however that ended.
@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import zmq
@@ -36,50 +37,78 @@ from semcolor.messages import (
 from semcolor.timings import timed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from .engine import Engine
 
 Blob = bytes | memoryview | None
 
 
-def main(endpoint: str) -> None:
-    """Serve jobs until the supervisor goes away."""
+def main(endpoint: str, device: str, plane_budget: int) -> None:
+    """Serve jobs until the supervisor goes away.
+
+    ``device``: as PyTorch names it; empty: the first GPU, or the CPU where there is none.
+    ``plane_budget``: bytes of photos and label maps to keep.
+    """
     end = threading.Thread(target=_end_with_supervisor, daemon=True)
     end.start()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s engine: %(message)s")
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
     socket.linger = 0
+    socket.rcvhwm = 4  # a photo arrives block by block, and is never here twice
     socket.connect(endpoint)
     _send(socket, {"kind": "state", "state": "loading"})
-    from .engine import Engine  # torch takes seconds; the supervisor hears from us before
+    import torch  # it takes seconds; the supervisor hears from us before
 
+    from .engine import Engine
+
+    found = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
+    device = device or found[0]
     try:
-        engine = Engine.load(settings.weights_folder())
+        engine = Engine.load(
+            settings.weights_folder(), torch.device(device), partial(_check, socket), plane_budget
+        )
     except SemcolorError as error:
         text = f"{error}; `semcolor weights use`, where the worker runs, chooses other weights"
         _send(socket, {"kind": "failed", "code": str(error.code), "message": text})
         end.join()  # the supervisor ends us once it has read that
         return
     models = [model.title for model in engine.models]
-    _send(
-        socket, {"kind": "state", "state": "ready", "device": str(engine.device), "models": models}
-    )
+    ready = {"kind": "state", "state": "ready", "device": device, "devices": found}
+    _send(socket, ready | {"models": models})
     while True:
         header, *blobs = socket.recv_multipart(copy=False)
         message = unpack(header.bytes)
-        if message["kind"] == "plane":
-            _keep(engine, message, blobs[0])
-        elif message["kind"] == "edit":
-            _keep_edit(engine, message, blobs[0])
-        else:
-            _send(socket, *_do(engine, message))
+        match message["kind"]:
+            case "job":
+                _send(socket, *_do(engine, message))
+            case "plane":
+                engine.put_plane(message["digest"], _receive_plane(socket, message))
+            case "edit":
+                _keep_edit(engine, message, blobs[0])
+            case "cancel":
+                pass  # the job it meant has ended
 
 
-def _keep(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> None:
+def _check(socket: "zmq.Socket[bytes]") -> None:
+    """End the job in hand if nobody wants it any more: while it runs, nothing else is sent."""
+    if socket.poll(0):
+        socket.recv()
+        raise SemcolorError(Code.CANCELLED, "cancelled")
+
+
+def _receive_plane(socket: "zmq.Socket[bytes]", message: dict[str, Any]) -> "Tensor":
+    """A photo or label map; its rows follow in messages of their own."""
     import torch
 
     dtype = torch.uint8 if message["depth"] == 8 else torch.uint16
-    pixels = torch.frombuffer(bytearray(blob.buffer), dtype=dtype)
-    engine.put_plane(message["digest"], pixels.view(message["height"], message["width"]))
+    plane = torch.empty((message["height"], message["width"]), dtype=dtype)
+    pixels, filled = plane.numpy().data.cast("B"), 0
+    while filled < len(pixels):
+        block = socket.recv(copy=False).buffer
+        pixels[filled : filled + len(block)] = block
+        filled += len(block)
+    return plane
 
 
 def _keep_edit(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> None:
@@ -90,7 +119,12 @@ def _keep_edit(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> No
 
 
 def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob]:
-    """Do a job; whatever goes wrong becomes a reply, and the engine lives on."""
+    """Do a job; whatever goes wrong becomes a reply, and the engine lives on.
+
+    Not so when the device itself failed: nothing works in this process any more.
+    """
+    import torch
+
     job_id, request = decode_request(message["header"], 0)
     assert isinstance(request, PhotoRequest)
     needed = engine.needed(request)
@@ -108,6 +142,8 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
         reply = error
     except ValueError as error:
         reply = SemcolorError(Code.SIZE_MISMATCH, str(error))
+    except torch.AcceleratorError:
+        raise
     except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
         logging.exception("a job failed")
         reply = SemcolorError(Code.ENGINE_FAILED, f"the engine failed: {error}")
@@ -142,4 +178,4 @@ def _end_with_supervisor() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

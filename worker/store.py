@@ -15,8 +15,6 @@ from semcolor.messages import (
     whole_blocks,
 )
 
-BUDGET = 1 << 30  # bytes
-
 
 @dataclass(frozen=True)
 class Edit:
@@ -95,9 +93,9 @@ class Plane:
 
 
 class PlaneStore:
-    """Content-addressed planes; the least recently used make room for new ones."""
+    """Content-addressed planes; beyond ``budget`` bytes the least recently used go."""
 
-    def __init__(self, budget: int = BUDGET) -> None:
+    def __init__(self, budget: int = 1 << 30) -> None:
         self.budget = budget
         self.used = 0
         self._planes: OrderedDict[str, Plane] = OrderedDict()

@@ -1,8 +1,7 @@
-"""The supervisor: owns the sockets, the image store and the engine's life. Never imports torch.
+"""The supervisor: owns the sockets, the image store and the engines. Never imports torch.
 
 One thread, one poll loop. Requests that need no network (hello, status, uploads) are answered at
-once; the others wait in the scheduler until the engine is free. A job whose engine dies is run
-again, once, by the next engine.
+once; the others are for the pool of engines.
 """
 
 import ipaddress
@@ -11,7 +10,7 @@ import logging
 import os
 import signal
 import time
-from dataclasses import asdict, dataclass
+from functools import partial
 from socket import gethostbyname
 from typing import Any
 
@@ -22,7 +21,7 @@ import semcolor
 from semcolor import keys, settings
 from semcolor.errors import Code, SemcolorError
 from semcolor.keys import Connection, KeyPair
-from semcolor.local_worker import connection_file, log_file
+from semcolor.local_worker import connection_file
 from semcolor.messages import (
     FRAME_LIMIT,
     HEADER_LIMIT,
@@ -45,12 +44,13 @@ from semcolor.messages import (
     StopResult,
     decode_request,
     encode_reply,
-    encode_request,
     unpack,
 )
 
-from .child import EngineChild, EngineState
-from .scheduler import Scheduler
+from . import resources
+from .child import EngineChild
+from .pool import EnginePool
+from .scheduler import Job
 from .store import PlaneStore
 
 log = logging.getLogger("semcolor.worker")
@@ -58,34 +58,17 @@ log = logging.getLogger("semcolor.worker")
 _DOMAIN = b"semcolor"  # of ZAP
 _TICK_MS = 200
 _SIGN_OF_LIFE_SECONDS = 1.0
-_ATTEMPTS = 2  # how often one job may meet an engine
-_DELIVERIES = 4  # how often an engine may say that it lacks planes of one job
-_START_FAILURES = 3  # engines that died before they were ready, until jobs are told
 _SESSION_SECONDS = 300.0  # a session without requests no longer counts as open
-
-
-@dataclass
-class Job:
-    """A request for the engine, and whom to answer."""
-
-    session: bytes
-    id: str
-    request: PhotoRequest
-    attempts: int = 0
-    deliveries: int = 0
-    cancelled: bool = False
+_STATES = ("busy", "ready", "loading", "starting", "lost", "stopped")  # the furthest first
 
 
 class Supervisor:
     """The worker's front. ``listen``: HOST:PORT for the LAN besides the local socket."""
 
-    def __init__(self, listen: str | None = None, store: PlaneStore | None = None) -> None:
-        self.store = store or PlaneStore()
-        self._scheduler: Scheduler[Job] = Scheduler()
-        self._running: Job | None = None
+    def __init__(self, listen: str | None = None) -> None:
+        devices = settings.devices()
+        self.store = PlaneStore(resources.plane_budget(len(devices) or 1))
         self._sessions: dict[bytes, float] = {}
-        self._restarts = 0
-        self._failed_starts = 0
         self._last_sign = 0.0
         self._stopping = False
 
@@ -94,14 +77,15 @@ class Supervisor:
         self._local = KeyPair.generate()
         self._authenticator = self._authenticate()
         self._socket = self._bind(listen)
-        self._engine = EngineChild(self._context)
+        engine = partial(EngineChild, self._context)
+        self._pool = EnginePool(engine, devices, self.store, self._answer_job)
         self.listening = listen or ""
 
     def run(self) -> None:
         """Serve until stopped by a client, SIGTERM or SIGINT; leaves nothing behind."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
-        self._engine.start()
+        self._pool.start()
         self._write_connection_file()
         log.info("serving on %s", self.address)
         try:
@@ -109,7 +93,7 @@ class Supervisor:
                 self._turn()
         finally:
             connection_file().unlink(missing_ok=True)
-            self._engine.stop()
+            self._pool.stop()
             self._authenticator.stop()
             self._socket.close(linger=200)
             self._context.term()
@@ -119,17 +103,12 @@ class Supervisor:
 
     def _turn(self) -> None:
         poller = zmq.Poller()
-        poller.register(self._socket, zmq.POLLIN)
-        if self._engine.socket is not None:
-            poller.register(self._engine.socket, zmq.POLLIN)
-        ready = dict(poller.poll(_TICK_MS))
-        if self._engine.socket in ready:
-            self._from_engine()
+        for socket in (self._socket, *self._pool.sockets):
+            poller.register(socket, zmq.POLLIN)
+        ready = {socket for socket, _ in poller.poll(_TICK_MS)}
         if self._socket in ready:
             self._from_client()
-        if self._engine.has_died():
-            self._engine_died()
-        self._dispatch()
+        self._pool.turn(ready)
         self._signs_of_life()
 
     def _from_client(self) -> None:
@@ -166,10 +145,10 @@ class Supervisor:
             case EditLabels():
                 return PutResult(self.store.edit(request, pixels))
             case PhotoRequest():
-                self._scheduler.add(session, job_id, Job(session, job_id, request))
+                self._pool.submit(Job(session, job_id, request))
                 return None
             case Cancel():
-                return CancelResult(self._cancel(session, request.job))
+                return CancelResult(self._pool.cancel(session, request.job))
             case Stop():
                 if user != self._local.public:
                     raise SemcolorError(Code.FORBIDDEN, "only the worker's own user may stop it")
@@ -177,149 +156,27 @@ class Supervisor:
                 return StopResult()
         raise SemcolorError(Code.MALFORMED, f"“{request.op}” is not answered here")
 
-    def _from_engine(self) -> None:
-        message, blob = self._engine.receive()
-        match message["kind"]:
-            case "state":
-                self._engine.state = EngineState(message["state"])
-                self._engine.device = message.get("device", self._engine.device)
-                self._engine.models = message.get("models", self._engine.models)
-                if self._engine.state is EngineState.READY:
-                    self._failed_starts = 0
-            case "failed":
-                log.warning("the engine cannot start: %s", message["message"])
-                self._engine.end(EngineState.LOST)
-                self._refuse_all(SemcolorError(Code(message["code"]), message["message"]))
-            case "missing":
-                self._send_planes(message["digests"], message["bases"])
-            case "reply":
-                self._finish(message["header"], blob)
-
-    # Jobs
-
-    def _dispatch(self) -> None:
-        if self._running is not None or not self._scheduler:
-            return
-        if self._engine.socket is None:
-            if self._failed_starts >= _START_FAILURES:
-                self._refuse_all(SemcolorError(
-                    Code.ENGINE_FAILED,
-                    f"the engine does not start: the reason is at the end of {log_file()}",
-                ))  # fmt: skip
-                return
-            self._engine.start()
-        if self._engine.state is EngineState.READY:
-            self._running = self._scheduler.take()
-            self._engine.state = EngineState.BUSY
-            self._run()
-
-    def _run(self) -> None:
-        assert self._running is not None
-        request = self._running.request
-        planes = {digest: self.store.get(digest) for digest in request.planes}  # used just now
-        bases = {
-            digest: plane.edit.base for digest, plane in planes.items() if plane and plane.edit
-        }
-        header = encode_request(self._running.id, request)
-        self._engine.send({"kind": "job", "header": header, "bases": bases})
-
-    def _send_planes(self, digests: list[str], bases: list[str]) -> None:
-        """The engine lacks planes of the job in hand: give them, then the job again.
-
-        Where the engine has the plane before an edit, the edit is enough.
-        """
-        assert self._running is not None
-        self._running.deliveries += 1
-        if self._running.deliveries > _DELIVERIES:  # each one makes the engine drop another
-            self._finish(SemcolorError(
-                Code.TOO_LARGE, "the engine has too little memory for this photo: scale it down"
-            ))  # fmt: skip
-            return
-        for digest in digests:
-            plane = self.store.get(digest)
-            if plane is None:
-                photo = digest == self._running.request.photo
-                code = Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS
-                self._finish(SemcolorError(code, "the worker no longer has it: send it again"))
-                return
-            if plane.edit is not None and plane.edit.base in bases:
-                header = {"kind": "edit", "digest": digest, **asdict(plane.edit)}
-                self._engine.send(header, plane.cut(plane.edit.region))
-            else:
-                header = {"kind": "plane", "digest": digest, "width": plane.width}
-                header |= {"height": plane.height, "depth": plane.depth}
-                self._engine.send(header, plane.pixels)
-        self._run()
-
-    def _finish(self, reply: bytes | SemcolorError, blob: zmq.Frame | None = None) -> None:
-        """Answer the job in hand; the engine's own reply goes on as it came."""
-        job, self._running = self._running, None
-        self._engine.state = EngineState.READY
-        if job is not None and not job.cancelled:
-            self._send(job.session, job.id, reply, blob)
-
-    def _cancel(self, session: bytes, job_id: str) -> bool:
-        job = self._scheduler.cancel(session, job_id)
-        running = self._running
-        if job is None and running and (running.session, running.id) == (session, job_id):
-            job = running
-        if job is None or job.cancelled:
-            return False
-        job.cancelled = True
-        self._send(session, job_id, SemcolorError(Code.CANCELLED, "cancelled"))
-        return True
-
-    def _engine_died(self) -> None:
-        self._restarts += 1
-        job, self._running = self._running, None
-        log.warning("the engine died%s", " in the middle of a job" if job else "")
-        if job is None:
-            self._failed_starts += 1
-        elif not job.cancelled:
-            job.attempts += 1
-            if job.attempts < _ATTEMPTS:
-                self._scheduler.add_first(job.session, job.id, job)
-            else:
-                self._send(job.session, job.id, SemcolorError(
-                    Code.ENGINE_FAILED,
-                    "the engine died twice on this photo, perhaps for lack of memory: try a "
-                    f"smaller detail. The reason is at the end of {log_file()}",
-                ))  # fmt: skip
-        if self._failed_starts < _START_FAILURES:
-            self._engine.start()
-
-    def _refuse_all(self, reason: SemcolorError) -> None:
-        """The engine can't be started: say so, and let the next request try anew."""
-        while (job := self._scheduler.take()) is not None:
-            self._send(job.session, job.id, reason)
-        self._failed_starts = 0
-
     def _signs_of_life(self) -> None:
         now = time.monotonic()
         if now - self._last_sign < _SIGN_OF_LIFE_SECONDS:
             return
         self._last_sign = now
-        loading = self._engine.state in (EngineState.STARTING, EngineState.LOADING)
-        for job in self._scheduler:
-            text = "the worker is starting" if loading else "waiting for the worker"
-            self._send(job.session, job.id, Progress(text))
-        if self._running is not None and not self._running.cancelled:
-            self._send(
-                self._running.session, self._running.id, Progress(self._running.request.stage)
-            )
+        self._pool.signs_of_life()
         fresh = now - _SESSION_SECONDS
         self._sessions = {key: seen for key, seen in self._sessions.items() if seen > fresh}
 
     def _status(self) -> StatusResult:
+        engines = self._pool.engines
         return StatusResult(
             version=semcolor.__version__,
-            state=str(self._engine.state),
-            device=self._engine.device,
-            models=self._engine.models,
+            state=min((engine.state for engine in engines), key=_STATES.index),
+            device=", ".join(engine.device for engine in engines if not engine.fault),
+            engines=engines,
+            models=self._pool.models,
             sessions=len(self._sessions),
-            waiting=len(self._scheduler) + (self._running is not None),
+            waiting=len(self._pool),
             planes_bytes=self.store.used,
-            restarts=self._restarts,
+            restarts=self._pool.restarts,
             listening=self.listening,
         )
 
@@ -327,6 +184,11 @@ class Supervisor:
         self._stopping = True
 
     # Sockets
+
+    def _answer_job(
+        self, job: Job, reply: bytes | Progress | SemcolorError, blob: zmq.Frame | None
+    ) -> None:
+        self._send(job.session, job.id, reply, blob)
 
     def _send(
         self, session: bytes, job_id: str, reply: bytes | Result | Progress | SemcolorError,
@@ -338,8 +200,11 @@ class Supervisor:
             parts.append(blob)
         try:
             self._socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=False)
-        except zmq.ZMQError as error:  # the client is gone, or takes nothing any more
+        except zmq.ZMQError as error:  # the client takes nothing any more, or …
             log.info("a reply was dropped: %s", error)
+            if error.errno == zmq.EHOSTUNREACH:  # … is gone for good
+                self._sessions.pop(session, None)
+                self._pool.forget(session)
 
     def _authenticate(self) -> zmq.auth.thread.ThreadAuthenticator:
         authenticator = zmq.auth.thread.ThreadAuthenticator(self._context)

@@ -22,7 +22,7 @@ DIGEST = "0123456789abcdef" * 2
 
 # One header per message as it travels: a change here is a change of the protocol.
 GOLDEN = {
-    "hello": (messages.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c02"),
+    "hello": (messages.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c03"),
     "cancel": (messages.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
 }
 

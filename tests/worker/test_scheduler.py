@@ -1,4 +1,21 @@
-from semcolor_worker.scheduler import Scheduler
+"""Turns, newest edits, and bounds on waiting; no engine, no sockets."""
+
+import hypothesis.strategies as st
+from hypothesis import given
+from semcolor_worker.scheduler import PATIENCE, Job, Places, Scheduler, supersedes
+
+from semcolor.messages import Changes, Colorize, Rectangle, Segment, Snap, Suggest, Tint
+
+PHOTO, OTHER, LABELS, NEWER, MASK = (digit * 32 for digit in "01234")
+WHOLE = Rectangle(0, 0, 9, 9)
+
+
+def edit(session, job_id="", labels=LABELS):
+    return Job(session, job_id, Snap(PHOTO, labels, WHOLE, 1))
+
+
+def segmentation(session, job_id=""):
+    return Job(session, job_id, Segment(PHOTO, WHOLE))
 
 
 def drained(scheduler):
@@ -7,26 +24,179 @@ def drained(scheduler):
 
 def test_sessions_take_turns_and_keep_their_order():
     scheduler = Scheduler()
-    for session, job in [("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("b", "b2")]:
-        scheduler.add(session, job, job)
-    assert drained(scheduler) == ["a1", "b1", "a2", "b2", "a3"]
+    a1, a2, a3, b1, b2 = jobs = [edit(session) for session in (b"a", b"a", b"a", b"b", b"b")]
+    for job in jobs:
+        scheduler.add(job)
+    assert drained(scheduler) == [a1, b1, a2, b2, a3]
     assert scheduler.take() is None
 
 
-def test_a_job_to_repeat_goes_before_everything():
+def test_what_supersedes_what():
+    older = Colorize(PHOTO, LABELS, WHOLE)
+    newer = Colorize(PHOTO, NEWER, WHOLE)
+    assert supersedes(newer, older)
+    assert supersedes(Colorize(PHOTO, LABELS, WHOLE, tints=(Tint(MASK, 1.0, 2.0),)), older)
+    assert supersedes(Colorize(PHOTO, LABELS, WHOLE, detail=64), older)
+    assert supersedes(Changes(PHOTO, NEWER, ""), Changes(PHOTO, LABELS, ""))
+    assert not supersedes(Changes(PHOTO, NEWER, LABELS), Changes(PHOTO, NEWER, ""))
+    assert not supersedes(Colorize(PHOTO, LABELS, Rectangle(0, 9, 9, 9)), older)  # another strip
+    assert not supersedes(Colorize(OTHER, NEWER, WHOLE), older)
+    assert not supersedes(newer, Changes(PHOTO, LABELS, ""))
+    assert not supersedes(Changes(PHOTO, NEWER, LABELS), older)
+    for request in (
+        Segment(PHOTO, WHOLE), Snap(PHOTO, LABELS, WHOLE, 1), Suggest(PHOTO, LABELS, MASK)
+    ):  # fmt: skip
+        assert not supersedes(newer, request)
+        assert not supersedes(request, older)
+
+
+def test_only_the_same_session_supersedes():
     scheduler = Scheduler()
-    scheduler.add("a", "a1", "a1")
-    scheduler.add("b", "b1", "b1")
-    first = scheduler.take()
-    scheduler.add_first("a", "a1", first)
-    assert drained(scheduler) == ["a1", "b1"]
+    old = [Job(b"a", str(y), Colorize(PHOTO, LABELS, Rectangle(0, y, 9, 1))) for y in range(3)]
+    other = Job(b"b", "", Colorize(PHOTO, LABELS, WHOLE))
+    for job in (*old, other):
+        assert scheduler.add(job) == []
+    new = Job(b"a", "new", Colorize(PHOTO, NEWER, WHOLE))
+    assert scheduler.add(new) == old
+    assert drained(scheduler) == [new, other]
+
+
+def test_a_job_to_repeat_goes_before_everything_unless_superseded():
+    scheduler = Scheduler()
+    old, other = Job(b"a", "", Colorize(PHOTO, LABELS, WHOLE)), edit(b"b")
+    scheduler.add(old)
+    scheduler.add(other)
+    assert scheduler.take() is old
+    assert scheduler.put_back(old)
+    assert scheduler.take() is old
+    new = Job(b"a", "", Colorize(PHOTO, NEWER, WHOLE))
+    scheduler.add(new)
+    assert not scheduler.put_back(old)
+    assert drained(scheduler) == [new, other]
 
 
 def test_cancelling_takes_only_that_job():
     scheduler = Scheduler()
-    for session, job in [("a", "1"), ("a", "2"), ("b", "1")]:
-        scheduler.add(session, job, session + job)
-    assert scheduler.cancel("a", "1") == "a1"
-    assert scheduler.cancel("a", "1") is None
-    assert scheduler.cancel("c", "1") is None
-    assert drained(scheduler) == ["a2", "b1"]
+    a1, a2, b1 = edit(b"a", "1"), segmentation(b"a", "2"), edit(b"b", "1")
+    for job in (a1, a2, b1):
+        scheduler.add(job)
+    assert scheduler.cancel(b"a", "1") is a1
+    assert scheduler.cancel(b"a", "1") is None
+    assert scheduler.cancel(b"c", "1") is None
+    assert drained(scheduler) == [b1, a2]
+
+
+def test_edits_overtake_a_segmentation_only_so_often():
+    scheduler = Scheduler()
+    slow = segmentation(b"a")
+    scheduler.add(slow)
+    taken = []
+    while slow not in taken:
+        for session in (b"a", b"b", b"c"):
+            scheduler.add(edit(session))
+        taken.append(scheduler.take())
+    assert PATIENCE <= taken.index(slow) < PATIENCE + 3
+    left = scheduler.clear(b"b") + scheduler.clear()
+    assert len(left) == 3 * len(taken) + 1 - len(taken)
+    assert len(scheduler) == 0
+
+
+def same(one, other):
+    return one.session == other.session
+
+
+def is_segmentation(job):
+    return isinstance(job.request, Segment)
+
+
+SESSIONS = [b"a", b"b", b"c", b"d"]
+OTHERS = len(SESSIONS) - 1
+sessions = st.sampled_from(SESSIONS)
+requests = st.one_of(
+    st.builds(
+        Colorize, st.sampled_from([PHOTO, OTHER]), st.sampled_from([LABELS, NEWER]), st.just(WHOLE)
+    ),
+    st.builds(Changes, st.just(PHOTO), st.sampled_from([LABELS, NEWER]), st.just("")),
+    st.just(Segment(PHOTO, WHOLE)),
+    st.just(Snap(PHOTO, LABELS, WHOLE, 1)),
+)
+actions = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), sessions, requests),
+        st.tuples(st.sampled_from(["take", "take", "put back", "cancel"]), sessions, requests),
+    ),
+    max_size=120,
+)
+
+
+@given(actions)
+def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
+    scheduler = Scheduler()
+    ended, waiting = [], []
+    passed = {}  # by session: whose jobs ran since its own last one, or since it began to wait
+
+    def end(jobs):
+        for job in jobs:
+            waiting.remove(job)
+            ended.append(job)
+
+    def take():
+        job = scheduler.take()
+        assert (job is None) == (not waiting)
+        if job is None:
+            return
+        end([job])
+        assert not any(supersedes(w.request, job.request) for w in waiting if same(w, job))
+        passed[job.session] = []
+        for session in {w.session for w in waiting} - {job.session}:
+            passed[session].append(job.session)
+            edits = [w for w in waiting if w.session == session and not is_segmentation(w)]
+            allowed = OTHERS if edits else PATIENCE + OTHERS
+            assert len(passed[session]) <= allowed
+            assert not edits or len(set(passed[session])) == len(passed[session])
+
+    count = 0
+    for action, session, request in actions:
+        if action == "add":
+            count += 1
+            job = Job(session, str(count), request)
+            if not any(same(w, job) for w in waiting):
+                passed[session] = []
+            waiting.append(job)
+            end(scheduler.add(job))
+            assert job in waiting
+        elif action == "take":
+            take()
+        elif action == "put back" and ended and ended[-1].attempts == 0:
+            job = ended[-1]
+            job.attempts = 1
+            if scheduler.put_back(job):
+                waiting.append(ended.pop())
+                passed = {name: [] for name in (*passed, job.session)}
+        elif action == "cancel" and waiting:
+            end([scheduler.cancel(waiting[0].session, waiting[0].id)])
+    while waiting:
+        take()
+    assert sorted(int(job.id) for job in ended) == list(range(1, count + 1))
+
+
+@given(st.lists(st.tuples(st.integers(0, 80), st.integers(0, 2)), max_size=100))
+def test_a_photo_stays_with_its_engine_until_that_is_lost(events):
+    places, home = Places(), {}
+    for photo, lost in events:
+        if photo > 70:
+            places.lose(lost)
+            home = {name: engine for name, engine in home.items() if engine != lost}
+            continue
+        engine = places.find(str(photo), [0, 1, 2])
+        assert home.setdefault(photo, engine) == engine
+        if len(home) > 60:
+            return  # photos of long ago are forgotten
+
+
+def test_new_photos_go_where_the_fewest_are():
+    places = Places()
+    assert [places.find(photo, [0, 1]) for photo in "abcd"] == [0, 1, 0, 1]
+    places.lose(0)
+    assert places.find("a", [1, 2]) == 2
+    assert places.find("b", [0, 2]) == 1
