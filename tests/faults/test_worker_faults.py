@@ -256,6 +256,80 @@ def test_an_engine_that_dies_every_time_ends_in_an_error(own_worker, sample_gray
         stop.set()
         killer.join()
     assert caught.value.code == Code.ENGINE_FAILED
+    restarts = own_worker.status().restarts
+    with pytest.raises(SemcolorError, match="died twice"):  # asked again: no engine dies for it
+        own_worker.request(request)
+    assert own_worker.status().restarts == restarts
+    assert len(session.colorize(session.whole, 0, quiet)) == sample_gray.shape[0]
+
+
+@pytest.fixture
+def two_devices(home):
+    """A worker that computes on two devices."""
+    settings.set_devices(["cpu", "cpu"])
+    client = local_worker.start()
+    wait_until(lambda: [engine.state for engine in client.status().engines] == ["ready"] * 2)
+    yield client
+    client.close()
+    local_worker.stop()
+
+
+def test_a_lost_devices_sessions_move_and_nobody_notices(two_devices, sample_gray):
+    photos = [
+        Session(ZmqWorkerClient(two_devices.connection), gray)
+        for gray in (sample_gray, sample_gray[:700], sample_gray[:, :900])
+    ]
+    expected = [photo.colorize(photo.whole, 0, quiet) for photo in photos]
+    engines = children(two_devices.hello().pid)
+    assert len(engines) == 2
+    os.kill(engines[0], signal.SIGKILL)
+    for photo, before in zip(photos, expected, strict=True):
+        assert (photo.colorize(photo.whole, 0, quiet) == before).all()
+    wait_until(lambda: [e.state for e in two_devices.status().engines] == ["ready"] * 2)
+    assert two_devices.status().restarts == 1
+
+
+def test_a_device_that_keeps_failing_is_taken_out_with_a_sentence(two_devices, sample_gray):
+    supervisor = two_devices.hello().pid
+    kept = max(children(supervisor))
+
+    def faults():
+        for engine in set(children(supervisor)) - {kept}:
+            os.kill(engine, signal.SIGKILL)
+        return [engine.fault for engine in two_devices.status().engines if engine.fault]
+
+    wait_until(faults)
+    (fault,) = faults()
+    assert "cpu died 3 times in a row" in fault
+    assert children(supervisor) == [kept]
+    assert two_devices.status().device == "cpu"
+    session = Session(two_devices, sample_gray)
+    assert session.colorize(session.whole, 0, quiet).shape == (*sample_gray.shape, 3)
+
+
+def test_a_newer_edit_supersedes_those_that_wait(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    labels = []
+    for value in (7, 36, 50):
+        session.set_labels(np.full_like(sample_gray, value))
+        session.upload(quiet)
+        labels.append(session._labels_digest)
+    wait_until(lambda: own_worker.status().state == "ready")
+    dealer = raw_socket(own_worker.connection)
+    place = messages.Rectangle(0, 0, 64, 64)
+    for number, digest in enumerate([labels[0], *labels, labels[2]]):
+        detail = 1024 if number == 0 else 0  # it runs while the others come
+        request = messages.Colorize(session.photo, digest, place, detail)
+        dealer.send(messages.encode_request(str(number), request))
+    replies = []
+    while len(replies) < 5:
+        assert dealer.poll(60_000), "no answer"
+        reply = messages.unpack(dealer.recv_multipart()[0])
+        if reply["kind"] != "progress":
+            replies.append((reply["id"], reply.get("code", "result")))
+    dealer.close()
+    assert replies == [("1", "superseded"), ("2", "superseded"),
+                       ("0", "result"), ("3", "result"), ("4", "result")]  # fmt: skip
 
 
 def test_broken_weights_are_an_error_at_once_and_mended_ones_need_no_restart(

@@ -1,0 +1,93 @@
+"""The engine's loop without the engine: cancelling, planes in pieces, a device that fails."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+import zmq
+from semcolor_worker import engine_main
+from semcolor_worker.store import Plane
+
+from semcolor.errors import Code
+from semcolor.messages import Colorize, Rectangle, Segment, decode_reply, encode_request, pack
+
+PHOTO = "0" * 32
+REQUEST = Colorize(PHOTO, "", Rectangle(0, 0, 1, 1))
+
+
+class FakeEngine:
+    """Needs no planes; ``work`` is what a job does."""
+
+    def __init__(self, work):
+        self.colorize = lambda request: work()
+
+    def needed(self, request):
+        return []
+
+    def lacking(self, digests):
+        return []
+
+
+@pytest.fixture
+def sockets():
+    context = zmq.Context()
+    ends = [context.socket(zmq.PAIR) for _ in range(2)]
+    ends[0].bind("inproc://engine")
+    ends[1].connect("inproc://engine")
+    yield ends
+    context.destroy(linger=0)
+
+
+def do(work):
+    job = {"kind": "job", "header": encode_request("7", REQUEST), "bases": {}}
+    return engine_main._do(FakeEngine(work), job)[0]
+
+
+def test_cancelling_ends_the_job_at_its_next_checkpoint(sockets):
+    supervisor, engine = sockets
+    begun = threading.Event()
+
+    def work():
+        for _ in range(100_000):
+            begun.set()
+            engine_main._check(engine)
+        raise AssertionError("nobody cancelled it")
+
+    def cancel():
+        begun.wait()
+        supervisor.send(pack({"kind": "cancel"}))
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    reply = do(work)
+    thread.join()
+    assert decode_reply(reply["header"], REQUEST)[1].code == Code.CANCELLED
+    engine_main._check(engine)  # the next job is not meant
+
+
+def test_a_plane_arrives_block_by_block(sockets):
+    supervisor, engine = sockets
+    pixels = np.arange(150 * 7, dtype=np.uint16).reshape(150, 7)
+    plane = Plane.empty(7, 150, 16)
+    plane.append(150, pixels.tobytes())
+    for block in plane.blocks:
+        supervisor.send(block)
+    received = engine_main._receive_plane(engine, {"width": 7, "height": 150, "depth": 16})
+    assert (received.numpy() == pixels).all()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), MemoryError()])
+def test_an_error_is_an_answer(error):
+    def work():
+        raise error
+
+    assert decode_reply(do(work)["header"], Segment)[1].code == Code.ENGINE_FAILED
+
+
+def test_a_failed_device_ends_the_process():
+    def work():
+        raise torch.AcceleratorError("unspecified launch failure")
+
+    with pytest.raises(torch.AcceleratorError):
+        do(work)

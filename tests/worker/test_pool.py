@@ -1,0 +1,247 @@
+"""The pool with engines that do as they are told: no process, no socket."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+from semcolor_worker.child import EngineState
+from semcolor_worker.pool import EnginePool
+from semcolor_worker.scheduler import Job
+from semcolor_worker.store import PlaneStore
+
+from semcolor.errors import Code, SemcolorError
+from semcolor.messages import Colorize, Progress, Rectangle, Segment, decode_request
+
+PHOTOS = [digit * 32 for digit in "0123"]
+WHOLE = Rectangle(0, 0, 9, 9)
+
+
+class FakeEngine:
+    """Has the interface of an EngineChild; the test says what it does."""
+
+    def __init__(self, device):
+        self.device, self.state, self.models = device, EngineState.STOPPED, []
+        self.socket = self.job = self.message = None
+        self.dead = self.cancelled = False
+
+    def start(self, engines):
+        assert self.socket is None
+        self.socket, self.state, self.models, self.engines = self, EngineState.STARTING, [], engines
+        self.job, self.dead, self.cancelled = None, False, False
+
+    def send(self, header, blob=None):
+        assert self.socket is not None
+        if header["kind"] == "job":
+            assert self.job is None
+            assert self.state is EngineState.BUSY
+            self.job, self.cancelled = decode_request(header["header"], 0)[0], False
+        elif header["kind"] == "cancel":
+            assert self.job is not None
+            self.cancelled = True
+
+    def receive(self):
+        message, self.message = self.message, None
+        return message, None
+
+    def has_died(self):
+        if self.dead:
+            self.end(EngineState.LOST)
+            self.dead = False
+            return True
+        return False
+
+    def end(self, state):
+        self.socket, self.state, self.job = None, state, None
+
+    def can(self, action):
+        return {
+            "be ready": self.state is EngineState.STARTING,
+            "fail": self.state is EngineState.STARTING,
+            "answer": self.job is not None,
+            "lack": self.job is not None,
+            "die": self.socket is not None,
+        }[action]
+
+    def do(self, action, **more):
+        if action == "die":
+            self.dead = True
+            return
+        self.message = {
+            "be ready": {"kind": "state", "state": "ready", "models": ["one"]},
+            "fail": {"kind": "failed", "code": "bad_weights", "message": "broken"},
+            "answer": {"kind": "reply", "header": self.job},
+            "lack": {"kind": "missing", "digests": [PHOTOS[0]], "bases": []},
+        }[action] | more
+        self.job = None
+
+
+class Bench:
+    """A pool, its engines, and all answers by job."""
+
+    def __init__(self, devices):
+        self.engines, self.jobs, self.answers = [], [], {}
+        self.pool = EnginePool(self.make, devices, PlaneStore(), self.answer)
+        self.pool.start()
+
+    def make(self, device):
+        self.engines.append(FakeEngine(device))
+        return self.engines[-1]
+
+    def answer(self, job, reply, blob):
+        if not isinstance(reply, Progress):
+            self.answers.setdefault(job.id, []).append(reply)
+
+    def submit(self, request, session=b"a"):
+        self.jobs.append(Job(session, str(len(self.jobs)), request))
+        self.pool.submit(self.jobs[-1])
+        self.turn()
+        return self.jobs[-1].id
+
+    def do(self, number, action, **more):
+        self.engines[number].do(action, **more)
+        self.turn()
+
+    def turn(self):
+        self.pool.turn({engine for engine in self.engines if engine.message})
+
+    def codes(self, job):
+        return [reply.code for reply in self.answers[job] if isinstance(reply, SemcolorError)]
+
+
+ACTIONS = ["be ready", "answer", "die", "lack", "fail"]
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), st.sampled_from([b"a", b"b"]), st.integers(0, 7)),
+        st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2), st.just(0)),
+        st.tuples(st.just("cancel"), st.integers(0, 30), st.just(0)),
+    ),
+    max_size=80,
+)
+
+
+@given(st.integers(1, 3), events)
+def test_every_job_is_answered_exactly_once_whatever_happens(count, events):
+    bench = Bench(["cpu"] * count)
+    for action, who, what in events:
+        if action == "submit":
+            labels = PHOTOS[what % 2] if what % 3 else ""
+            photo = PHOTOS[what // 2]
+            request = Segment(photo, WHOLE) if what == 7 else Colorize(photo, labels, WHOLE)
+            bench.submit(request, who)
+        elif action == "cancel" and who < len(bench.jobs):
+            job = bench.jobs[who]
+            is_open = job.id not in bench.answers
+            assert bench.pool.cancel(job.session, job.id) == is_open
+        elif action in ACTIONS and who < count and bench.engines[who].can(action):
+            bench.do(who, action)
+        bench.pool.signs_of_life()
+    for _ in range(200):
+        for number, engine in enumerate(bench.engines):
+            for action in ("be ready", "answer"):
+                if engine.can(action):
+                    bench.do(number, action)
+    assert len(bench.pool) == 0
+    assert [len(bench.answers[job.id]) for job in bench.jobs] == [1] * len(bench.jobs)
+
+
+def test_an_older_edit_is_answered_at_once_and_what_runs_is_finished():
+    bench = Bench(["cpu"])
+    bench.do(0, "be ready")
+    running, older, newer = (
+        bench.submit(Colorize(PHOTOS[0], labels, WHOLE)) for labels in PHOTOS[:3]
+    )
+    assert bench.codes(older) == [Code.SUPERSEDED]
+    assert {running, newer}.isdisjoint(bench.answers)
+    bench.do(0, "answer")
+    assert bench.answers[running] == [running]
+    assert bench.engines[0].job == newer
+
+
+def test_cancelling_tells_the_engine_that_runs_the_job():
+    bench = Bench(["cpu"])
+    bench.do(0, "be ready")
+    job = bench.submit(Colorize(PHOTOS[0], "", WHOLE))
+    assert bench.pool.cancel(b"a", job)
+    assert not bench.pool.cancel(b"a", job)
+    assert bench.engines[0].cancelled
+    bench.do(0, "lack")  # it had not begun
+    assert bench.codes(job) == [Code.CANCELLED]
+    assert bench.engines[0].state is EngineState.READY
+
+
+def test_a_client_that_is_gone_leaves_no_jobs():
+    bench = Bench(["cpu"])
+    bench.do(0, "be ready")
+    for session in (b"a", b"a", b"b"):
+        bench.submit(Segment(PHOTOS[0], WHOLE), session)
+    bench.pool.forget(b"a")
+    assert bench.engines[0].cancelled
+    bench.do(0, "answer")
+    bench.do(0, "answer")
+    assert list(bench.answers) == ["2"]
+    assert len(bench.pool) == 0
+
+
+def test_photos_stay_with_their_engine_and_move_when_it_dies():
+    bench = Bench(["cuda:0", "cuda:1"])
+    for number in (0, 1):
+        bench.do(number, "be ready")
+    first, second = (bench.submit(Colorize(photo, "", WHOLE)) for photo in PHOTOS[:2])
+    third = bench.submit(Segment(PHOTOS[0], WHOLE))
+    assert [engine.job for engine in bench.engines] == [first, second]
+    bench.do(0, "die")
+    bench.do(1, "answer")
+    assert bench.engines[1].job == first
+    bench.do(0, "be ready")
+    bench.do(1, "answer")
+    assert bench.engines[1].job == third  # its photo is there now
+    new = bench.submit(Colorize(PHOTOS[2], "", WHOLE))
+    assert bench.engines[0].job == new
+    assert bench.pool.restarts == 1
+
+
+def test_a_device_that_keeps_failing_is_taken_out_but_never_the_last():
+    bench = Bench(["cuda:0", "cuda:1"])
+    bench.do(1, "be ready")
+    for _ in range(3):
+        bench.do(0, "die")
+    faulty, fine = bench.pool.engines
+    assert "cuda:0 died 3 times in a row" in faulty.fault
+    assert not fine.fault
+    assert bench.engines[0].socket is None
+    jobs = [bench.submit(Colorize(photo, "", WHOLE)) for photo in PHOTOS]
+    for _ in jobs:
+        bench.do(1, "answer")
+    assert [bench.answers[job] for job in jobs] == [[job] for job in jobs]
+    for _ in range(3):
+        bench.do(1, "die")
+    job = bench.submit(Colorize(PHOTOS[0], "", WHOLE))  # tries anew
+    assert bench.pool.engines[1].state == "starting"
+    bench.do(1, "be ready")
+    bench.do(1, "answer")
+    assert bench.answers[job] == [job]
+    assert bench.engines[1].engines == 1  # all threads and memory are for the one that is left
+
+
+def test_what_killed_two_engines_kills_no_third():
+    bench = Bench(["cpu"])
+    job = bench.submit(Colorize(PHOTOS[0], "", WHOLE, 2048))
+    for _ in range(2):
+        bench.do(0, "be ready")
+        bench.do(0, "die")
+    assert bench.codes(job) == [Code.ENGINE_FAILED]
+    bench.do(0, "be ready")
+    for labels in PHOTOS:
+        again = bench.submit(Colorize(PHOTOS[0], labels, WHOLE, 2048))
+        assert bench.codes(again) == [Code.ENGINE_FAILED]
+    smaller = bench.submit(Colorize(PHOTOS[0], "", WHOLE, 1024))
+    assert bench.engines[0].job == smaller
+
+
+@pytest.mark.parametrize("found", [["cpu"], ["cuda:0", "cuda:1", "cuda:2"]])
+def test_without_devices_the_first_engine_says_which_there_are(found):
+    bench = Bench([])
+    for _ in range(2):
+        bench.do(0, "be ready", device=found[0], devices=found)
+        bench.do(0, "die")
+    assert [engine.device for engine in bench.engines] == found
+    assert all(engine.state is EngineState.STARTING for engine in bench.engines)
