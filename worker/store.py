@@ -15,6 +15,8 @@ from semcolor.messages import (
     whole_blocks,
 )
 
+_EDITED_KEPT = 128  # label maps of all clients: some strokes back for each
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -93,7 +95,10 @@ class Plane:
 
 
 class PlaneStore:
-    """Content-addressed planes; beyond ``budget`` bytes the least recently used go."""
+    """Content-addressed planes; beyond ``budget`` bytes the least recently used go.
+
+    Of edited label maps only the last ones are kept: each stroke makes another.
+    """
 
     def __init__(self, budget: int = 1 << 30) -> None:
         self.budget = budget
@@ -167,6 +172,9 @@ class PlaneStore:
         for block in plane.blocks:
             self.used += 0 if self._shared[id(block)] else len(block)
             self._shared[id(block)] += 1
+        edited = [name for name, kept in self._planes.items() if kept.edit is not None]
+        for name in edited[:-_EDITED_KEPT]:
+            self._drop(name)
         while self.used > self.budget:
             self._drop(next(iter(self._planes)))
         return plane

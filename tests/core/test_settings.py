@@ -1,4 +1,4 @@
-"""Which weights the worker loads."""
+"""Which weights the worker loads, and on which devices."""
 
 import shutil
 from pathlib import Path
@@ -79,3 +79,15 @@ def test_the_papers_network_is_chosen_by_name(capsys):
 def test_all_bundled_weights_fit_their_budget():
     folder = weights.bundled("color").parent
     assert sum(path.stat().st_size for path in folder.rglob("*.safetensors")) <= 60e6
+
+
+def test_devices_are_kept_until_others_are_chosen(capsys):
+    assert settings.devices() == []
+    assert cli.main(["worker", "devices", "cuda:0,cuda:1,cpu"]) == 0
+    assert settings.devices() == ["cuda:0", "cuda:1", "cpu"]
+    assert "no worker was running" in capsys.readouterr().out
+    assert cli.main(["worker", "devices", "cuda:0;rocm"]) == 1
+    assert "is no device" in capsys.readouterr().err
+    assert len(settings.devices()) == 3
+    assert cli.main(["worker", "devices", "all"]) == 0
+    assert settings.devices() == []

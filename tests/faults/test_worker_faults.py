@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import zmq
 
-from semcolor import bridge, keys, local_worker, messages, settings
+from semcolor import bridge, cli, keys, local_worker, messages, settings
 from semcolor.client import Session, ZmqWorkerClient
 from semcolor.errors import Code, SemcolorError
 from semcolor.keys import Connection, KeyPair
@@ -289,7 +289,7 @@ def test_a_lost_devices_sessions_move_and_nobody_notices(two_devices, sample_gra
     assert two_devices.status().restarts == 1
 
 
-def test_a_device_that_keeps_failing_is_taken_out_with_a_sentence(two_devices, sample_gray):
+def test_a_device_that_keeps_failing_is_taken_out_with_a_sentence(two_devices, sample_gray, capsys):
     supervisor = two_devices.hello().pid
     kept = max(children(supervisor))
 
@@ -301,6 +301,8 @@ def test_a_device_that_keeps_failing_is_taken_out_with_a_sentence(two_devices, s
     wait_until(faults)
     (fault,) = faults()
     assert "cpu died 3 times in a row" in fault
+    assert cli.main(["worker", "status"]) == 0
+    assert fault in capsys.readouterr().out
     assert children(supervisor) == [kept]
     assert two_devices.status().device == "cpu"
     session = Session(two_devices, sample_gray)

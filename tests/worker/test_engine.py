@@ -178,3 +178,27 @@ def test_saturation_is_part_of_the_model():
     model = weights.build(spec)
     chroma = torch.tensor([[20.0, -40.0]])
     assert torch.allclose(model.chroma(model.target(chroma)), 1.5 * chroma)
+
+
+def test_a_job_ends_at_any_checkpoint_and_leaves_nothing_wrong_behind(engine, gray):
+    class StoppedError(Exception):
+        pass
+
+    left = iter(())
+
+    def checkpoint():
+        if next(left, None) == "stop":
+            raise StoppedError
+
+    same = Engine(engine.color, engine.segmentation, engine.device, checkpoint)
+    whole = Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    for one in (engine, same):
+        one.put_plane("photo", gray)
+    for ask, request in (
+        ("colorize", Colorize("photo", "", whole)), ("segment", Segment("photo", whole))
+    ):  # fmt: skip
+        for before in range(3):
+            left = iter(["go on"] * before + ["stop"])
+            with pytest.raises(StoppedError):
+                getattr(same, ask)(request)
+        assert (getattr(same, ask)(request) == getattr(engine, ask)(request)).all()

@@ -140,3 +140,17 @@ def test_an_edited_plane_costs_the_rows_that_changed_only():
     assert [store.get(digest) is None for digest in digests] == [True] * 10 + [False] * 11
     assert store.used == store.budget
     assert store.get(digests[-1]).pixels == pixels.tobytes()
+
+
+def test_of_edited_labels_only_the_last_ones_are_kept():
+    pixels = np.zeros((4, 4), np.uint8)
+    store = PlaneStore()
+    digests = [put(store, pixels.tobytes(), 4, 4)]
+    for value in range(1, 200):
+        pixels, after = edited(pixels, Rectangle(value % 4, 0, 1, 1), value)
+        frame = pack_labels(bytes([value]))
+        store.edit(EditLabels(after, digests[-1], Rectangle(value % 4, 0, 1, 1)), frame)
+        digests.append(after)
+    kept = [store.get(digest) is not None for digest in digests]
+    assert kept == [True] + [False] * 71 + [True] * 128
+    assert store.used == 129 * 16
