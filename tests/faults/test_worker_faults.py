@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -189,6 +190,9 @@ def test_an_engine_killed_in_the_middle_costs_only_time(own_worker, sample_gray)
     expected = session.colorize(session.whole, 0, quiet)
     supervisor = own_worker.hello().pid
     (engine,) = children(supervisor)
+    if Path("/proc/self/oom_score_adj").exists():  # Linux would kill it first as well
+        scores = (Path(f"/proc/{pid}/oom_score").read_text() for pid in (supervisor, engine))
+        assert int(next(scores)) < int(next(scores))
     answers = []
 
     def ask():

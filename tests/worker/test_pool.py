@@ -2,16 +2,25 @@
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from semcolor_worker.child import EngineState
 from semcolor_worker.pool import EnginePool
 from semcolor_worker.scheduler import Job
 from semcolor_worker.store import PlaneStore
 
 from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Colorize, Progress, Rectangle, Segment, decode_request
+from semcolor.messages import (
+    Colorize,
+    Progress,
+    PutPhoto,
+    Rectangle,
+    Segment,
+    decode_request,
+    plane_digest,
+)
 
-PHOTOS = [digit * 32 for digit in "0123"]
+PIXELS = [bytes([gray]) for gray in range(4)]
+PHOTOS = [plane_digest(1, 1, 8, pixel) for pixel in PIXELS]
 WHOLE = Rectangle(0, 0, 9, 9)
 
 
@@ -37,6 +46,9 @@ class FakeEngine:
         elif header["kind"] == "cancel":
             assert self.job is not None
             self.cancelled = True
+
+    def send_blocks(self, blocks):
+        assert self.socket is not None
 
     def receive(self):
         message, self.message = self.message, None
@@ -65,13 +77,15 @@ class FakeEngine:
         if action == "die":
             self.dead = True
             return
-        self.message = {
+        self.message, self.job = self.answer(action) | more, None
+
+    def answer(self, action):
+        return {
             "be ready": {"kind": "state", "state": "ready", "models": ["one"]},
             "fail": {"kind": "failed", "code": "bad_weights", "message": "broken"},
             "answer": {"kind": "reply", "header": self.job},
             "lack": {"kind": "missing", "digests": [PHOTOS[0]], "bases": []},
-        }[action] | more
-        self.job = None
+        }[action]
 
 
 class Bench:
@@ -79,7 +93,10 @@ class Bench:
 
     def __init__(self, devices):
         self.engines, self.jobs, self.answers = [], [], {}
-        self.pool = EnginePool(self.make, devices, PlaneStore(), self.answer)
+        store = PlaneStore()
+        for digest, pixel in zip(PHOTOS, PIXELS, strict=True):
+            store.put(PutPhoto(digest, 1, 1, 8, 0, 1), pixel)
+        self.pool = EnginePool(self.make, devices, store, self.answer)
         self.pool.start()
 
     def make(self, device):
@@ -107,28 +124,30 @@ class Bench:
         return [reply.code for reply in self.answers[job] if isinstance(reply, SemcolorError)]
 
 
-ACTIONS = ["be ready", "answer", "die", "lack", "fail"]
+REQUESTS = [
+    *(Colorize(photo, labels, WHOLE) for photo in PHOTOS[:2] for labels in PHOTOS[2:]),
+    Segment(PHOTOS[0], WHOLE),
+]
+ACTIONS = ["be ready", "answer", "die", "die", "lack", "fail"]
+submissions = st.tuples(st.just("submit"), st.sampled_from([b"a", b"b"]), st.sampled_from(REQUESTS))
+happenings = st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2), st.none())
+cancellations = st.tuples(st.just("cancel"), st.integers(0, 9), st.none())
 events = st.lists(
-    st.one_of(
-        st.tuples(st.just("submit"), st.sampled_from([b"a", b"b"]), st.integers(0, 7)),
-        st.tuples(st.sampled_from(ACTIONS), st.integers(0, 2), st.just(0)),
-        st.tuples(st.just("cancel"), st.integers(0, 30), st.just(0)),
-    ),
-    max_size=80,
+    st.one_of(submissions, submissions, happenings, happenings, cancellations), max_size=60
 )
 
 
+@settings(max_examples=300, deadline=None)
 @given(st.integers(1, 3), events)
 def test_every_job_is_answered_exactly_once_whatever_happens(count, events):
     bench = Bench(["cpu"] * count)
-    for action, who, what in events:
+    for number in range(count):
+        bench.do(number, "be ready")
+    for action, who, request in events:
         if action == "submit":
-            labels = PHOTOS[what % 2] if what % 3 else ""
-            photo = PHOTOS[what // 2]
-            request = Segment(photo, WHOLE) if what == 7 else Colorize(photo, labels, WHOLE)
             bench.submit(request, who)
         elif action == "cancel" and who < len(bench.jobs):
-            job = bench.jobs[who]
+            job = bench.jobs[-1 - who]
             is_open = job.id not in bench.answers
             assert bench.pool.cancel(job.session, job.id) == is_open
         elif action in ACTIONS and who < count and bench.engines[who].can(action):
@@ -164,8 +183,13 @@ def test_cancelling_tells_the_engine_that_runs_the_job():
     assert not bench.pool.cancel(b"a", job)
     assert bench.engines[0].cancelled
     bench.do(0, "lack")  # it had not begun
-    assert bench.codes(job) == [Code.CANCELLED]
     assert bench.engines[0].state is EngineState.READY
+    other = bench.submit(Colorize(PHOTOS[0], "", WHOLE))
+    bench.pool.cancel(b"a", other)
+    bench.do(0, "die")
+    bench.do(0, "be ready")
+    assert bench.engines[0].job is None  # it is not repeated
+    assert bench.codes(job) == bench.codes(other) == [Code.CANCELLED]
 
 
 def test_a_client_that_is_gone_leaves_no_jobs():
