@@ -61,14 +61,14 @@ def measure(clients: int, seconds: float, megapixels: float) -> dict[str, float]
         time.sleep(min(1.0, seconds / 20))
     elapsed = time.perf_counter() - begin
     times = sorted(time for painter in painters for time in painter.times)
-    counts = [len(painter.times) for painter in painters]
+    waits = [statistics.mean(painter.times) for painter in painters]
     quarter = len(resident) // 4
     before, after = resident[quarter : 2 * quarter], resident[-quarter:]
     return {
         "edits_per_s": round(len(times) / elapsed, 2),
         "p50_ms": round(1000 * times[len(times) // 2], 1),
         "p95_ms": round(1000 * times[len(times) * 95 // 100], 1),
-        "fairness": round(min(counts) / max(counts), 3),
+        "fairness": round(min(waits) / max(waits), 3),
         "memory_mb": round(statistics.median(after), 1),
         "memory_growth": round(statistics.median(after) / statistics.median(before), 3),
     }
