@@ -109,7 +109,7 @@ def _worker_devices(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     names = [] if options.devices == "all" else options.devices.split(",")
     for name in names:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        if not re.fullmatch(r"cpu|cuda:\d+", name):
             raise SemcolorError(
                 Code.MALFORMED, f"“{name}” is no device: say for instance cuda:0,cuda:1, cpu or all"
             )

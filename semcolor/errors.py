@@ -24,6 +24,7 @@ class Code(StrEnum):
     CANNOT_WRITE = "cannot_write"
     INVITATION = "bad_invitation"
     BAD_WEIGHTS = "bad_weights"
+    NO_DEVICE = "no_device"
     NO_SUGGESTIONS = "no_suggestions"
     NOT_INSTALLED = "not_installed"
 

@@ -63,17 +63,12 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     _send(socket, {"kind": "state", "state": "loading"})
     import torch  # it takes seconds; the supervisor hears from us before
 
-    from .engine import Engine
-
     found = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
     device = device or found[0]
     try:
-        engine = Engine.load(
-            settings.weights_folder(), torch.device(device), partial(_check, socket), plane_budget
-        )
+        engine = _load(socket, device, found, plane_budget)
     except SemcolorError as error:
-        text = f"{error}; `semcolor weights use`, where the worker runs, chooses other weights"
-        _send(socket, {"kind": "failed", "code": str(error.code), "message": text})
+        _send(socket, {"kind": "failed", "code": str(error.code), "message": str(error)})
         end.join()  # the supervisor ends us once it has read that
         return
     models = [model.title for model in engine.models]
@@ -91,6 +86,30 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
                 _keep_edit(engine, message, blobs[0])
             case "cancel":
                 pass  # the job it meant has ended
+
+
+def _load(
+    socket: "zmq.Socket[bytes]", device: str, found: list[str], plane_budget: int
+) -> "Engine":
+    import torch
+
+    from .engine import Engine
+    from .weights import WeightsError
+
+    if device not in (*found, "cpu"):
+        raise SemcolorError(
+            Code.NO_DEVICE,
+            f"there is no {device} where the worker runs: `semcolor worker devices` there chooses "
+            f"others, for instance {found[0]}",
+        )
+    checkpoint = partial(_check, socket)
+    try:
+        folder = settings.weights_folder()
+        return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
+    except WeightsError as error:
+        raise WeightsError(
+            f"{error}; `semcolor weights use`, where the worker runs, chooses other weights"
+        ) from error
 
 
 def _check(socket: "zmq.Socket[bytes]") -> None:

@@ -247,7 +247,12 @@ class EnginePool:
             case "failed":
                 log.warning("the engine cannot start: %s", message["message"])
                 station.engine.end(EngineState.LOST)
-                self._refuse(station, SemcolorError(Code(message["code"]), message["message"]))
+                self._places.lose(self._stations.index(station))
+                error = SemcolorError(Code(message["code"]), message["message"])
+                if error.code == Code.NO_DEVICE:
+                    self._take_out(station, error)
+                else:
+                    self._refuse(station, error)
             case "missing":
                 self._send_planes(station, message["digests"], message["bases"])
             case "reply":
@@ -271,19 +276,27 @@ class EnginePool:
         self._places.lose(self._stations.index(station))
         if job is not None and not job.cancelled:
             self._repeat(station, job)
-        others = any(other.is_up for other in self._stations)
         if station.deaths < _DEATHS:
-            if others:
+            if self._is_one_up():
                 self._move(station)
             self._start(station)
-            return
-        reason = f"{name} died {station.deaths} times in a row: the reason is at the end of "
-        reason += str(log_file())
-        if others:
-            station.fault = f"{reason}; it is tried again when the worker is restarted"
+        else:
+            self._take_out(station, SemcolorError(
+                Code.ENGINE_FAILED,
+                f"{name} died {station.deaths} times in a row: the reason is at the end of "
+                f"{log_file()}",
+            ))  # fmt: skip
+
+    def _take_out(self, station: _Station, reason: SemcolorError) -> None:
+        """Do without a device, as long as there is another."""
+        if self._is_one_up():
+            station.fault = f"{reason} (it is tried again when the worker is restarted)"
             self._move(station)
         else:
-            self._refuse(station, SemcolorError(Code.ENGINE_FAILED, reason))
+            self._refuse(station, reason)
+
+    def _is_one_up(self) -> bool:
+        return any(station.is_up for station in self._stations)
 
     def _repeat(self, station: _Station, job: Job) -> None:
         job.attempts += 1

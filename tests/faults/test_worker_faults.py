@@ -1,6 +1,7 @@
 """Real sockets, real processes: what strangers send, and what happens when processes die."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -286,6 +287,10 @@ def test_a_lost_devices_sessions_move_and_nobody_notices(two_devices, sample_gra
     expected = [photo.colorize(photo.whole, 0, quiet) for photo in photos]
     engines = children(two_devices.hello().pid)
     assert len(engines) == 2
+    if Path("/proc/self/environ").exists():  # they share the cores
+        environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in engines]
+        threads = [int(re.search(rb"OMP_NUM_THREADS=(\d+)", text)[1]) for text in environments]
+        assert sum(threads) <= max(2, os.cpu_count())
     os.kill(engines[0], signal.SIGKILL)
     for photo, before in zip(photos, expected, strict=True):
         assert (photo.colorize(photo.whole, 0, quiet) == before).all()
@@ -311,6 +316,17 @@ def test_a_device_that_keeps_failing_is_taken_out_with_a_sentence(two_devices, s
     assert two_devices.status().device == "cpu"
     session = Session(two_devices, sample_gray)
     assert session.colorize(session.whole, 0, quiet).shape == (*sample_gray.shape, 3)
+
+
+def test_a_device_that_is_not_there_is_named_in_a_sentence(home, sample_gray):
+    settings.set_devices(["cuda:99"])
+    client = local_worker.start()
+    try:
+        with pytest.raises(SemcolorError, match=r"no cuda:99 .*`semcolor worker devices`"):
+            Session(client, sample_gray).segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    finally:
+        client.close()
+        local_worker.stop()
 
 
 def test_a_newer_edit_supersedes_those_that_wait(own_worker, sample_gray):

@@ -261,6 +261,17 @@ def test_what_killed_two_engines_kills_no_third():
     assert bench.engines[0].job == smaller
 
 
+def test_a_device_that_is_not_there_is_left_out_unless_there_is_no_other():
+    bench = Bench(["cuda:0", "cuda:7"])
+    jobs = [bench.submit(Colorize(photo, "", WHOLE)) for photo in PHOTOS[:2]]
+    bench.do(1, "fail", code="no_device", message="there is no cuda:7")
+    assert "there is no cuda:7" in bench.pool.engines[1].fault
+    assert not bench.answers
+    bench.do(0, "fail", code="no_device", message="there is no cuda:0")
+    assert [bench.codes(job) for job in jobs] == [[Code.NO_DEVICE]] * 2
+    assert not bench.pool.engines[0].fault
+
+
 @pytest.mark.parametrize("found", [["cpu"], ["cuda:0", "cuda:1", "cuda:2"]])
 def test_without_devices_the_first_engine_says_which_there_are(found):
     bench = Bench([])
