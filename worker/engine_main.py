@@ -102,6 +102,8 @@ def _load(
             f"there is no {device} where the worker runs: `semcolor worker devices` there chooses "
             f"others, for instance {found[0]}",
         )
+    if device != "cpu":
+        torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
     try:
         folder = settings.weights_folder()

@@ -422,6 +422,27 @@ def test_cancelling_ends_a_request_at_once(own_worker, sample_gray):
     assert own_worker.hello().protocol == messages.PROTOCOL
 
 
+def test_the_jobs_of_a_client_that_was_killed_are_dropped(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.upload(quiet)
+    wait_until(lambda: own_worker.status().state == "ready")
+    (engine,) = children(own_worker.hello().pid)
+    os.kill(engine, signal.SIGSTOP)  # whatever waits now, waits
+    try:
+        dealer = raw_socket(own_worker.connection)
+        for job in "123":
+            dealer.send(
+                messages.encode_request(job, messages.Segment(session.photo, session.whole))
+            )
+        wait_until(lambda: own_worker.status().waiting == 3)
+        dealer.close()
+        wait_until(lambda: own_worker.status().waiting == 1)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    wait_until(lambda: own_worker.status().waiting == 0)
+    assert own_worker.status().restarts == 0
+
+
 def test_the_bridge_tells_how_the_worker_is(worker, sample_gray):
     session = Session(worker, sample_gray)
     session.segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
