@@ -16,10 +16,14 @@ one ``result`` or ``error``:
     label_rows {first_row, rows, x?, width?}  → payload "R'G'B'A u8"
     label_stats {}                            → {classes: [{id, name, share}], ambiguous}
     snap_labels {x, y, width, height, class_id}
-                                              → {x, y, width, height}: where fitting the class in
-                                              this rectangle to the photo's edges changed labels
-    clean_labels {}                           → {x, y, width, height}: where pixels were ambiguous;
-                                              label_rows has them pure
+                                              → {x, y, width, height, pixels}: where, and at how
+                                              many pixels, fitting the class in this rectangle to
+                                              the photo's edges changed labels
+    clean_labels {}                           → {x, y, width, height, pixels}: where, and how many,
+                                              pixels were ambiguous; label_rows has them pure
+    encode_labels {}                          → payload: the current labels as an indexed PNG
+    decode_labels {name}, payload: such a file, or any other that the command line reads
+                                              → {ambiguous}; these are the current labels
     colorize {detail, depth}                  → {}
     recolor {detail, depth}                   → {x, y, width, height}: where colour visibly differs
                                               from the last colorize or recolor; width 0: nowhere
@@ -35,13 +39,14 @@ one ``result`` or ``error``:
 Formats are babl's names. When stdin ends, the work in hand is cancelled and the bridge ends.
 """
 
+import io
 import json
 import os
 import queue
 import struct
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any, BinaryIO
@@ -50,10 +55,20 @@ import numpy as np
 import numpy.typing as npt
 
 from . import __version__, local_worker
-from .client import Session, WorkerClient, ZmqWorkerClient
+from .client import Frame, OnText, Session, WorkerClient, ZmqWorkerClient
 from .errors import Code, SemcolorError
-from .labels import UNKNOWN, Flags, bounds, from_rgba, statistics, surroundings, to_rgba
-from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle
+from .labels import (
+    UNKNOWN,
+    Flags,
+    bounds,
+    decode_label_map,
+    encode_label_map,
+    from_rgba,
+    statistics,
+    surroundings,
+    to_rgba,
+)
+from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle, Request, Result
 from .pixels import LabelMap, Mask, Rgb, gray_from_rgb
 from .timings import timed
 
@@ -128,6 +143,8 @@ class Bridge:
             "label_stats": self._label_stats,
             "snap_labels": self._snap_labels,
             "clean_labels": self._clean_labels,
+            "encode_labels": self._encode_labels,
+            "decode_labels": self._decode_labels,
             "colorize": self._colorize,
             "recolor": self._recolor,
             "color_rows": self._color_rows,
@@ -184,7 +201,7 @@ class Bridge:
         return self._filling.add(payload), b""
 
     def _take_photo(self, canvas: "_Canvas") -> Header:
-        self._session = Session(self._worker(), canvas.single)
+        self._session = Session(_WhenNeeded(self._worker), canvas.single)
         return {}
 
     def _take_labels(self, canvas: "_Canvas") -> Header:
@@ -211,16 +228,32 @@ class Bridge:
         return {"classes": statistics(labels), "ambiguous": int(ambiguous.sum())}, b""
 
     def _snap_labels(self, _: bytes, class_id: int, **region: int) -> tuple[Header, bytes]:
-        ambiguous = self._labels()[1]
+        labels, ambiguous = self._labels()
+        before = labels.copy()
         changed = self._photo().snap(self._inside(**region), class_id, self._progress)
-        ambiguous[changed.rows, changed.columns] = False  # the plug-in takes these pixels over
-        return asdict(changed), b""
+        part = changed.rows, changed.columns
+        ambiguous[part] = False  # the plug-in takes these pixels over
+        return {**asdict(changed), "pixels": int((labels[part] != before[part]).sum())}, b""
 
     def _clean_labels(self, _: bytes) -> tuple[Header, bytes]:
         ambiguous = self._labels()[1]
-        region = bounds(ambiguous)
+        answer = {**asdict(bounds(ambiguous)), "pixels": int(ambiguous.sum())}
         ambiguous[:] = False
-        return asdict(region), b""
+        return answer, b""
+
+    def _encode_labels(self, _: bytes) -> tuple[Header, bytes]:
+        file = encode_label_map(self._labels()[0])
+        if len(file) > PAYLOAD_LIMIT:
+            raise SemcolorError(Code.TOO_LARGE, "this label map makes too large a file")
+        return {}, file
+
+    def _decode_labels(self, payload: bytes, name: str) -> tuple[Header, bytes]:
+        session = self._photo()
+        size = (session.width, session.height)
+        labels, ambiguous = decode_label_map(io.BytesIO(payload), name, size)
+        session.set_labels(labels)
+        self._ambiguous = np.zeros(labels.shape, np.bool_)  # the plug-in takes these labels over
+        return {"ambiguous": int(ambiguous.sum())}, b""
 
     def _colorize(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
         session = self._photo()
@@ -316,6 +349,18 @@ class Bridge:
 
     def _progress(self, text: str, fraction: float) -> None:
         self._send({"type": "progress", "text": text, "fraction": fraction})
+
+
+class _WhenNeeded(WorkerClient):
+    """A client that looks for the worker, or starts it, with its first request: files need none."""
+
+    def __init__(self, worker: Callable[[], WorkerClient]) -> None:
+        self._worker = worker
+
+    def exchange(
+        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+    ) -> Iterator[tuple[Result, bytes]]:
+        return self._worker().exchange(requests, frame, on_text)
 
 
 class _Canvas:

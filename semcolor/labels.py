@@ -4,9 +4,10 @@ A *label map* is H×W uint8, 0 where unlabelled, else a class id. As a *label la
 RGBA: the palette colour of the class, opaque; fully transparent where unlabelled.
 """
 
+import io
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from PIL import Image
 
 from .classes import NUM_LABELS, UNLABELLED, all_classes
 from .errors import Code, SemcolorError
-from .messages import Rectangle
+from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle
 from .pixels import LabelMap, Rgba
 
 UNKNOWN = 255  # no class
@@ -22,6 +23,9 @@ Flags = npt.NDArray[np.bool_]
 
 _MOSTLY = 0.5  # a picture with fewer palette pixels than this share is no label map
 _MODES = {"P", "L", "RGB", "RGBA", "PA", "LA"}
+_DAMAGED = (OSError, SyntaxError, ValueError)  # what Pillow raises for damaged files
+
+Image.MAX_IMAGE_PIXELS = None  # `_check_size` has limits of our own
 
 
 def palette() -> npt.NDArray[np.uint8]:
@@ -85,57 +89,98 @@ def bounds(mask: Flags) -> Rectangle:
 
 
 def read_label_map(path: Path) -> LabelMap:
-    """A label map from a picture file.
+    """A label map from a picture file. Raises SemcolorError: NO_FILE, and as `decode_label_map`."""
+    try:
+        with path.open("rb") as file:
+            return decode_label_map(file, str(path))[0]
+    except FileNotFoundError as error:
+        raise SemcolorError(Code.NO_FILE, f"there is no file {path}") from error
+    except OSError as error:
+        raise SemcolorError(Code.NOT_AN_IMAGE, f"{path} cannot be read: {error}") from error
+
+
+def decode_label_map(
+    file: BinaryIO, name: str, size: tuple[int, int] | None = None
+) -> tuple[LabelMap, Flags]:
+    """A label map from an open picture file, and which pixels were ambiguous (H×W bool).
 
     Takes an indexed or 8-bit gray picture whose values are class ids, or an RGB(A) one in palette
-    colours. Raises SemcolorError: NO_FILE, NOT_AN_IMAGE, UNKNOWN_CLASS.
+    colours. ``name``: what errors call the file; ``size``: the width and height that it must have.
+    Nothing is decoded before size and kind are known to be right. Raises SemcolorError:
+    NOT_AN_IMAGE, TOO_LARGE, SIZE_MISMATCH, UNKNOWN_CLASS.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
+            image.verify()  # checksums; afterwards the file must be opened again
+        file.seek(0)
+        with Image.open(file) as image:
+            _check_size(name, image.size, size)
             if image.mode not in _MODES:
                 raise SemcolorError(
                     Code.NOT_AN_IMAGE,
-                    f"{path} has pixels of kind “{image.mode}”: a label map is an indexed, "
+                    f"{name} has pixels of kind “{image.mode}”: a label map is an indexed, "
                     "8-bit gray or RGB picture",
                 )
             if image.mode in ("RGB", "RGBA"):
-                return _read_colours(path, np.asarray(image.convert("RGBA")))
+                return _read_colours(name, np.asarray(image.convert("RGBA")))
             ids = np.asarray(image)
-    except FileNotFoundError as error:
-        raise SemcolorError(Code.NO_FILE, f"there is no file {path}") from error
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SemcolorError(Code.NOT_AN_IMAGE, f"{path} cannot be read as a picture") from error
-    return _checked_ids(path, ids[..., 0] if ids.ndim == 3 else ids)
+    except _DAMAGED as error:
+        raise SemcolorError(Code.NOT_AN_IMAGE, f"{name} cannot be read as a picture") from error
+    ids = _checked_ids(name, ids[..., 0] if ids.ndim == 3 else ids)
+    return ids, np.zeros(ids.shape, np.bool_)
 
 
 def write_label_map(path: Path, label_map: LabelMap) -> None:
-    """Write an indexed PNG: values are class ids, shown in palette colours."""
-    image = Image.fromarray(label_map, mode="P")
-    image.putpalette(palette().tobytes())
+    """Write `encode_label_map`'s file; an existing one is replaced only by a whole new one."""
     part = path.with_name(path.name + ".part")
-    image.save(part, format="PNG", optimize=False)
+    part.write_bytes(encode_label_map(label_map))
     part.replace(path)
 
 
-def _read_colours(path: Path, rgba: Rgba) -> LabelMap:
+def encode_label_map(label_map: LabelMap) -> bytes:
+    """An indexed PNG: values are class ids, shown in palette colours."""
+    image = Image.fromarray(label_map, mode="P")
+    image.putpalette(palette().tobytes())
+    file = io.BytesIO()
+    image.save(file, format="PNG", optimize=False)
+    return file.getvalue()
+
+
+def _check_size(name: str, found: tuple[int, int], wanted: tuple[int, int] | None) -> None:
+    width, height = found
+    if max(found) > SIDE_LIMIT or width * height > PIXEL_LIMIT:
+        raise SemcolorError(
+            Code.TOO_LARGE,
+            f"{name} has {width} × {height} pixels, more than "
+            f"{PIXEL_LIMIT // 1_000_000} megapixels: no photo has as many here",
+        )
+    if wanted and found != wanted:
+        raise SemcolorError(
+            Code.SIZE_MISMATCH,
+            f"{name} has {width} × {height} pixels, the photo {wanted[0]} × {wanted[1]}: "
+            "they must be the same",
+        )
+
+
+def _read_colours(name: str, rgba: Rgba) -> tuple[LabelMap, Flags]:
     ids, ambiguous = from_rgba(rgba)
     if ambiguous.mean() > _MOSTLY:
         share = 100 * ambiguous.mean()
         raise SemcolorError(
             Code.UNKNOWN_CLASS,
-            f"{share:.0f}% of {path} is in colours that are no class: is it a label map? "
+            f"{share:.0f}% of {name} is in colours that are no class: is it a label map? "
             "`semcolor segment` writes one to start from",
         )
-    return ids
+    return ids, ambiguous
 
 
-def _checked_ids(path: Path, ids: LabelMap) -> LabelMap:
+def _checked_ids(name: str, ids: LabelMap) -> LabelMap:
     highest = int(ids.max())
     if highest >= NUM_LABELS:
         y, x = np.argwhere(ids == highest)[0]
         raise SemcolorError(
             Code.UNKNOWN_CLASS,
-            f"{path} has the value {highest} at ({x}, {y}), but classes end at "
+            f"{name} has the value {highest} at ({x}, {y}), but classes end at "
             f"{NUM_LABELS - 1} ({all_classes()[-1].name})",
         )
     return np.ascontiguousarray(ids, dtype=np.uint8)

@@ -1,23 +1,55 @@
-"""The two things a user asks for: labels for a photo, and colours for a photo with labels.
+"""What a user can ask for, in the panel as in scripts.
 
-Each first asks the bridge for everything, which may take long and may fail, and only then changes
-the image, in one undo step.
+What needs the bridge is an `Action`, because the panel goes on while the bridge works and a script
+waits for it. The others are done at once.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+import classes
+import files
 import layers
-from bridge_client import Bridge, Progress
-from exchange import Exchange
-from gi.repository import Gegl, Gimp
+from bridge_client import Bridge, Progress, sentence
+from classes import LabelClass
+from exchange import Exchange, LabelChange
+from gi.repository import Gegl, Gimp, Gio
+from layers import LayerError
+from rectangle import Rectangle
+
+T = TypeVar("T")
+
+_NOTHING = "There was nothing to change."
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an action made, and what the user should be told about it (sentences, maybe none)."""
+    """What an action gives back, by name, and what the user should be told (sentences)."""
 
-    layer: Gimp.Layer
-    notes: list[str]
+    values: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Action(Generic[T]):
+    """Something for which the bridge is needed.
+
+    `ask` may take long and may fail, and leaves the image alone. `apply` takes the answer and
+    changes the image, in one undo step. Both raise LayerError or FileError, `ask` BridgeError too:
+    then nothing was changed, and the message says what to do.
+    """
+
+    ask: Callable[[Exchange], T]
+    apply: Callable[[T], Outcome]
+
+    def run(self, image: Gimp.Image, photo: Gimp.Layer, report: Progress) -> Outcome:
+        """Do it, with a bridge that is there for this only, and wait for it."""
+        with Bridge(report) as bridge:
+            answer = self.ask(Exchange(bridge, image, photo))
+        return self.apply(answer)
 
 
 @dataclass(frozen=True)
@@ -25,69 +57,256 @@ class Found:
     """What the bridge has answered, before the image is touched."""
 
     labels: Gegl.Buffer | None
-    """Predicted labels; None when the photo has a label layer."""
+    """Labels for the label layer; None: it stays as it is."""
     colors: Gegl.Buffer | None
     ambiguous: int = 0
-    """How many pixels of the label layer had no palette colour."""
+    """How many pixels of the label layer, or of the file, had no palette colour."""
 
 
-def add_label_layer(
-    image: Gimp.Image, drawables: list[Gimp.Drawable], detail: int, report: Progress
-) -> Outcome:
-    """Let the worker label the selected photo, and put the labels in a layer above it.
+# --- Labels and colours for a whole photo ------------------------------------------------------
+
+
+def add_label_layer(image: Gimp.Image, photo: Gimp.Layer, detail: int) -> Action[Found]:
+    """Let the worker label the photo, and put the labels in a layer above it.
 
     Args:
         detail: longest side of the network's input in pixels; 0 is the model's default.
-        report: called with (fraction in 0..1, text) now and then.
 
     Raises:
-        LayerError, BridgeError: nothing was changed; the message says what to do.
+        LayerError: there is a label layer.
     """
-    photo = layers.find_photo(image, drawables)
     if layers.find_layer(image, photo, layers.LABELS):
-        raise layers.LayerError(
+        raise LayerError(
             "This photo has a label layer already. Edit that one, or delete it to start again."
         )
-    with Bridge(report) as bridge:
-        found = find_labels(Exchange(bridge, image, photo), detail)
-    return apply(image, photo, found)
+    return Action(
+        lambda exchange: Found(exchange.segment(detail), None), partial(_put, image, photo)
+    )
 
 
 def colorize(
-    image: Gimp.Image, drawables: list[Gimp.Drawable], detail: int, report: Progress
-) -> Outcome:
-    """Colour the selected photo from its label layer; make or update its colorized layer.
+    image: Gimp.Image, photo: Gimp.Layer, detail: int, show_labels: bool = True
+) -> Action[Found]:
+    """Colour the photo from its label layer; make or update its colorized layer.
 
-    A photo without a label layer gets one, hidden, so that what appears is the coloured photo.
-    Arguments and errors are those of `add_label_layer`.
+    A photo without a label layer gets one, shown or not. Else as `add_label_layer`.
+
+    Raises:
+        LayerError: the colorized layer is locked.
     """
-    photo = layers.find_photo(image, drawables)
     label_layer = layers.find_layer(image, photo, layers.LABELS)
-    colorized = layers.find_layer(image, photo, layers.COLORIZED)
-    if colorized:
-        layers.check_unlocked(colorized)
-    with Bridge(report) as bridge:
-        found = find_colors(Exchange(bridge, image, photo), label_layer, detail)
-    return apply(image, photo, found, show_labels=False)
+    _check_writable(image, photo, layers.COLORIZED)
+
+    def ask(exchange: Exchange) -> Found:
+        labels, ambiguous = None, 0
+        if label_layer:
+            ambiguous = exchange.send_labels(label_layer)
+        else:
+            labels = exchange.segment(detail)
+        return Found(labels, exchange.colorize(detail), ambiguous)
+
+    return Action(ask, partial(_put, image, photo, show_labels=show_labels))
 
 
-def find_labels(exchange: Exchange, detail: int) -> Found:
-    """Predicted labels."""
-    return Found(exchange.segment(detail), None)
+def export_labels(
+    image: Gimp.Image, photo: Gimp.Layer, file: Gio.File
+) -> Action[tuple[bytes, int]]:
+    """Write the label layer to a file as `semcolor segment` would: an indexed PNG.
 
+    Raises:
+        LayerError: there is no label layer.
+        FileError: the file is not called .png.
+    """
+    label_layer = find_label_layer(image, photo)
+    if not file.get_basename().lower().endswith(".png"):
+        raise files.FileError("A label map is written as PNG: end the file's name in .png.")
 
-def find_colors(exchange: Exchange, label_layer: Gimp.Layer | None, detail: int) -> Found:
-    """Colours for this label layer; without one, for predicted labels."""
-    labels, ambiguous = None, 0
-    if label_layer:
+    def ask(exchange: Exchange) -> tuple[bytes, int]:
         ambiguous = exchange.send_labels(label_layer)
-    else:
-        labels = exchange.segment(detail)
-    return Found(labels, exchange.colorize(detail), ambiguous)
+        return exchange.encode_labels(), ambiguous
+
+    def apply(answer: tuple[bytes, int]) -> Outcome:
+        content, ambiguous = answer
+        files.write(file, content)
+        return Outcome({"ambiguous-pixels": ambiguous}, ambiguous_note(ambiguous))
+
+    return Action(ask, apply)
 
 
-def apply(image: Gimp.Image, photo: Gimp.Layer, found: Found, show_labels: bool = True) -> Outcome:
+def import_labels(image: Gimp.Image, photo: Gimp.Layer, file: Gio.File) -> Action[Found]:
+    """Put a file's label map in the label layer, which is made if there is none.
+
+    Raises:
+        LayerError: the label layer is locked.
+        FileError: the file can't be read.
+    """
+    _check_writable(image, photo, layers.LABELS)
+    content, name = files.read(file), f"“{file.get_basename()}”"
+
+    def ask(exchange: Exchange) -> Found:
+        labels, ambiguous = exchange.decode_labels(content, name)
+        return Found(labels, None, ambiguous)
+
+    return Action(ask, partial(_put, image, photo, replace_labels=True))
+
+
+# --- Edits of the label layer ------------------------------------------------------------------
+
+
+def label_selection(image: Gimp.Image, photo: Gimp.Layer, entry: LabelClass) -> Outcome:
+    """Make the selection this class: one undo step.
+
+    Raises:
+        LayerError: there is no label layer, it is locked, or none of it is selected.
+    """
+    label_layer = find_label_layer(image, photo)
+    return Outcome({"pixels": layers.label_selection(image, label_layer, _paint(entry))})
+
+
+def fill_region(image: Gimp.Image, photo: Gimp.Layer, entry: LabelClass, x: int, y: int) -> Outcome:
+    """Make the region of one label around a pixel of the photo this class: one undo step.
+
+    Raises:
+        LayerError: there is no label layer, it is locked, or has no such pixel.
+    """
+    label_layer = find_label_layer(image, photo)
+    place = layers.place_in(photo, label_layer)
+    if not Rectangle(x, y, 1, 1).clip(place):
+        raise LayerError(f"The label layer has no pixel ({x}, {y}) of the photo.")
+    seed = x - place.x, y - place.y
+    return Outcome({"pixels": layers.fill_region(image, label_layer, _paint(entry), *seed)})
+
+
+def snap(
+    image: Gimp.Image,
+    photo: Gimp.Layer,
+    entry: LabelClass,
+    area: Rectangle,
+    edit: Rectangle | None = None,
+) -> Action[LabelChange]:
+    """Fit what is this class in an area to the photo's edges.
+
+    Args:
+        edit: where the bridge may not have the label layer as it is; None: anywhere.
+
+    Raises:
+        LayerError: there is no label layer, or it is locked.
+    """
+    return _label_change(image, photo, edit, "snap_labels", class_id=entry.id, **area._asdict())
+
+
+def clean(
+    image: Gimp.Image, photo: Gimp.Layer, edit: Rectangle | None = None
+) -> Action[LabelChange]:
+    """Give each pixel that has no palette colour that of a class beside it. Else as `snap`."""
+    return _label_change(image, photo, edit, "clean_labels")
+
+
+# --- Colours for the selection -----------------------------------------------------------------
+
+
+def suggest(
+    image: Gimp.Image, photo: Gimp.Layer, detail: int, edit: Rectangle | None = None
+) -> Action[list[tuple[str, float]]]:
+    """Find colours that the selection may have; arguments as those of `snap` and `colorize`.
+
+    Raises:
+        LayerError: there is no label layer, or nothing is selected.
+    """
+    label_layer = find_label_layer(image, photo)
+    area = layers.selection_in(photo, image).clip(layers.whole(photo))
+    if not area:
+        raise LayerError("Select an object first, with any of GIMP's selection tools.")
+
+    def ask(exchange: Exchange) -> list[tuple[str, float]]:
+        exchange.send_labels(label_layer, edit)
+        return exchange.suggest(area, detail)
+
+    def apply(answer: list[tuple[str, float]]) -> Outcome:
+        colors, shares = [color for color, _ in answer], [share for _, share in answer]
+        return Outcome({"colors": colors, "shares": shares})
+
+    return Action(ask, apply)
+
+
+def choose_color(image: Gimp.Image, photo: Gimp.Layer, color: str) -> Outcome:
+    """Give the selection the hue and chroma of this `#rrggbb`: one undo step.
+
+    Raises:
+        LayerError: nothing is selected, or the layer of chosen colours is locked.
+    """
+    return Outcome({"layer": layers.choose_color(image, photo, color)})
+
+
+# --- The worker --------------------------------------------------------------------------------
+
+
+def worker_status(report: Progress) -> Outcome:
+    """How the worker is; never starts it. Raises BridgeError."""
+    with Bridge(report) as bridge:
+        answer, _ = bridge.request("status")
+    return Outcome({"state": answer["state"], "sentence": sentence(answer["sentence"])})
+
+
+def connect(invitation: str, report: Progress) -> Outcome:
+    """Use the worker of an invitation line, or with “local” this machine's.
+
+    Raises:
+        BridgeError: it is no invitation, or that worker can't be reached; nothing was changed.
+    """
+    with Bridge(report) as bridge:
+        answer, _ = bridge.request("connect", invitation=invitation)
+    message = sentence(answer["message"])
+    return Outcome({"message": message}, [message])
+
+
+# --- Small things that several need ------------------------------------------------------------
+
+
+def read_classes() -> list[LabelClass]:
+    """All classes, *unlabelled* first. Raises LayerError when their palette is not installed."""
+    try:
+        return classes.read_palette(Path(Gimp.directory()) / "palettes" / classes.FILE_NAME)
+    except (OSError, ValueError) as error:
+        raise LayerError(
+            "The palette of the classes is missing. Run semcolor's set-up again, then restart GIMP."
+        ) from error
+
+
+def find_label_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
+    """The photo's label layer. Raises LayerError when there is none."""
+    layer = layers.find_layer(image, photo, layers.LABELS)
+    if not layer:
+        raise LayerError("This photo has no label layer yet: make one with Add Label Layer.")
+    return layer
+
+
+def ambiguous_note(pixels: int) -> list[str]:
+    """What to tell the user about pixels that had no palette colour."""
+    if not pixels:
+        return []
+    return [
+        f"{pixels} pixels of the labels had no palette colour, so the nearest class was "
+        "taken. The Pencil paints hard edges, which avoids this."
+    ]
+
+
+def _check_writable(image: Gimp.Image, photo: Gimp.Layer, role: str) -> None:
+    layer = layers.find_layer(image, photo, role)
+    if layer:
+        layers.check_unlocked(layer)
+
+
+def _put(
+    image: Gimp.Image,
+    photo: Gimp.Layer,
+    found: Found,
+    show_labels: bool = True,
+    replace_labels: bool = False,
+) -> Outcome:
     """Put what was found into the image: one undo step. Its layer is the colorized one if any.
+
+    Only where that was asked for do labels replace those of a layer that there may be by now.
 
     Labels that are shown are selected too: the next stroke must go there, not into the photo.
     """
@@ -96,40 +315,30 @@ def apply(image: Gimp.Image, photo: Gimp.Layer, found: Found, show_labels: bool 
     with layers.one_undo_step(image):
         layers.make_rgb(image)
         if found.labels:
-            label_layer = layers.add_label_layer(image, photo, found.labels)
-            label_layer.set_visible(show_labels)
+            label_layer = _put_labels(image, photo, found.labels, show_labels, replace_labels)
         made = _put_colors(image, photo, found.colors) if found.colors else label_layer
     if label_layer and show_labels:
         image.set_selected_layers([label_layer])
-    return Outcome(made, notes)
+    return Outcome({"layer": made, "ambiguous-pixels": found.ambiguous}, notes)
 
 
-def connect(invitation: str, report: Progress) -> str:
-    """Use the worker of an invitation line, or with “local” this machine's; returns a sentence.
-
-    Raises:
-        BridgeError: it is no invitation, or that worker can't be reached; nothing was changed.
-    """
-    with Bridge(report) as bridge:
-        answer, _ = bridge.request("connect", invitation=invitation)
-    return str(answer["message"])
-
-
-def ambiguous_note(pixels: int) -> list[str]:
-    """What to tell the user about pixels that had no palette colour."""
-    if not pixels:
-        return []
-    return [
-        f"{pixels} pixels of the label layer had no palette colour, so the nearest class was "
-        "taken. The Pencil paints hard edges, which avoids this."
-    ]
+def _put_labels(
+    image: Gimp.Image, photo: Gimp.Layer, labels: Gegl.Buffer, show: bool, replace: bool
+) -> Gimp.Layer:
+    layer = layers.find_layer(image, photo, layers.LABELS) if replace else None
+    if layer is None:
+        layer = layers.add_label_layer(image, photo, labels)
+        layer.set_visible(show)
+    else:
+        layers.replace_pixels(image, layer, photo, labels)
+    return layer
 
 
 def _put_colors(image: Gimp.Image, photo: Gimp.Layer, colors: Gegl.Buffer) -> Gimp.Layer:
     colorized = layers.find_layer(image, photo, layers.COLORIZED)
     if colorized is None:
         return layers.add_colorized_layer(image, photo, colors)
-    layers.update_colorized_layer(image, colorized, photo, colors)
+    layers.replace_pixels(image, colorized, photo, colors)
     return colorized
 
 
@@ -137,3 +346,26 @@ def _conversion_note(image: Gimp.Image) -> list[str]:
     if image.get_base_type() == Gimp.ImageBaseType.RGB:
         return []
     return ["The image is now in RGB mode, which holds colours; undo takes that back too."]
+
+
+def _label_change(
+    image: Gimp.Image, photo: Gimp.Layer, edit: Rectangle | None, op: str, **fields: int
+) -> Action[LabelChange]:
+    label_layer = find_label_layer(image, photo)
+    layers.check_unlocked(label_layer)
+
+    def ask(exchange: Exchange) -> LabelChange:
+        exchange.send_labels(label_layer, edit)
+        return exchange.change_labels(op, **fields)
+
+    def apply(change: LabelChange) -> Outcome:
+        if change.strips:
+            layers.write_labels(image, label_layer, photo, change.strips)
+        return Outcome({"pixels": change.pixels}, [] if change.strips else [_NOTHING])
+
+    return Action(ask, apply)
+
+
+def _paint(entry: LabelClass) -> str | None:
+    """The colour with which to fill for this class; None: clear."""
+    return entry.hex if entry.id != classes.UNLABELLED else None

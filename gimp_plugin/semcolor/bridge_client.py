@@ -26,6 +26,7 @@ SET_UP_AGAIN = "Run semcolor's set-up again, then restart GIMP."
 Progress = Callable[[float, str], None]
 Header = dict[str, Any]
 _LENGTHS = struct.Struct(">II")
+_LIMIT = 64 * 2**20  # bytes of a header or payload, both ways
 
 
 class BridgeError(Exception):
@@ -110,6 +111,8 @@ class Bridge:
 
     def _receive(self) -> tuple[Header, bytes]:
         header_length, payload_length = _LENGTHS.unpack(self._read(_LENGTHS.size))
+        if max(header_length, payload_length) > _LIMIT:
+            raise ValueError("its answer is too large")
         header = json.loads(self._read(header_length))
         return header, self._read(payload_length)
 

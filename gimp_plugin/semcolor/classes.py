@@ -56,6 +56,11 @@ def present(classes: list[LabelClass], pixels: bytes, channels: int) -> dict[int
     return {class_id: count / total for class_id, count in counts.items()}
 
 
+def by_name(classes: list[LabelClass], name: str) -> LabelClass | None:
+    """The class of this name, in capitals or not; None when there is none."""
+    return next((entry for entry in classes if entry.name.lower() == name.lower()), None)
+
+
 def by_color(classes: list[LabelClass], color: str) -> LabelClass | None:
     """The class of this `#rrggbb`; None when it is no class's."""
     return next((entry for entry in classes if entry.hex == color), None)

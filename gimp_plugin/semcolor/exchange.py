@@ -7,7 +7,7 @@ until the main thread has made the call, in a procedure without a window it make
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import layers
 from bridge_client import Bridge
@@ -16,6 +16,13 @@ from rectangle import NOWHERE, Rectangle
 
 T = TypeVar("T")
 InGimp = Callable[[Callable[[], Any]], Any]
+
+
+class LabelChange(NamedTuple):
+    """What the bridge has changed in its labels: the new pixels, in strips, and how many differ."""
+
+    strips: list[tuple[Rectangle, bytes]]
+    pixels: int
 
 
 def directly(call: Callable[[], T]) -> T:
@@ -91,10 +98,26 @@ class Exchange:
             self._in_gimp(write)
         return area
 
-    def change_labels(self, op: str, **fields: int) -> list[tuple[Rectangle, bytes]]:
-        """Let the bridge change its labels; the pixels where it did, in strips."""
-        area = _rectangle(self._bridge.request(op, **fields)[0])
-        return list(self._fetch("label_rows", area, layers.LABEL_FORMAT))
+    def change_labels(self, op: str, **fields: int) -> LabelChange:
+        """Let the bridge change its labels."""
+        answer, _ = self._bridge.request(op, **fields)
+        strips = self._fetch("label_rows", _rectangle(answer), layers.LABEL_FORMAT)
+        return LabelChange(list(strips), int(answer["pixels"]))
+
+    def encode_labels(self) -> bytes:
+        """The labels that were sent, as the file that the command line writes."""
+        return self._bridge.request("encode_labels")[1]
+
+    def decode_labels(self, content: bytes, name: str) -> tuple[Gegl.Buffer, int]:
+        """The labels of such a file; the bridge keeps them as the photo's labels.
+
+        Returns:
+            With them, how many pixels had no palette colour.
+        """
+        self._send_photo()
+        answer, _ = self._bridge.request("decode_labels", content, name=name)
+        self._has_labels = True
+        return self._collect("label_rows", layers.LABEL_FORMAT), int(answer["ambiguous"])
 
     def suggest(self, area: Rectangle, detail: int) -> list[tuple[str, float]]:
         """Plausible colours for the selection, whose bounds are given, most likely first.

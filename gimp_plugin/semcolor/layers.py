@@ -263,17 +263,17 @@ def add_colorized_layer(image: Gimp.Image, photo: Gimp.Layer, pixels: Gegl.Buffe
     return layer
 
 
-def update_colorized_layer(
+def replace_pixels(
     image: Gimp.Image, layer: Gimp.Layer, photo: Gimp.Layer, pixels: Gegl.Buffer
 ) -> None:
-    """Put new pixels in a colorized layer, at the photo's place and size; its settings stay."""
+    """Put new pixels in one of our layers, at the photo's place and size; its settings stay."""
     _, photo_x, photo_y = photo.get_offsets()
     _, layer_x, layer_y = layer.get_offsets()
     width, height = photo.get_width(), photo.get_height()
     layer.resize(width, height, layer_x - photo_x, layer_y - photo_y)
     # Only the shadow buffer makes an undo step. Merging it is clipped by the selection and leaves
     # out channels that the user has switched off, so both are set aside meanwhile.
-    with _selection_set_aside(image), _all_channels_active(image):
+    with _selection_set_aside(image), _all_channels_active(image), _alpha_unlocked(layer):
         shadow = layer.get_shadow_buffer()
         _copy(pixels, shadow)
         layer.merge_shadow(True)
@@ -319,19 +319,22 @@ def write_labels(
     layer.update(area.x + x, area.y + y, area.width, area.height)
 
 
-def label_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> None:
+def label_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> int:
     """Fill the selection in the label layer with a class's colour; None: clear it. One undo step.
 
+    Returns:
+        How many pixels were filled.
+
     Raises:
-        LayerError: nothing is selected.
+        LayerError: nothing is selected, or the layer is locked.
     """
-    _require_selection(image)
+    _require_selection(image, layer)
     with _filling(image, layer):
         Gimp.Selection.sharpen(image)  # a soft edge would make colours of no class
-        _fill_selected(layer, color)
+        return _fill_selected(layer, color)
 
 
-def choose_color(image: Gimp.Image, photo: Gimp.Layer, color: str) -> None:
+def choose_color(image: Gimp.Image, photo: Gimp.Layer, color: str) -> Gimp.Layer:
     """Give the selection this colour's hue and chroma, in a layer of its own: one undo step.
 
     Live colouring leaves that layer alone.
@@ -339,27 +342,32 @@ def choose_color(image: Gimp.Image, photo: Gimp.Layer, color: str) -> None:
     Raises:
         LayerError: nothing is selected, or the layer is locked.
     """
-    _require_selection(image)
+    _require_selection(image, photo)
     with one_undo_step(image):
         layer = find_layer(image, photo, CHOSEN) or _add_chosen_layer(image, photo)
         with _filling(image, layer):
             _fill_selected(layer, color)
+    return layer
 
 
-def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int, y: int) -> None:
-    """Fill the connected region of one colour around a pixel of the layer: one undo step."""
+def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int, y: int) -> int:
+    """Fill the connected region of one colour around a pixel of the layer: one undo step.
+
+    Returns:
+        How many pixels the region has.
+    """
     _, layer_x, layer_y = layer.get_offsets()
     with _filling(image, layer):
         Gimp.context_set_antialias(False)
         Gimp.context_set_sample_threshold(0.0)
         Gimp.context_set_sample_transparent(True)
         image.select_contiguous_color(Gimp.ChannelOps.REPLACE, layer, x + layer_x, y + layer_y)
-        _fill_selected(layer, color)
+        return _fill_selected(layer, color)
 
 
-def _require_selection(image: Gimp.Image) -> None:
-    if Gimp.Selection.is_empty(image):
-        raise LayerError("Select an area first, with any of GIMP's selection tools.")
+def _require_selection(image: Gimp.Image, layer: Gimp.Layer) -> None:
+    if Gimp.Selection.is_empty(image) or not layer.mask_intersect()[0]:
+        raise LayerError("Select an area of the photo first, with any of GIMP's selection tools.")
 
 
 def _add_chosen_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
@@ -379,12 +387,14 @@ def _add_chosen_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
     return layer
 
 
-def _fill_selected(layer: Gimp.Layer, color: str | None) -> None:
+def _fill_selected(layer: Gimp.Layer, color: str | None) -> int:
+    """Fill, or clear, and return how many pixels of the layer are selected."""
     if color is None:
         layer.edit_clear()
     else:
         Gimp.context_set_foreground(Gegl.Color.new(color))
         layer.edit_fill(Gimp.FillType.FOREGROUND)
+    return int(layer.histogram(Gimp.HistogramChannel.ALPHA, 0.0, 1.0).pixels)
 
 
 def _select_rectangle(image: Gimp.Image, area: Rectangle) -> None:
@@ -399,16 +409,28 @@ def _filling(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
         LayerError: the layer is locked.
     """
     check_unlocked(layer)
-    with one_undo_step(image), _selection_kept(image), _all_channels_active(image):
-        alpha_locked = layer.get_lock_alpha()
-        layer.set_lock_alpha(False)
+    with (
+        one_undo_step(image),
+        _selection_kept(image),
+        _all_channels_active(image),
+        _alpha_unlocked(layer),
+    ):
         Gimp.context_push()
         try:
             Gimp.context_set_defaults()
             yield
         finally:
             Gimp.context_pop()
-            layer.set_lock_alpha(alpha_locked)
+
+
+@contextlib.contextmanager
+def _alpha_unlocked(layer: Gimp.Layer) -> Iterator[None]:
+    locked = layer.get_lock_alpha()
+    layer.set_lock_alpha(False)
+    try:
+        yield
+    finally:
+        layer.set_lock_alpha(locked)
 
 
 def _insert(

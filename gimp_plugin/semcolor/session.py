@@ -29,7 +29,6 @@ _SNAP_MARGIN = 32  # pixels; how far outside of its rectangle a stroke may grow
 _ROLES = (layers.LABELS, layers.COLORIZED)
 _PICK_FIRST = "Pick a class in the list first."
 _PAINT_FIRST = "Paint on the label layer first, then press this."
-_NO_LABELS = "This photo has no label layer yet: press Add Label Layer."
 _BLACK_ERASES = "Black means unlabelled. So does what the Eraser leaves."
 
 
@@ -39,15 +38,8 @@ def run(image: Gimp.Image, photo: Gimp.Layer) -> None:
     Raises:
         LayerError: the classes are not installed.
     """
-    folder = Path(Gimp.directory())
-    try:
-        entries = classes.read_palette(folder / "palettes" / classes.FILE_NAME)
-    except (OSError, ValueError) as error:
-        raise LayerError(
-            "The palette of the classes is missing. Run semcolor's set-up again, then restart GIMP."
-        ) from error
-    session = Session(image, photo, entries, folder / "plug-in-settings" / "semcolor.json")
-    session.run()
+    settings = Path(Gimp.directory()) / "plug-in-settings" / "semcolor.json"
+    Session(image, photo, actions.read_classes(), settings).run()
 
 
 class Session:
@@ -136,7 +128,7 @@ class Session:
     def color_chosen(self, color: str) -> None:
         """Give the selection one of the suggested colours."""
         if self._is_open():
-            self._guarded(lambda: layers.choose_color(self._image, self._photo, color))
+            self._guarded(lambda: actions.choose_color(self._image, self._photo, color))
             Gimp.displays_flush()
 
     def opacity_chosen(self, role: str, percent: float) -> None:
@@ -283,59 +275,38 @@ class Session:
             self._stop_live(_text_of(error))
 
     def _add_labels(self) -> None:
-        detail = self._preferences.detail
-        self._submit(lambda exchange, _: actions.find_labels(exchange, detail), self._apply)
+        self._do(actions.add_label_layer(self._image, self._photo, self._preferences.detail))
 
     def _colorize(self) -> None:
-        label_layer, detail = self._layer(layers.LABELS), self._preferences.detail
-        self._submit(
-            lambda exchange, _: actions.find_colors(exchange, label_layer, detail), self._apply
-        )
-
-    def _apply(self, found: actions.Found) -> None:
-        outcome = actions.apply(self._image, self._photo, found)
-        self._say_notes(outcome.notes)
+        self._do(actions.colorize(self._image, self._photo, self._preferences.detail))
 
     def _snap(self) -> None:
-        area, entry = self._area_of_interest(), self._picked()
-        self._change_labels("snap_labels", class_id=entry.id, **area._asdict())
+        area, unsent = self._area_of_interest(), self._live.unsent
+        self._do(actions.snap(self._image, self._photo, self._picked(), area, unsent))
 
     def _clean(self) -> None:
-        self._change_labels("clean_labels")
+        self._do(actions.clean(self._image, self._photo, self._live.unsent))
 
     def _suggest(self) -> None:
-        label_layer, detail = self._label_layer(), self._preferences.detail
-        area = layers.selection_in(self._photo, self._image).clip(self._whole)
-        if not area:
-            raise LayerError("Select an object first, with any of GIMP's selection tools.")
-        unsent = self._live.unsent
+        detail, unsent = self._preferences.detail, self._live.unsent
+        self._do(actions.suggest(self._image, self._photo, detail, unsent), self._show_suggestions)
 
-        def job(exchange: Exchange, _: InGimp) -> list[tuple[str, float]]:
-            exchange.send_labels(label_layer, unsent)
-            return exchange.suggest(area, detail)
+    def _show_suggestions(self, outcome: actions.Outcome) -> None:
+        colors = list(zip(outcome.values["colors"], outcome.values["shares"], strict=True))
+        self._panel.show_suggestions(colors)
+        self._panel.say("Click a colour to give it to the selection." if colors else "")
 
-        def done(colors: list[tuple[str, float]]) -> None:
-            self._panel.show_suggestions(colors)
-            self._panel.say("Click a colour to give it to the selection." if colors else "")
+    def _say_outcome(self, outcome: actions.Outcome) -> None:
+        self._say_notes(outcome.notes)
 
-        self._submit(job, done)
-
-    def _change_labels(self, op: str, **fields: int) -> None:
-        label_layer = self._label_layer()
-        layers.check_unlocked(label_layer)
-        unsent = self._live.unsent
-
-        def job(exchange: Exchange, _: InGimp) -> list[tuple[Rectangle, bytes]]:
-            exchange.send_labels(label_layer, unsent)
-            return exchange.change_labels(op, **fields)
-
-        def done(strips: list[tuple[Rectangle, bytes]]) -> None:
-            if strips:
-                layers.write_labels(self._image, label_layer, self._photo, strips)
-                Gimp.displays_flush()
-            self._panel.say("" if strips else "There was nothing to change.")
-
-        self._submit(job, done)
+    def _do(
+        self, action: actions.Action[Any], show: Callable[[actions.Outcome], None] | None = None
+    ) -> None:
+        """Let the bridge do its part, and then do the rest."""
+        show = show or self._say_outcome
+        self._submit(
+            lambda exchange, _: action.ask(exchange), lambda answer: show(action.apply(answer))
+        )
 
     def _submit(self, job: Callable[[Exchange, InGimp], Any], use: Callable[[Any], None]) -> None:
         """Do a job; then use its result, or say what went wrong."""
@@ -356,12 +327,12 @@ class Session:
     # --- Edits that need no worker ---------------------------------------------------------------
 
     def _label_selection(self) -> None:
-        layers.label_selection(self._image, self._label_layer(), _paint(self._picked()))
+        actions.label_selection(self._image, self._photo, self._picked())
         Gimp.displays_flush()
 
     def _fill_region(self) -> None:
         """The region around the last stroke becomes what the stroke is."""
-        label_layer, entry = self._label_layer(), self._picked()
+        label_layer, entry = actions.find_label_layer(self._image, self._photo), self._picked()
         if not self._last_edit:
             raise LayerError(_PAINT_FIRST)
         area = self._last_edit.grow(1).clip(self._whole)
@@ -369,10 +340,7 @@ class Session:
         seed = beside(pixels, area, bytes((*entry.rgb, 255)) if entry.id else bytes(4))
         if not seed:
             raise LayerError("Paint a dab of this class into the region first, then press this.")
-        place = layers.place_in(self._photo, label_layer)
-        layers.fill_region(
-            self._image, label_layer, _paint(entry), seed[0] - place.x, seed[1] - place.y
-        )
+        actions.fill_region(self._image, self._photo, entry, *seed)
         Gimp.displays_flush()
 
     # --- Small things ----------------------------------------------------------------------------
@@ -399,12 +367,6 @@ class Session:
             raise LayerError(_PAINT_FIRST)
         return self._last_edit.grow(_SNAP_MARGIN).clip(self._whole)
 
-    def _label_layer(self) -> Gimp.Layer:
-        layer = self._layer(layers.LABELS)
-        if not layer:
-            raise LayerError(_NO_LABELS)
-        return layer
-
     def _picked(self) -> LabelClass:
         entry = self._current()
         if not entry:
@@ -428,7 +390,7 @@ class Session:
 
         return Exchange(bridge, self._image, self._photo, while_open)
 
-    def _guarded(self, action: Callable[[], None]) -> None:
+    def _guarded(self, action: Callable[[], object]) -> None:
         try:
             action()
         except LayerError as error:
@@ -458,8 +420,3 @@ def _text_of(error: Exception) -> str:
     if isinstance(error, (LayerError, BridgeError)):
         return str(error)
     return f"semcolor made a mistake ({error!r}). Please report it."
-
-
-def _paint(entry: LabelClass) -> str | None:
-    """The colour with which to fill for this class; None: clear."""
-    return entry.hex if entry.id != classes.UNLABELLED else None

@@ -4,15 +4,17 @@ import io
 import json
 import struct
 import threading
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from semcolor import bridge, local_worker, messages
 from semcolor.client import WorkerClient
 from semcolor.errors import Code, SemcolorError
 from semcolor.keys import Connection, KeyPair
-from semcolor.labels import to_rgba
+from semcolor.labels import read_label_map, to_rgba, write_label_map
 
 
 class FakeWorkerClient(WorkerClient):
@@ -51,9 +53,10 @@ def frame(op, payload=b"", **fields):
 
 
 def answers(client, *frames):
-    """All frames that the bridge sends, as (header, payload)."""
+    """All frames that the bridge sends, as (header, payload); for a client, or what makes one."""
     out = io.BytesIO()
-    bridge.serve(io.BytesIO(b"".join(frames)), out, lambda gone: client)
+    connect = client if callable(client) else lambda gone: client
+    bridge.serve(io.BytesIO(b"".join(frames)), out, connect)
     raw, received = out.getvalue(), []
     while raw:
         header_bytes, payload_bytes = struct.unpack(">II", raw[:8])
@@ -219,8 +222,9 @@ def test_soft_pixels_become_what_is_beside_them_and_are_counted_until_they_are_c
         frame("clean_labels"), frame("label_rows", first_row=0, rows=3),
     )  # fmt: skip
     assert [replies[i][0]["ambiguous"] for i in (7, 9, 10, 12)] == [1, 1, 2, 0]
-    cleaned = [[replies[i][0][key] for key in ("x", "y", "width", "height")] for i in (11, 13)]
-    assert cleaned == [[0, 0, 4, 2], [0, 0, 0, 0]]
+    keys = ("x", "y", "width", "height", "pixels")
+    cleaned = [[replies[i][0][key] for key in keys] for i in (11, 13)]
+    assert cleaned == [[0, 0, 4, 2, 2], [0, 0, 0, 0, 0]]
     assert replies[-1][1] == SKY * 11 + GRASS
 
 
@@ -235,8 +239,88 @@ def test_snapping_changes_the_labels():
         frame("snap_labels", x=0, y=0, width=4, height=3, class_id=50),
         frame("label_rows", first_row=1, rows=1),
     )  # fmt: skip
-    assert [replies[-2][0][key] for key in ("x", "y", "width", "height")] == [2, 1, 2, 1]
+    keys = ("x", "y", "width", "height", "pixels")
+    assert [replies[-2][0][key] for key in keys] == [2, 1, 2, 1, 2]
     assert replies[-1][1] == SKY * 2 + GRASS * 2
+
+
+def test_label_files_need_no_worker(tmp_path):
+    """...and are those of the command line, both ways."""
+    soft = bytes([1, 2, 3, 255])
+
+    def connect(gone):
+        raise AssertionError("the worker is not needed")
+
+    (*_, encoded) = answers(
+        connect, *LABELLED, frame("edit_labels", x=0, y=0, width=2, height=1),
+        frame("rows", GRASS + soft), frame("encode_labels"),
+    )  # fmt: skip
+    file = tmp_path / "labels.png"
+    file.write_bytes(encoded[1])
+    label_map = np.full((3, 4), 50, np.uint8)
+    label_map[0, :2] = 36  # its nearest colour
+    assert (read_label_map(file) == label_map).all()
+    write_label_map(file, label_map)
+    assert file.read_bytes() == encoded[1]
+    (*_, decoded, row) = answers(
+        connect, *PHOTO, frame("decode_labels", encoded[1], name="labels.png"),
+        frame("label_rows", first_row=0, rows=1),
+    )  # fmt: skip
+    assert decoded[0]["ambiguous"] == 0
+    assert row[1] == GRASS * 2 + SKY * 2
+
+
+def test_colours_in_a_label_file_that_are_no_class_are_counted():
+    picture = np.full((3, 4, 3), to_rgba(np.full((1, 1), 50, np.uint8))[0, 0, :3])
+    picture[1, 2] = (1, 2, 3)
+    replies = answers(
+        FakeWorkerClient(), *PHOTO, frame("decode_labels", png(picture), name="labels.png"),
+        frame("label_rows", first_row=0, rows=3), frame("label_stats"),
+    )  # fmt: skip
+    assert replies[3][0]["ambiguous"] == 1
+    assert replies[4][1] == SKY * 12
+    assert replies[5][0]["ambiguous"] == 0  # the plug-in took the pure ones over
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (lambda: png(np.zeros((4, 3), np.uint8)), "x.png has 3 × 4 pixels, the photo 4 × 3"),
+        (lambda: png(np.full((3, 4), 60, np.uint8)), "x.png has the value 60 at (0, 0)"),
+        (lambda: png(np.full((3, 4, 3), 7, np.uint8)), "no class"),
+        (lambda: png(np.zeros((3, 4), np.uint16)), "pixels of kind"),
+        (lambda: png(np.zeros((3, 4), np.uint8))[:-20], "x.png cannot be read"),
+        (lambda: b"no picture", "x.png cannot be read"),
+        (lambda: b"", "x.png cannot be read"),
+        (lambda: too_large(), "more than 250 megapixels"),
+    ],
+)  # fmt: skip
+def test_what_is_no_label_file_is_refused_and_the_labels_stay(file, message):
+    replies = answers(
+        FakeWorkerClient(), *LABELLED, frame("decode_labels", file(), name="x.png"),
+        frame("label_rows", first_row=0, rows=3),
+    )  # fmt: skip
+    assert message in replies[-2][0]["message"]
+    assert replies[-1][1] == SKY * 12
+
+
+def test_a_label_file_that_does_not_fit_into_a_frame_is_refused(monkeypatch):
+    monkeypatch.setattr(bridge, "PAYLOAD_LIMIT", 200)
+    replies = answers(FakeWorkerClient(), *LABELLED, frame("encode_labels"))
+    assert replies[-1][0]["code"] == "too_large"
+
+
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format="PNG")
+    return file.getvalue()
+
+
+def too_large():
+    """A PNG that says it has 60000 × 60000 pixels: nothing of that size may be made room for."""
+    file = png(np.zeros((3, 4), np.uint8))
+    header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + file[24:29]
+    return file[:12] + header + struct.pack(">I", zlib.crc32(header)) + file[33:]
 
 
 def test_a_selection_gets_suggestions_and_one_of_them():

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -89,6 +91,28 @@ def test_unknown_class_is_named(tmp_path):
     with pytest.raises(SemcolorError, match=r"value 77 at \(3, 2\)") as caught:
         labels.read_label_map(tmp_path / "labels.png")
     assert caught.value.code == Code.UNKNOWN_CLASS
+
+
+def test_a_damaged_file_is_read_right_or_refused():
+    """...whatever is damaged: Pillow has many ways to fail."""
+    ids = np.random.default_rng(0).integers(0, NUM_LABELS, (12, 9)).astype(np.uint8)
+    file = labels.encode_label_map(ids)
+    random = np.random.default_rng(1)
+    damaged = [file[:length] for length in range(0, len(file), 3)]
+    for place in range(len(file)):
+        other = bytearray(file)
+        other[place] ^= 1 << int(random.integers(8))
+        damaged.append(bytes(other))
+    read = [read_or_none(content) for content in damaged]
+    assert all((found == ids).all() for found in read if found is not None)
+    assert sum(found is None for found in read) > 0.9 * len(damaged)
+
+
+def read_or_none(content):
+    try:
+        return labels.decode_label_map(io.BytesIO(content), "labels.png", (9, 12))[0]
+    except SemcolorError:
+        return None
 
 
 def test_an_ordinary_photo_is_no_label_map(sample):

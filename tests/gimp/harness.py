@@ -121,6 +121,16 @@ class Gimp:
         """A command that runs on the machine itself when GIMP starts it."""
         return ["/usr/sbin/chroot", "/host", *command] if self._root else list(command)
 
+    def shell(self, command: str) -> None:
+        """Run a shell command where GIMP is, in `folder`.
+
+        Raises:
+            GimpError: it failed.
+        """
+        done = self._start(["sh", "-c", f'cd "$0" && {command}', str(self.folder)])
+        if done.returncode:
+            raise GimpError(f"{done.stdout}\n{done.stderr}")
+
     def run(self, script: str, **environment: str) -> dict[str, Any]:
         """Run a script in GIMP without a window, and return what it put in `result`.
 

@@ -30,7 +30,13 @@ _FORMATS = {  # babl format: (channels, numpy dtype)
 
 
 def call(name: str, **properties: Any) -> Any:
-    """Run a procedure; return its first value. Raises RuntimeError with GIMP's message."""
+    """Run a procedure; return its first value, if any. Raises RuntimeError with GIMP's message."""
+    values = call_for_all(name, **properties)
+    return values[0] if values else None
+
+
+def call_for_all(name: str, **properties: Any) -> list[Any]:
+    """Run a procedure; return its values. Raises RuntimeError with GIMP's message."""
     procedure = Gimp.get_pdb().lookup_procedure(name)
     assert procedure, f"GIMP doesn't know {name}"
     config = procedure.create_config()
@@ -45,21 +51,31 @@ def call(name: str, **properties: Any) -> Any:
     result = procedure.run(config)
     if result.index(0) != Gimp.PDBStatusType.SUCCESS:
         raise RuntimeError(Gimp.get_pdb().get_last_error())
-    return result.index(1) if result.length() > 1 else None
+    values = [result.index(index) for index in range(1, result.length())]
+    return [
+        Gimp.value_get_double_array(value) if isinstance(value, Gimp.DoubleArray) else value
+        for value in values
+    ]
 
 
 def add_labels(image: Gimp.Image, layer: Gimp.Layer | None = None) -> Gimp.Layer:
-    return _ours("plug-in-semcolor-add-label-layer", image, layer)
+    return ours("add-label-layer", image, layer)[0]
 
 
 def colorize(image: Gimp.Image, layer: Gimp.Layer | None = None) -> Gimp.Layer:
-    return _ours("plug-in-semcolor-colorize", image, layer)
+    return ours("colorize", image, layer)[0]
 
 
-def _ours(name: str, image: Gimp.Image, layer: Gimp.Layer | None) -> Gimp.Layer:
+def ours(
+    name: str, image: Gimp.Image, layer: Gimp.Layer | None = None, /, **properties: Any
+) -> list[Any]:
+    """Run one of our procedures on a layer, or on the lowest one; return its values."""
+    properties = {"run_mode": Gimp.RunMode.NONINTERACTIVE, **properties}
+    if isinstance(properties.get("file"), str):
+        properties["file"] = Gio.File.new_for_path(properties["file"])
     drawables = [layer or image.get_layers()[-1]]
-    mode = Gimp.RunMode.NONINTERACTIVE
-    return call(name, run_mode=mode, image=image, drawables=drawables, detail=0)
+    name = f"plug-in-semcolor-{name}"
+    return call_for_all(name, image=image, drawables=drawables, **properties)
 
 
 def load(path: str) -> Gimp.Image:
@@ -145,10 +161,10 @@ def foreground() -> str:
     return "#" + color.get_data().hex()
 
 
-def failure(action: Callable, *arguments: Any) -> str | None:
+def failure(action: Callable, *arguments: Any, **properties: Any) -> str | None:
     """The message with which a procedure fails; None when it doesn't."""
     try:
-        action(*arguments)
+        action(*arguments, **properties)
     except RuntimeError as error:
         return str(error)
     return None
@@ -231,6 +247,16 @@ def press(keys: str, until: Callable[[], bool]) -> None:
     """Press keys in GIMP's window once, and wait until that has had its effect."""
     subprocess.run(["xdotool", "key", keys], check=True)
     wait(until)
+
+
+def confirm(title: str) -> None:
+    """Press Return in the dialog of this title, as soon as it has opened."""
+
+    def wait_and_press() -> None:
+        activate(_find_window(title, "--sync"))
+        subprocess.run(["xdotool", "key", "Return"], check=True)
+
+    threading.Thread(target=wait_and_press).start()
 
 
 def wait(until: Callable[[], bool]) -> None:

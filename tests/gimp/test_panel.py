@@ -1,15 +1,10 @@
 """The panel in a real GIMP's window, with mouse and keyboard, the real bridge and worker."""
 
-from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from semcolor_worker import color, weights
 
-from semcolor import settings
 from semcolor.classes import all_classes
 
 from .harness import Gimp
@@ -135,31 +130,6 @@ def test_buttons_are_undo_steps_on_the_label_layer(gimp: Gimp, live: str) -> Non
     assert np.count_nonzero(snapped)
     for key in ("alt+f", "alt+s"):
         assert result[f"structure after {key}"] == result["structure"]
-
-
-@pytest.fixture
-def suggesting_model(gimp: Gimp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the worker use a colour model that finds red likely, and blue, whatever it sees."""
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, gimp.environment[name])
-    centres = color.chroma_bins()
-    arguments = {"widths": [4, 6, 8, 8], "bins": len(centres)}
-    model = weights.build(weights.ModelSpec("color", "two_stream_unet", arguments, detail=64))
-    head = model.network.bins_head
-    with torch.no_grad():
-        head.weight.zero_()
-        head.bias.fill_(-20)
-        for chroma, logit in (((60.0, 50.0), 1.0), ((20.0, -60.0), 0.8)):
-            nearest = ((centres - torch.tensor(chroma)) ** 2).sum(dim=1).argmin()
-            head.bias[nearest] = logit
-    weights.save(tmp_path / "color.safetensors", model)
-    bundled = resources.files("semcolor_worker") / "weights/segmentation.safetensors"
-    (tmp_path / "segmentation.safetensors").write_bytes(bundled.read_bytes())
-    gimp.stop_worker()
-    settings.set_weights_folder(tmp_path)
-    yield
-    settings.set_weights_folder(None)
-    gimp.stop_worker()
 
 
 @pytest.mark.usefixtures("suggesting_model")

@@ -1,0 +1,58 @@
+"""Files that the user names, as a whole: through Gio, which knows places that a path does not."""
+
+import contextlib
+
+from gi.repository import Gio, GLib
+
+LIMIT = 64 * 2**20  # bytes; the bridge takes no more at a time
+
+
+class FileError(Exception):
+    """This file can't be read or written. The message is one sentence."""
+
+
+def read(file: Gio.File) -> bytes:
+    """What is in the file.
+
+    Raises:
+        FileError: there is no such file, or it is larger than LIMIT, or can't be read.
+    """
+    name = f"“{file.get_parse_name()}”"
+    try:
+        info = file.query_info("standard::type,standard::size", Gio.FileQueryInfoFlags.NONE, None)
+        if info.get_file_type() != Gio.FileType.REGULAR:
+            raise FileError(f"{name} is not a file.")
+        if info.get_size() > LIMIT:
+            raise FileError(f"{name} is too large for a label map ({LIMIT >> 20} MiB at most).")
+        _, content, _ = file.load_contents(None)
+    except GLib.Error as error:
+        raise FileError(f"{name} can't be read: {error.message}.") from error
+    return bytes(content)
+
+
+def write(file: Gio.File, content: bytes) -> None:
+    """Write the file; one that is there is replaced as a whole, or stays as it is.
+
+    Raises:
+        FileError: it can't be written.
+    """
+    try:
+        # With this flag Gio writes beside the file, and renames when the stream is closed …
+        flag = Gio.FileCreateFlags.REPLACE_DESTINATION
+        stream = file.replace(None, False, flag, None)
+        try:
+            stream.write_all(content, None)
+        except GLib.Error:
+            _discard(stream)
+            raise
+        stream.close(None)
+    except GLib.Error as error:
+        raise FileError(f"“{file.get_parse_name()}” can't be written: {error.message}.") from error
+
+
+def _discard(stream: Gio.FileOutputStream) -> None:
+    """… unless it is closed by somebody who has given up."""
+    given_up = Gio.Cancellable()
+    given_up.cancel()
+    with contextlib.suppress(GLib.Error):
+        stream.close(given_up)

@@ -1,0 +1,396 @@
+"""Every procedure that GIMP gets from us: what it is called, takes, gives back and does."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import actions
+import classes
+import layers
+from bridge_client import Progress
+from classes import LabelClass
+from files import FileError
+from gi.repository import Gimp, Gio
+from layers import LayerError
+
+PALETTE = "Semantic Color: PASCAL-Context 59"
+MENU = "<Image>/Filters/Semantic Color"
+EDIT_MENU = f"{MENU}/Edit Labels"
+_LARGEST = 2**31 - 1  # pixels
+
+
+class Value(NamedTuple):
+    """An argument or a return value."""
+
+    kind: str
+    """As in GIMP's `add_{kind}_argument` and `add_{kind}_return_value`."""
+    name: str
+    label: str
+    text: str
+    options: tuple[Any, ...] = ()
+    """What those methods take besides: limits, default, …"""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A procedure that was called. `image` and `photo` are None where it has no image."""
+
+    image: Gimp.Image | None
+    photo: Gimp.Layer | None
+    config: Gimp.ProcedureConfig
+    interactive: bool
+    """Whether a user is there, who may be asked and who sees the foreground colour."""
+    report: Progress
+
+    @property
+    def place(self) -> tuple[Gimp.Image, Gimp.Layer]:
+        """Image and photo."""
+        return self.image, self.photo
+
+    def value(self, name: str) -> Any:
+        """An argument."""
+        return self.config.get_property(name)
+
+    def text(self, name: str) -> str:
+        """A string argument; GIMP has None for some that are empty."""
+        return (self.value(name) or "").strip()
+
+    def ask(self, action: actions.Action[Any]) -> actions.Outcome:
+        """Do what needs the bridge."""
+        Gimp.progress_init("")
+        return action.run(self.image, self.photo, self.report)
+
+    def entry(self) -> LabelClass:
+        """The class that is named, or else that of the foreground colour."""
+        entries, name = actions.read_classes(), self.text("class")
+        if name and not self.interactive:
+            found = classes.by_name(entries, name)
+            if not found:
+                raise LayerError(
+                    f"There is no class “{name}”. The palette “{PALETTE}” has all names."
+                )
+            return found
+        color = _foreground()
+        found = classes.by_color(entries, color)
+        if not found:
+            raise LayerError(
+                f"The foreground colour, {color}, is no class's. Pick one from the palette "
+                f"“{PALETTE}”, or in the panel."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """One procedure. `run` returns None when the user has cancelled it."""
+
+    name: str
+    label: str
+    blurb: str
+    text: str
+    run: Callable[[Call], actions.Outcome | None]
+    arguments: tuple[Value, ...] = ()
+    returns: tuple[Value, ...] = ()
+    menu: str | None = MENU
+    """Where its menu entry is; without one, it can still get a keyboard shortcut."""
+    for_image: bool = True
+    before_painting: bool = False
+    """Whether the user is about to paint labels, for which the palette is selected."""
+
+
+# --- What some of them do ----------------------------------------------------------------------
+
+
+def _open_panel(call: Call) -> None:
+    if not call.interactive:
+        raise LayerError("The panel needs a window: scripts use the other procedures.")
+    from session import run
+
+    run(*call.place)
+    # After a success GIMP would write down the arguments in the image, which may be closed by now.
+
+
+def _fill_region(call: Call) -> actions.Outcome:
+    x, y = call.value("x"), call.value("y")
+    if call.interactive or min(x, y) < 0:
+        area = layers.selection_in(call.photo, call.image)
+        if not area:
+            raise LayerError("Select an area first: the region in its middle is filled.")
+        x, y = area.x + area.width // 2, area.y + area.height // 2
+    return actions.fill_region(*call.place, call.entry(), x, y)
+
+
+def _snap(call: Call) -> actions.Outcome:
+    whole = layers.whole(call.photo)
+    area = layers.selection_in(call.photo, call.image).clip(whole) or whole
+    return call.ask(actions.snap(*call.place, call.entry(), area))
+
+
+def _choose_color(call: Call) -> actions.Outcome:
+    color = call.text("color").lower()
+    if call.interactive or not color:
+        color = _foreground()
+    if not re.fullmatch("#[0-9a-f]{6}", color):
+        raise LayerError(f"“{color}” is no colour: write it as #rrggbb, for instance #80a0c0.")
+    return actions.choose_color(*call.place, color)
+
+
+def _export_labels(call: Call) -> actions.Outcome | None:
+    if not call.interactive:
+        return call.ask(actions.export_labels(*call.place, _given_file(call)))
+    from dialogs import ask_where_to_export
+
+    actions.find_label_layer(*call.place)
+    file = ask_where_to_export(call.image)
+    return call.ask(actions.export_labels(*call.place, file)) if file else None
+
+
+def _import_labels(call: Call) -> actions.Outcome | None:
+    if not call.interactive:
+        return call.ask(actions.import_labels(*call.place, _given_file(call)))
+    from dialogs import ask_what_to_import
+
+    file = ask_what_to_import(call.image)
+    return call.ask(actions.import_labels(*call.place, file)) if file else None
+
+
+def _connect(call: Call) -> actions.Outcome | None:
+    invitation = call.text("invitation")
+    if call.interactive:
+        from dialogs import ask_for_invitation
+
+        invitation = ask_for_invitation()
+    return None if invitation is None else actions.connect(invitation, call.report)
+
+
+def _given_file(call: Call) -> Gio.File:
+    file = call.value("file")
+    if not file:
+        raise FileError("Say which file, with the argument “file”.")
+    return file
+
+
+def _foreground() -> str:
+    return layers.hex_of(Gimp.context_get_foreground())
+
+
+# --- The table ---------------------------------------------------------------------------------
+
+_DETAIL = Value(
+    "int",
+    "detail",
+    "_Detail",
+    "Longest side, in pixels, at which the network looks at the photo; a multiple of 32. "
+    "0 is the model's default",
+    (0, 4096, 0),
+)
+_CLASS = Value(
+    "string",
+    "class",
+    "_Class",
+    f"A class's name, as the palette “{PALETTE}” has it; “unlabelled” clears. Empty, and always "
+    "when the user is asked: the class of the foreground colour",
+    ("",),
+)
+_FILE = "file", "file", "_File"
+_ANY_FILE = (Gimp.FileChooserAction.ANY, True, None)  # we say ourselves what is wrong with it
+_LAYER = "layer", "layer", "Layer"
+_MAYBE_NO_LAYER = (False,)
+_PIXELS = "int", "pixels", "Pixels"
+_COUNT = (0, _LARGEST, 0)
+_AMBIGUOUS = Value(
+    "int",
+    "ambiguous-pixels",
+    "Ambiguous pixels",
+    "How many pixels had no palette colour, so that a class beside them was taken",
+    _COUNT,
+)
+
+_ALL = (
+    Procedure(
+        "panel",
+        "Semantic Color _Panel…",
+        "Pick classes to paint, and let colour follow each stroke",
+        "Opens a window that stays beside the image while you paint on its label layer. It ends "
+        "with the window or the image.",
+        _open_panel,
+        before_painting=True,
+    ),
+    Procedure(
+        "add-label-layer",
+        "_Add Label Layer",
+        "Find out what is where in a photo, as a layer to paint on",
+        "Labels every part of the selected photo with one of 59 classes (sky, water, person, …) "
+        "and adds the labels as a half-transparent layer above it, in the colours of the palette "
+        f"“{PALETTE}”. Correct them with the Pencil, then run Colorize.",
+        lambda call: call.ask(actions.add_label_layer(*call.place, call.value("detail"))),
+        (_DETAIL,),
+        (Value(*_LAYER, "The new label layer", _MAYBE_NO_LAYER),),
+        before_painting=True,
+    ),
+    Procedure(
+        "colorize",
+        "_Colorize",
+        "Colour a black-and-white photo from its label layer",
+        "Gives the selected photo the colours that its label layer asks for, in a layer of their "
+        "own: the photo itself is never changed. Run it again after changing labels. A photo "
+        "without a label layer gets one first, hidden.",
+        lambda call: call.ask(
+            actions.colorize(*call.place, call.value("detail"), show_labels=False)
+        ),
+        (_DETAIL,),
+        (Value(*_LAYER, "The new or updated colorized layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
+        before_painting=True,
+    ),
+    Procedure(
+        "label-selection",
+        "_Label Selection",
+        "Make the selection the class of the foreground colour",
+        "Fills the selection in the label layer, with hard edges.",
+        lambda call: actions.label_selection(*call.place, call.entry()),
+        (_CLASS,),
+        (Value(*_PIXELS, "How many pixels were filled", _COUNT),),
+        EDIT_MENU,
+    ),
+    Procedure(
+        "fill-region",
+        "_Fill Region",
+        "Make the region in the selection's middle the class of the foreground colour",
+        "Fills the connected region of one class in the label layer.",
+        _fill_region,
+        (
+            _CLASS,
+            *(
+                Value(
+                    "int",
+                    axis,
+                    f"_{axis.upper()}",
+                    "A pixel of the region, counted from the photo's upper left corner; -1: that "
+                    "in the middle of the selection",
+                    (-1, _LARGEST, -1),
+                )
+                for axis in "xy"
+            ),
+        ),
+        (Value(*_PIXELS, "How many pixels the region has", _COUNT),),
+        EDIT_MENU,
+    ),
+    Procedure(
+        "snap-to-edges",
+        "_Snap to Edges",
+        "Fit what is of the foreground colour's class to the photo's edges",
+        "Lets what has the class grow or shrink to the photo's edges, in the selection's bounds, "
+        "or in the whole photo when nothing is selected.",
+        _snap,
+        (_CLASS,),
+        (Value(*_PIXELS, "How many pixels have another class now", _COUNT),),
+        EDIT_MENU,
+    ),
+    Procedure(
+        "clean-labels",
+        "_Clean Labels",
+        "Replace colours in the label layer that are no class's",
+        "Soft brushes and scaling make in-between colours. Each such pixel becomes one of the "
+        "classes beside it.",
+        lambda call: call.ask(actions.clean(*call.place)),
+        (),
+        (Value(*_PIXELS, "How many pixels had no palette colour", _COUNT),),
+        EDIT_MENU,
+    ),
+    Procedure(
+        "suggest-colors",
+        "Suggest Colors",
+        "Find other colours that the selected object may have",
+        "Needs a colour model that finds several colours likely. choose-color takes one of them.",
+        lambda call: call.ask(actions.suggest(*call.place, call.value("detail"))),
+        (_DETAIL,),
+        (
+            Value("string_array", "colors", "Colours", "Up to six, as #rrggbb, most likely first"),
+            Value("double_array", "shares", "Shares", "How likely each of them is, 0 to 1"),
+        ),
+        None,
+    ),
+    Procedure(
+        "choose-color",
+        "_Give Selection the Foreground Color",
+        "Give the selection the hue of the foreground colour",
+        "Gives the selection the hue and chroma of a colour, in a layer of chosen colours between "
+        "colorized layer and labels, which colouring leaves alone.",
+        _choose_color,
+        (
+            Value(
+                "string",
+                "color",
+                "C_olor",
+                "A colour as #rrggbb. Empty, and always when the user is asked: the foreground "
+                "colour",
+                ("",),
+            ),
+        ),
+        (Value(*_LAYER, "The layer of chosen colours", _MAYBE_NO_LAYER),),
+        EDIT_MENU,
+    ),
+    Procedure(
+        "import-labels",
+        "_Import Labels…",
+        "Read the label layer from a file",
+        "Takes an indexed PNG of the photo's size, as “semcolor segment” writes, or a picture in "
+        "the palette's colours. The label layer gets its labels, or is made.",
+        _import_labels,
+        (Value(*_FILE, "The label map", _ANY_FILE),),
+        (Value(*_LAYER, "The label layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
+        before_painting=True,
+    ),
+    Procedure(
+        "export-labels",
+        "_Export Labels…",
+        "Write the label layer to a file",
+        "Writes an indexed PNG whose values are class ids, as “semcolor segment” does and "
+        "“semcolor colorize --labels” takes. A file that is there is replaced.",
+        _export_labels,
+        (Value(*_FILE, "The label map; ends in .png", _ANY_FILE),),
+        (_AMBIGUOUS,),
+    ),
+    Procedure(
+        "connect",
+        "Connect to a _Worker…",
+        "Let a worker on another machine do the work",
+        "Takes the line that “semcolor worker invite NAME” printed on that machine; “local” goes "
+        "back to this machine's own worker.",
+        _connect,
+        (
+            Value(
+                "string",
+                "invitation",
+                "_Invitation",
+                "The line, for scripts; a window asks the user",
+                ("",),
+            ),
+        ),
+        (Value("string", "message", "Message", "Which worker is used from now on", ("",)),),
+        for_image=False,
+    ),
+    Procedure(
+        "worker-status",
+        "Worker Status",
+        "Tell how the worker is",
+        "Never starts it, and waits for a second at most.",
+        lambda call: actions.worker_status(call.report),
+        (),
+        (
+            Value(
+                "string",
+                "state",
+                "State",
+                "stopped, starting, loading, ready, busy or lost",
+                ("",),
+            ),
+            Value("string", "sentence", "Sentence", "The same as a sentence, with advice", ("",)),
+        ),
+        None,
+        for_image=False,
+    ),
+)
+
+PROCEDURES = {f"plug-in-semcolor-{procedure.name}": procedure for procedure in _ALL}
