@@ -26,6 +26,8 @@ def read(file: Gio.File) -> bytes:
             raise FileError(f"{name} is too large for a label map ({LIMIT >> 20} MiB at most).")
         _, content, _ = file.load_contents(None)
     except GLib.Error as error:
+        if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND):
+            raise FileError(f"There is no file {name}.") from error
         raise FileError(f"{name} can't be read: {error.message}.") from error
     return bytes(content)
 

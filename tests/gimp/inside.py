@@ -252,11 +252,15 @@ def press(keys: str, until: Callable[[], bool]) -> None:
 def confirm(title: str) -> None:
     """Press Return in the dialog of this title, as soon as it has opened."""
 
-    def wait_and_press() -> None:
-        activate(_find_window(title, "--sync"))
-        subprocess.run(["xdotool", "key", "Return"], check=True)
+    def press_until_it_is_gone() -> None:
+        dialog = _find_window(title, "--sync")
+        while dialog:
+            activate(dialog)
+            subprocess.run(["xdotool", "key", "Return"], check=False)
+            time.sleep(1)
+            dialog = _find_window(title)
 
-    threading.Thread(target=wait_and_press).start()
+    threading.Thread(target=press_until_it_is_gone).start()
 
 
 def wait(until: Callable[[], bool]) -> None:
