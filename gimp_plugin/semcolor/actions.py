@@ -224,7 +224,8 @@ def suggest(
 
     def apply(answer: list[tuple[str, float]]) -> Outcome:
         colors, shares = [color for color, _ in answer], [share for _, share in answer]
-        return Outcome({"colors": colors, "shares": shares})
+        likely = ", ".join(f"{color} ({share:.0%})" for color, share in answer)
+        return Outcome({"colors": colors, "shares": shares}, [f"Likely colours: {likely}."])
 
     return Action(ask, apply)
 
@@ -245,7 +246,8 @@ def worker_status(report: Progress) -> Outcome:
     """How the worker is; never starts it. Raises BridgeError."""
     with Bridge(report) as bridge:
         answer, _ = bridge.request("status")
-    return Outcome({"state": answer["state"], "sentence": sentence(answer["sentence"])})
+    message = sentence(answer["sentence"])
+    return Outcome({"state": answer["state"], "sentence": message}, [message])
 
 
 def connect(invitation: str, report: Progress) -> Outcome:

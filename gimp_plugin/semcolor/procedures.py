@@ -122,8 +122,10 @@ def _fill_region(call: Call) -> actions.Outcome:
 
 
 def _snap(call: Call) -> actions.Outcome:
-    whole = layers.whole(call.photo)
-    area = layers.selection_in(call.photo, call.image).clip(whole) or whole
+    selected, whole = layers.selection_in(call.photo, call.image), layers.whole(call.photo)
+    area = selected.clip(whole) if selected else whole
+    if not area:
+        raise LayerError("Select an area of the photo, or nothing at all.")
     return call.ask(actions.snap(*call.place, call.entry(), area))
 
 
@@ -156,12 +158,12 @@ def _import_labels(call: Call) -> actions.Outcome | None:
 
 
 def _connect(call: Call) -> actions.Outcome | None:
-    invitation = call.text("invitation")
-    if call.interactive:
-        from dialogs import ask_for_invitation
+    if not call.interactive:
+        return actions.connect(call.text("invitation"), call.report)
+    from dialogs import ask_for_invitation
 
-        invitation = ask_for_invitation()
-    return None if invitation is None else actions.connect(invitation, call.report)
+    line = ask_for_invitation()
+    return None if line is None else actions.connect(line, call.report)
 
 
 def _given_file(call: Call) -> Gio.File:

@@ -295,6 +295,7 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         photo = image.get_layers()[-1]
         photo.set_offsets(100, 0)
         refuse("selected elsewhere", "choose-color", image, color="#102030")
+        refuse("snapped elsewhere", "snap-to-edges", image, **{{"class": "sky"}})
         photo.set_offsets(0, 0)
         labels.set_lock_content(True)
         for procedure in ("label-selection", "snap-to-edges"):
@@ -344,6 +345,7 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         ("no colour", "“red” is no colour: write it as #rrggbb"),
         ("panel", "needs a window"),
         ("selected elsewhere", "Select an area of the photo"),
+        ("snapped elsewhere", "Select an area of the photo"),
         ("locked label-selection", "Unlock"),
         ("locked snap-to-edges", "Unlock"),
         ("locked clean", "Unlock"),
