@@ -197,11 +197,10 @@ def ended(pid: int) -> bool:
 
 
 def _plugin_and_bridge() -> tuple[int, int] | None:
-    parents = {pid: int(_status(pid).get("PPid", 0)) for pid in _processes()}
-    for bridge, parent in parents.items():
-        is_child = parent in parents and b"semcolor/semcolor.py" in _command_line(parent)
-        if is_child and b"semcolor.bridge" in _command_line(bridge):
-            return parent, bridge
+    for bridge in bridges():
+        plugin = int(_status(bridge).get("PPid", 0))
+        if b"semcolor/semcolor.py" in _command_line(plugin):
+            return plugin, bridge
     return None
 
 
