@@ -462,6 +462,10 @@ def test_each_is_one_undo_step_and_asks_no_more_than_it_must(
             ours(name, image, run_mode=Gimp.RunMode.INTERACTIVE, **properties)
 
         image = load_gray({gimp.path(photo_file)!r}, 8)
+        save(image, {str(gimp.folder / "a photo.png")!r})
+        image.delete()
+        image = load({str(gimp.folder / "a photo.png")!r})
+        # Only File ▸ Open makes GIMP 3.0 remember where an image comes from.
         image.set_file(Gio.File.new_for_path({str(gimp.folder / "a photo.xcf")!r}))
         show(image)
         file = {str(gimp.folder / "drawn.png")!r}
