@@ -10,8 +10,11 @@ one ``result`` or ``error``:
     begin_photo {width, height, format}       then `rows` with the pixels, strip by strip
     segment {detail}                          → {classes: [{id, name, share}]}; these are the
                                               current labels from now on
-    begin_labels {width, height}              then `rows` with "R'G'B'A u8"; the last one
-                                              → {ambiguous}
+    palette {}                                → payload: the classes' colours in the order of their
+                                              ids, "R'G'B'A u8"
+    begin_labels {width, height}              with the palette as the image gives it back, then
+                                              `rows` with "R'G'B'A u8"; the last one
+                                              → {ambiguous}: how many pixels of all labels are
     edit_labels {x, y, width, height}         then `rows` of this rectangle, as for begin_labels
     label_rows {first_row, rows, x?, width?}  → payload "R'G'B'A u8"
     label_stats {}                            → {classes: [{id, name, share}], ambiguous}
@@ -20,7 +23,7 @@ one ``result`` or ``error``:
                                               many pixels, fitting the class in this rectangle to
                                               the photo's edges changed labels
     clean_labels {}                           → {x, y, width, height, pixels}: where, and how many,
-                                              pixels were ambiguous; label_rows has them pure
+                                              pixels were impure; label_rows has them pure
     encode_labels {}                          → payload: the current labels as an indexed PNG
     decode_labels {name}, payload: such a file, or any other that the command line reads
                                               → {ambiguous}; these are the current labels
@@ -55,15 +58,21 @@ import numpy as np
 import numpy.typing as npt
 
 from . import __version__, local_worker
+from .classes import NUM_LABELS
 from .client import Frame, OnText, Session, WorkerClient, ZmqWorkerClient
 from .errors import Code, SemcolorError
 from .labels import (
+    AMBIGUOUS,
     UNKNOWN,
-    Flags,
+    Colors,
+    Doubt,
     bounds,
     decode_label_map,
     encode_label_map,
+    foreign,
     from_rgba,
+    palette,
+    require_classes,
     statistics,
     surroundings,
     to_rgba,
@@ -72,7 +81,8 @@ from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle, Request, Result
 from .pixels import LabelMap, Mask, Rgb, gray_from_rgb
 from .timings import timed
 
-PROTOCOL = 2
+PROTOCOL = 3
+_NEARLY_ALL = 0.9  # a label layer with more in colours of no class than this share is none any more
 PAYLOAD_LIMIT = 64 * 1024 * 1024  # bytes
 _PREFIX = struct.Struct(">II")
 _STATUS_SECONDS = 0.4  # to connect, and as many to answer
@@ -127,7 +137,8 @@ class Bridge:
         self._client: WorkerClient | None = None
         self._session: Session | None = None
         self._filling: _Canvas | _LabelEdit | None = None
-        self._ambiguous: Flags | None = None  # where the current labels were no palette colour
+        self._doubt: Doubt | None = None  # in which pixels the current labels are not certain
+        self._colors = palette()  # what the image makes of the classes' colours
         self._mask: Mask | None = None
         self._detail = 0
         self._depth = 8
@@ -135,6 +146,7 @@ class Bridge:
             "hello": self._hello,
             "connect": self._choose_worker,
             "begin_photo": self._begin_photo,
+            "palette": self._palette,
             "begin_labels": self._begin_labels,
             "edit_labels": self._edit_labels,
             "rows": self._rows,
@@ -182,17 +194,24 @@ class Bridge:
             raise SemcolorError(Code.MALFORMED, f"a photo cannot come as “{format}”")
         dtype, channels = _PHOTO_FORMATS[format]
         self._filling = _Canvas(width, height, channels, dtype, self._take_photo)
-        self._session = self._ambiguous = self._mask = None
+        self._session = self._doubt = self._mask = None
         return {}, b""
 
-    def _begin_labels(self, _: bytes, width: int, height: int) -> tuple[Header, bytes]:
+    def _palette(self, _: bytes) -> tuple[Header, bytes]:
+        return {}, np.insert(palette(), 3, 255, axis=1).tobytes()
+
+    def _begin_labels(self, payload: bytes, width: int, height: int) -> tuple[Header, bytes]:
+        if len(payload) != 4 * NUM_LABELS:
+            raise SemcolorError(Code.MALFORMED, "the labels came without the palette's colours")
+        self._colors = np.frombuffer(payload, np.uint8).reshape(NUM_LABELS, 4)[:, :3]
         dtype = np.dtype(np.uint8)
-        self._filling = _Canvas(width, height, 4, dtype, self._take_labels)
+        self._filling = _Canvas(width, height, 4, dtype, self._take_labels, self._colors)
         return {}, b""
 
-    def _edit_labels(self, _: bytes, **region: int) -> tuple[Header, bytes]:
-        ambiguous = self._labels()[1]
-        self._filling = _LabelEdit(self._photo(), self._inside(**region), ambiguous)
+    def _edit_labels(self, _: bytes, **place: int) -> tuple[Header, bytes]:
+        doubt = self._labels()[1]
+        region = self._inside(**place)
+        self._filling = _LabelEdit(self._photo(), region, doubt, self._colors)
         return {}, b""
 
     def _rows(self, payload: bytes) -> tuple[Header, bytes]:
@@ -205,15 +224,20 @@ class Bridge:
         return {}
 
     def _take_labels(self, canvas: "_Canvas") -> Header:
+        require_classes(
+            canvas.foreign, canvas.opaque, _NEARLY_ALL, "the label layer",
+            "if the image got another colour mode or profile, undo that; "
+            "else delete the label layer and start again",
+        )  # fmt: skip
         self._photo().set_labels(canvas.single)
-        self._ambiguous = canvas.ambiguous
-        return {"ambiguous": int(canvas.ambiguous.sum())}
+        self._doubt = canvas.doubt
+        return {"ambiguous": _count_ambiguous(canvas.doubt)}
 
     def _segment(self, _: bytes, detail: int) -> tuple[Header, bytes]:
         session = self._photo()
         labels = session.segment(session.whole, detail, self._progress)
         session.set_labels(labels)
-        self._ambiguous = np.zeros(labels.shape, np.bool_)
+        self._doubt = np.zeros(labels.shape, np.uint8)
         return {"classes": statistics(labels)}, b""
 
     def _label_rows(
@@ -224,21 +248,21 @@ class Bridge:
         return {}, to_rgba(labels[region.rows, region.columns]).data.cast("B")
 
     def _label_stats(self, _: bytes) -> tuple[Header, bytes]:
-        labels, ambiguous = self._labels()
-        return {"classes": statistics(labels), "ambiguous": int(ambiguous.sum())}, b""
+        labels, doubt = self._labels()
+        return {"classes": statistics(labels), "ambiguous": _count_ambiguous(doubt)}, b""
 
     def _snap_labels(self, _: bytes, class_id: int, **region: int) -> tuple[Header, bytes]:
-        labels, ambiguous = self._labels()
+        labels, doubt = self._labels()
         before = labels.copy()
         changed = self._photo().snap(self._inside(**region), class_id, self._progress)
         part = changed.rows, changed.columns
-        ambiguous[part] = False  # the plug-in takes these pixels over
+        doubt[part] = 0  # the plug-in takes these pixels over
         return {**asdict(changed), "pixels": int((labels[part] != before[part]).sum())}, b""
 
     def _clean_labels(self, _: bytes) -> tuple[Header, bytes]:
-        ambiguous = self._labels()[1]
-        answer = {**asdict(bounds(ambiguous)), "pixels": int(ambiguous.sum())}
-        ambiguous[:] = False
+        doubt = self._labels()[1]
+        answer = {**asdict(bounds(doubt)), "pixels": int(np.count_nonzero(doubt))}
+        doubt[:] = 0
         return answer, b""
 
     def _encode_labels(self, _: bytes) -> tuple[Header, bytes]:
@@ -252,7 +276,7 @@ class Bridge:
         size = (session.width, session.height)
         labels, ambiguous = decode_label_map(io.BytesIO(payload), name, size)
         session.set_labels(labels)
-        self._ambiguous = np.zeros(labels.shape, np.bool_)  # the plug-in takes these labels over
+        self._doubt = np.zeros(labels.shape, np.uint8)  # the plug-in takes these labels over
         return {"ambiguous": int(ambiguous.sum())}, b""
 
     def _colorize(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
@@ -319,12 +343,12 @@ class Bridge:
                 client.close()
         return {"sentence": _SENTENCES[answer["state"]], **answer}, b""
 
-    def _labels(self) -> tuple[LabelMap, Flags]:
-        """The current label map, and where the label layer was ambiguous."""
+    def _labels(self) -> tuple[LabelMap, Doubt]:
+        """The current label map, and in which pixels it is not certain."""
         labels = self._photo().labels
-        if labels is None or self._ambiguous is None:
+        if labels is None or self._doubt is None:
             raise SemcolorError(Code.MALFORMED, "there are no labels yet")
-        return labels, self._ambiguous
+        return labels, self._doubt
 
     def _row(self, x: int, width: int | None) -> int:
         return self._photo().width - x if width is None else width
@@ -372,7 +396,7 @@ class _Canvas:
 
     def __init__(
         self, width: int, height: int, channels: int, dtype: "np.dtype[Any]",
-        take: Callable[["_Canvas"], Header],
+        take: Callable[["_Canvas"], Header], colors: Colors | None = None,
     ) -> None:  # fmt: skip
         if (
             not (0 < width <= SIDE_LIMIT and 0 < height <= SIDE_LIMIT)
@@ -384,8 +408,9 @@ class _Canvas:
                 f"({PIXEL_LIMIT // 1_000_000} megapixels): scale the image down",
             )
         self.single: npt.NDArray[Any] = np.empty((height, width), dtype)
-        self.ambiguous: Flags = np.zeros((height, width) if channels == 4 else (0, 0), np.bool_)
-        self._channels, self._take = channels, take
+        self.doubt: Doubt = np.zeros((height, width) if channels == 4 else (0, 0), np.uint8)
+        self.opaque = self.foreign = 0  # opaque pixels, and those of them of no class's colour
+        self._channels, self._take, self._colors = channels, take, colors
         self._next_row = 0
 
     def add(self, payload: bytes) -> Header:
@@ -401,7 +426,10 @@ class _Canvas:
         else:
             around = np.full((len(pixels) + 2, width + 2), UNKNOWN, np.uint8)
             around[0, 1:-1] = self.single[strip.start - 1] if strip.start else UNKNOWN
-            self.single[strip], self.ambiguous[strip] = from_rgba(pixels, around)
+            ids, doubt = from_rgba(pixels, around, self._colors)
+            self.single[strip], self.doubt[strip] = ids, doubt
+            self.opaque += int(np.count_nonzero(pixels[..., 3] == 255))
+            self.foreign += foreign(pixels, doubt)
         self._next_row = strip.stop
         return self._take(self) if self._next_row == height else {}
 
@@ -409,8 +437,9 @@ class _Canvas:
 class _LabelEdit:
     """A rectangle of the label layer that arrives row by row and changes the session's labels."""
 
-    def __init__(self, session: Session, region: Rectangle, ambiguous: Flags) -> None:
-        self._session, self._region, self._ambiguous = session, region, ambiguous
+    def __init__(self, session: Session, region: Rectangle, doubt: Doubt, colors: Colors) -> None:
+        self._session, self._region = session, region
+        self._doubt, self._colors = doubt, colors
         self._done = 0
 
     def add(self, payload: bytes) -> Header:
@@ -423,13 +452,17 @@ class _LabelEdit:
         around = surroundings(labels, strip)
         if self._done + strip.height < region.height:
             around[-1] = UNKNOWN  # these rows are still to come
-        ids, ambiguous = from_rgba(pixels, around)
+        ids, doubt = from_rgba(pixels, around, self._colors)
         self._session.edit_labels(strip, ids)
-        self._ambiguous[strip.rows, strip.columns] = ambiguous
+        self._doubt[strip.rows, strip.columns] = doubt
         self._done += strip.height
         if self._done < region.height:
             return {}
-        return {"ambiguous": int(self._ambiguous[region.rows, region.columns].sum())}
+        return {"ambiguous": _count_ambiguous(self._doubt)}
+
+
+def _count_ambiguous(doubt: Doubt) -> int:
+    return int(np.count_nonzero(doubt == AMBIGUOUS))
 
 
 def _whole_rows(

@@ -60,7 +60,7 @@ class Found:
     """Labels for the label layer; None: it stays as it is."""
     colors: Gegl.Buffer | None
     ambiguous: int = 0
-    """How many pixels of the label layer, or of the file, had no palette colour."""
+    """How many pixels of the label layer, or of the file, were no class's colour."""
 
 
 # --- Labels and colours for a whole photo ------------------------------------------------------
@@ -128,7 +128,8 @@ def export_labels(
     def apply(answer: tuple[bytes, int]) -> Outcome:
         content, ambiguous = answer
         files.write(file, content)
-        return Outcome({"ambiguous-pixels": ambiguous}, ambiguous_note(ambiguous))
+        notes = ambiguous_note(ambiguous, layers.whole(photo))
+        return Outcome({"ambiguous-pixels": ambiguous}, notes)
 
     return Action(ask, apply)
 
@@ -198,7 +199,7 @@ def snap(
 def clean(
     image: Gimp.Image, photo: Gimp.Layer, edit: Rectangle | None = None
 ) -> Action[LabelChange]:
-    """Give each pixel that has no palette colour that of a class beside it. Else as `snap`."""
+    """Give each pixel that is no class's colour that of a class beside it. Else as `snap`."""
     return _label_change(image, photo, edit, "clean_labels")
 
 
@@ -275,6 +276,20 @@ def read_classes() -> list[LabelClass]:
         ) from error
 
 
+def class_of_color(image: Gimp.Image, entries: list[LabelClass], color: str) -> LabelClass | None:
+    """The class whose colour, as it is or as this image gives it back, is this `#rrggbb`."""
+    return classes.by_color(entries, stored_colors(image, entries), color)
+
+
+def stored_colors(image: Gimp.Image, entries: list[LabelClass]) -> bytes:
+    """The classes' colours as this image gives them back; unchanged if it can't hold them."""
+    colors = classes.opaque(entries)
+    try:
+        return layers.stored(image, colors)
+    except LayerError:
+        return colors
+
+
 def find_label_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
     """The photo's label layer. Raises LayerError when there is none."""
     layer = layers.find_layer(image, photo, layers.LABELS)
@@ -283,13 +298,15 @@ def find_label_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
     return layer
 
 
-def ambiguous_note(pixels: int) -> list[str]:
-    """What to tell the user about pixels that had no palette colour."""
+def ambiguous_note(pixels: int, whole: Rectangle) -> list[str]:
+    """What to tell the user about so many pixels of a photo's labels that were in between."""
     if not pixels:
         return []
+    percent = 100 * pixels / (whole.width * whole.height)
+    share = f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
     return [
-        f"{pixels} pixels of the labels had no palette colour, so the nearest class was "
-        "taken. The Pencil paints hard edges, which avoids this."
+        f"{pixels:,} pixels ({share}) of the labels were in between, so each became a class "
+        "beside it. The Pencil paints hard edges, which avoids this; Clean Labels makes them hard."
     ]
 
 
@@ -312,7 +329,7 @@ def _put(
 
     Labels that are shown are selected too: the next stroke must go there, not into the photo.
     """
-    notes = _conversion_note(image) + ambiguous_note(found.ambiguous)
+    notes = _conversion_note(image) + ambiguous_note(found.ambiguous, layers.whole(photo))
     label_layer = None
     with layers.one_undo_step(image):
         layers.make_rgb(image)
@@ -345,7 +362,7 @@ def _put_colors(image: Gimp.Image, photo: Gimp.Layer, colors: Gegl.Buffer) -> Gi
 
 
 def _conversion_note(image: Gimp.Image) -> list[str]:
-    if image.get_base_type() == Gimp.ImageBaseType.RGB:
+    if layers.is_rgb(image):
         return []
     return ["The image is now in RGB mode, which holds colours; undo takes that back too."]
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from timings import timed
 
-PROTOCOL = 2
+PROTOCOL = 3
 INSTALL_FILE = Path(__file__).with_name("install.json")
 SET_UP_AGAIN = "Run semcolor's set-up again, then restart GIMP."
 

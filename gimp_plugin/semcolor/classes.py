@@ -3,6 +3,7 @@
 import struct
 from collections import Counter
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,20 +41,36 @@ def read_palette(path: Path) -> list[LabelClass]:
     return entries
 
 
-def present(classes: list[LabelClass], pixels: bytes, channels: int) -> dict[int, float]:
+def opaque(classes: list[LabelClass]) -> bytes:
+    """The classes' colours, as opaque pixels: RGBA u8."""
+    return b"".join(bytes((*entry.rgb, 255)) for entry in classes)
+
+
+def present(palette: bytes, pixels: bytes, component: str, channels: int = 4) -> dict[int, float]:
     """Which classes a small picture of the label layer has, and their shares of it (0..1).
 
+    In-between colours are left out.
+
     Args:
-        pixels: u8, sRGB; the fourth channel is alpha. In-between colours are left out.
+        palette: the classes' colours as GIMP shows them in such a picture: RGBA, opaque.
+        component: the `struct` code of one component; integers go up to their limit, floats to 1.
+        channels: the picture's; the fourth is alpha.
     """
-    ids = {bytes(entry.rgb): entry.id for entry in classes if entry.id != UNLABELLED}
-    counts: dict[int, int] = {}
-    total = max(1, len(pixels) // channels)
-    for (pixel,), count in Counter(struct.iter_unpack(f"{channels}s", pixels)).items():
-        class_id = ids.get(pixel[:3])
-        if class_id and (channels < 4 or pixel[3] > 127):
-            counts[class_id] = counts.get(class_id, 0) + count
-    return {class_id: count / total for class_id, count in counts.items()}
+    if channels < 3:  # the image became gray
+        return {}
+    ids = {}
+    for class_id, pixel in enumerate(_pixels(palette, component, 4)):
+        red, green, blue, _ = _levels(pixel, component)
+        for off in product((-1, 0, 1), repeat=3):  # scaling rounds
+            ids[red + off[0], green + off[1], blue + off[2]] = class_id
+    everything = _pixels(pixels, component, channels)
+    shares: dict[int, float] = {}
+    for pixel, count in Counter(everything).items():
+        red, green, blue, *alpha = _levels(pixel, component)
+        class_id = ids.get((red, green, blue), UNLABELLED)
+        if class_id != UNLABELLED and (not alpha or alpha[0] > 127):
+            shares[class_id] = shares.get(class_id, 0.0) + count / len(everything)
+    return shares
 
 
 def by_name(classes: list[LabelClass], name: str) -> LabelClass | None:
@@ -61,9 +78,31 @@ def by_name(classes: list[LabelClass], name: str) -> LabelClass | None:
     return next((entry for entry in classes if entry.name.lower() == name.lower()), None)
 
 
-def by_color(classes: list[LabelClass], color: str) -> LabelClass | None:
-    """The class of this `#rrggbb`; None when it is no class's."""
-    return next((entry for entry in classes if entry.hex == color), None)
+def _pixels(picture: bytes, component: str, channels: int) -> list[bytes]:
+    size = channels * struct.calcsize(component)
+    return [pixel for (pixel,) in struct.iter_unpack(f"{size}s", picture)]
+
+
+def _levels(pixel: bytes, component: str) -> list[int]:
+    """The components as 8-bit levels."""
+    size = struct.calcsize(component)
+    scale = 255.0 if component in "efd" else 255 / (256**size - 1)
+    values = struct.unpack(f"={len(pixel) // size}{component}", pixel)
+    return [round(scale * value) for value in values]
+
+
+def by_color(classes: list[LabelClass], stored: bytes, color: str) -> LabelClass | None:
+    """The class of this `#rrggbb`; None when it is no class's.
+
+    Args:
+        stored: the classes' colours as the image gives them back, which is what a user picks from
+            it: RGBA u8.
+    """
+    rgb = bytes.fromhex(color.removeprefix("#"))
+    for entry in classes:
+        if rgb in (bytes(entry.rgb), stored[4 * entry.id : 4 * entry.id + 3]):
+            return entry
+    return None
 
 
 def matches(entry: LabelClass, search: str) -> bool:

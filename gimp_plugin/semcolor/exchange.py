@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import layers
 from bridge_client import Bridge
 from gi.repository import Gegl, Gimp
-from rectangle import NOWHERE, Rectangle
+from rectangle import Rectangle
 
 T = TypeVar("T")
 InGimp = Callable[[Callable[[], Any]], Any]
@@ -47,32 +47,45 @@ class Exchange:
         self._bridge, self._image, self._photo, self._in_gimp = bridge, image, photo, in_gimp
         self._whole: Rectangle = in_gimp(lambda: layers.whole(photo))
         self._has_photo = self._has_labels = False
+        self._ambiguous = 0
+        self._classes = b""  # the classes' colours
+        self._palette = b""  # ... as the image gave them back last
         self._colored_at: int | None = None  # the detail of the colours that GIMP has
 
     def segment(self, detail: int) -> Gegl.Buffer:
-        """The predicted labels; the bridge keeps them as the photo's labels."""
+        """The predicted labels; the bridge keeps them as the photo's labels.
+
+        Raises:
+            LayerError: the image can't hold label colours.
+        """
+        if self._in_gimp(lambda: layers.is_rgb(self._image)):  # else it will become sRGB
+            self._stored_palette()
         self._send_photo()
         self._bridge.request("segment", detail=detail)
-        self._has_labels = True
+        self._has_labels, self._ambiguous = True, 0
         return self._collect("label_rows", layers.LABEL_FORMAT)
 
     def send_labels(self, layer: Gimp.Layer, edit: Rectangle | None = None) -> int:
         """Send the label layer, or only `edit` when the bridge has had the rest.
 
         Returns:
-            How many of these pixels had no palette colour.
+            How many pixels of the whole layer were no class's colour, as far as they were sent.
+
+        Raises:
+            LayerError: the image can't hold label colours.
         """
         self._send_photo()
-        if self._has_labels and edit == NOWHERE:
-            return 0
-        if edit is None or not self._has_labels:
-            edit = self._whole
-            self._bridge.request("begin_labels", width=edit.width, height=edit.height)
+        palette = self._stored_palette()
+        if edit is None or not self._has_labels or palette != self._palette:
+            edit, self._palette = self._whole, palette
+            self._bridge.request("begin_labels", palette, width=edit.width, height=edit.height)
+        elif not edit:
+            return self._ambiguous
         else:
             self._bridge.request("edit_labels", **edit._asdict())
         answer = self._send_rows(layer, edit, layers.LABEL_FORMAT)
-        self._has_labels = True
-        return int(answer["ambiguous"])
+        self._has_labels, self._ambiguous = True, int(answer["ambiguous"])
+        return self._ambiguous
 
     def colorize(self, detail: int) -> Gegl.Buffer:
         """The whole photo's colours for the labels that were sent, in the image's precision."""
@@ -129,6 +142,12 @@ class Exchange:
         self._send_rows(self._image.get_selection(), area, layers.SELECTION_FORMAT)
         answer, _ = self._bridge.request("suggest", detail=detail)
         return [(color["rgb"], color["share"]) for color in answer["colors"]]
+
+    def _stored_palette(self) -> bytes:
+        if not self._classes:
+            self._classes = self._bridge.request("palette")[1]
+        stored: bytes = self._in_gimp(lambda: layers.stored(self._image, self._classes))
+        return stored
 
     def _send_photo(self) -> None:
         if self._has_photo:

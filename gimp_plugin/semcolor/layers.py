@@ -2,8 +2,8 @@
 
 A *photo* is a plain raster layer that semcolor only ever reads. Above it lie its *colorized layer*,
 the layer of *chosen colours* when the user has chosen some, and, on top, its *label layer*; a
-parasite on each names its role and the photo's tattoo, so that they are found again after renaming,
-moving, saving and loading.
+parasite on each names its role and the photo's key, so that they are found again after renaming,
+moving, saving, loading, and in a duplicate of the image.
 
 Pixels travel in strips of full rows, tightly packed, in native byte order. Results are collected in
 a `Gegl.Buffer` (which can swap to disk) before the image is touched, so that a plug-in which is
@@ -12,11 +12,16 @@ killed while it waits leaves the image as it was.
 
 import contextlib
 import json
+import os
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import gi
 
+# Converting 8-bit RGBA to 16 bits of another colour space, babl halves the colours once it has made
+# itself a table, which it does after some thousand pixels.
+os.environ.setdefault("BABL_LUT", "0")
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Babl", "0.1")
@@ -27,11 +32,12 @@ from timings import timed  # noqa: E402
 LABELS = "labels"
 COLORIZED = "colorized"
 CHOSEN = "chosen colours"
+_PHOTO = "photo"
 LABEL_FORMAT = "R'G'B'A u8"
 SELECTION_FORMAT = "Y u8"
 
 _PARASITE = "semcolor-layer"
-_PARASITE_VERSION = 1
+_PARASITE_VERSION = 2
 _STRIP_PIXELS = 4_000_000
 _STRIP_BYTES = 16 * 2**20
 _BYTES_PER_PIXEL = {
@@ -42,6 +48,7 @@ _BYTES_PER_PIXEL = {
     "R'G'B' u16": 6,
     LABEL_FORMAT: 4,
 }
+_COMPONENTS = {1: "B", 2: "H", 3: "I", 5: "e", 6: "f", 7: "d"}  # by hundreds of Gimp.Precision
 
 
 class LayerError(Exception):
@@ -61,8 +68,8 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Gimp.Layer:
         raise LayerError("Select one layer, the photo, and try again.")
     layer = drawables[0]
     mark = _read_mark(layer)
-    if mark:
-        layer = image.get_layer_by_tattoo(mark["photo"])
+    if mark and mark["role"] != _PHOTO:
+        layer = _photo_with_key(image, mark["key"])
         if layer is None:
             raise LayerError("This layer's photo is gone. Select the photo's layer and try again.")
     _check_is_photo(image, layer)
@@ -71,11 +78,8 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Gimp.Layer:
 
 def find_layer(image: Gimp.Image, photo: Gimp.Layer, role: str) -> Gimp.Layer | None:
     """The photo's layer with this role, the topmost if several; None without any."""
-    for layer in _all_layers(image.get_layers()):
-        mark = _read_mark(layer)
-        if mark and mark["role"] == role and mark["photo"] == photo.get_tattoo():
-            return layer
-    return None
+    key = _key_of(image, photo)
+    return next(_layers_with(image, role, key), None) if key else None
 
 
 def check_unlocked(layer: Gimp.Layer) -> None:
@@ -99,6 +103,8 @@ def _check_is_photo(image: Gimp.Image, layer: Gimp.Drawable) -> None:
             "Text, vector, link and group layers can't be coloured. "
             "Select a photo, or merge or rasterize this layer first."
         )
+    if layer.get_parent():
+        check_unlocked(layer.get_parent())  # our layers go there
 
 
 def _all_layers(layers: list[Gimp.Item]) -> Iterator[Gimp.Layer]:
@@ -109,8 +115,40 @@ def _all_layers(layers: list[Gimp.Item]) -> Iterator[Gimp.Layer]:
             yield from _all_layers(layer.get_children())
 
 
+def _layers_with(image: Gimp.Image, role: str, key: str) -> Iterator[Gimp.Layer]:
+    for layer in _all_layers(image.get_layers()):
+        mark = _read_mark(layer)
+        if mark and (mark["role"], mark["key"]) == (role, key):
+            yield layer
+
+
+def _photo_with_key(image: Gimp.Image, key: str) -> Gimp.Layer | None:
+    """The photo, not a duplicate of its layer. GIMP gives all layers of a duplicated image new
+    tattoos; then it is the lowest with this key."""
+    photos = list(_layers_with(image, _PHOTO, key))
+    originals = [photo for photo in photos if _is_original(photo)]
+    return (originals or photos or [None])[-1]
+
+
+def _key_of(image: Gimp.Image, photo: Gimp.Layer) -> str | None:
+    """The key of a photo to which we have added layers; None of any other."""
+    mark = _read_mark(photo)
+    if not mark or mark["role"] != _PHOTO:
+        return None
+    key: str = mark["key"]
+    if _is_original(photo):
+        return key
+    original = _photo_with_key(image, key)
+    return key if original and original.get_id() == photo.get_id() else None
+
+
+def _is_original(photo: Gimp.Layer) -> bool:
+    mark = _read_mark(photo)
+    return bool(mark and mark["tattoo"] == photo.get_tattoo())
+
+
 def _read_mark(layer: Gimp.Item) -> dict[str, Any] | None:
-    """What our parasite says of this layer: {"version", "role", "photo"}; None when not ours."""
+    """What our parasite says of this layer: {"version", "role", "key", "tattoo"}; None if none."""
     parasite = layer.get_parasite(_PARASITE)
     if parasite is None:
         return None
@@ -121,8 +159,8 @@ def _read_mark(layer: Gimp.Item) -> dict[str, Any] | None:
         return None
 
 
-def _write_mark(layer: Gimp.Layer, photo: Gimp.Layer, role: str) -> None:
-    mark = {"version": _PARASITE_VERSION, "role": role, "photo": photo.get_tattoo()}
+def _write_mark(layer: Gimp.Layer, role: str, key: str) -> None:
+    mark = {"version": _PARASITE_VERSION, "role": role, "key": key, "tattoo": layer.get_tattoo()}
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
     layer.attach_parasite(Gimp.Parasite.new(_PARASITE, flags, json.dumps(mark).encode()))
 
@@ -144,6 +182,71 @@ def depth_of(image: Gimp.Image) -> int:
         Gimp.Precision.U8_PERCEPTUAL,
     )
     return 8 if image.get_precision() in eight_bit else 16
+
+
+def is_rgb(image: Gimp.Image) -> bool:
+    """Whether the image is neither gray nor indexed."""
+    return bool(image.get_base_type() == Gimp.ImageBaseType.RGB)
+
+
+def stored(image: Gimp.Image, colors: bytes) -> bytes:
+    """These label colours as a layer of this image gives them back.
+
+    An 8-bit image with a colour profile of its own rounds them: by 2 levels with AdobeRGB, by 7 if
+    it is linear as well. Painting a colour and writing it come to the same.
+
+    Args:
+        colors: opaque pixels, in `LABEL_FORMAT`, all different.
+
+    Raises:
+        LayerError: different colours became the same, so labels would be lost.
+    """
+    if not is_rgb(image):
+        raise LayerError(
+            "The label layer lost its colours when the image left RGB mode. Undo that, or delete "
+            "the label layer and start again."
+        )
+    with _row_of(image, colors) as layer:
+        area = Gegl.Rectangle.new(0, 0, layer.get_width(), 1)
+        buffer = layer.get_buffer()
+        found: bytes = buffer.get(area, 1.0, LABEL_FORMAT, Gegl.AbyssPolicy.NONE)
+    if len(set(memoryview(found).cast("I"))) < area.width:
+        raise LayerError(
+            "The image's colour profile is too small for the label colours. Convert the image to "
+            "sRGB first (Image ▸ Color Management)."
+        )
+    return found
+
+
+def shown_in_thumbnail(image: Gimp.Image, colors: bytes) -> bytes:
+    """These label colours as the thumbnail of a layer of this image has them.
+
+    GIMP 3.0 makes thumbnails in the image's precision and profile, GIMP 3.2 in 8 bits.
+    """
+    with _row_of(image, colors) as layer:
+        data: bytes = layer.get_thumbnail_data(layer.get_width(), 1)[0].get_data()
+    return data
+
+
+def thumbnail_component(image: Gimp.Image) -> str:
+    """The `struct` code of one component in the thumbnails of this image's layers."""
+    if (Gimp.MAJOR_VERSION, Gimp.MINOR_VERSION) >= (3, 2):
+        return "B"
+    return _COMPONENTS[int(image.get_precision()) // 100]
+
+
+@contextlib.contextmanager
+def _row_of(image: Gimp.Image, colors: bytes) -> Iterator[Gimp.Layer]:
+    """A layer with these pixels that is not in the image, for a moment."""
+    size, kind = (len(colors) // 4, 1), Gimp.ImageType.RGBA_IMAGE
+    layer = Gimp.Layer.new(image, "", *size, kind, 100.0, Gimp.LayerMode.NORMAL)
+    try:
+        buffer = layer.get_buffer()
+        buffer.set(Gegl.Rectangle.new(0, 0, *size), LABEL_FORMAT, colors)
+        buffer.flush()
+        yield layer
+    finally:
+        layer.delete()
 
 
 def photo_format(image: Gimp.Image) -> str:
@@ -229,7 +332,7 @@ def one_undo_step(image: Gimp.Image) -> Iterator[None]:
 
 def make_rgb(image: Gimp.Image) -> None:
     """Convert a gray or indexed image, whose layers can't hold our colours."""
-    if image.get_base_type() != Gimp.ImageBaseType.RGB:
+    if not is_rgb(image):
         image.convert_rgb()
 
 
@@ -447,7 +550,11 @@ def _insert(
     _, x, y = photo.get_offsets()
     layer.set_offsets(x, y)
     image.insert_layer(layer, below.get_parent(), image.get_item_position(below))
-    _write_mark(layer, photo, role)
+    key = _key_of(image, photo)
+    if key is None:
+        key = uuid.uuid4().hex
+        _write_mark(photo, _PHOTO, key)
+    _write_mark(layer, role, key)
 
 
 def _copy(pixels: Gegl.Buffer, target: Gegl.Buffer) -> None:

@@ -72,7 +72,7 @@ class Call:
                 )
             return found
         color = _foreground()
-        found = classes.by_color(entries, color)
+        found = actions.class_of_color(self.image, entries, color)
         if not found:
             raise LayerError(
                 f"The foreground colour, {color}, is no class's. Pick one from the palette "

@@ -3,6 +3,7 @@
 Everything here runs in the main thread, except the jobs: functions that are given to `Background`.
 """
 
+import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -215,7 +216,10 @@ class Session:
         if not seen or seen.pixels == self._classified:
             return
         self._classified = seen.pixels
-        shares = classes.present(self._entries, seen.pixels, seen.channels)
+        shown = layers.shown_in_thumbnail(self._image, classes.opaque(self._entries))
+        component = layers.thumbnail_component(self._image)
+        channels = seen.channels // struct.calcsize(component)
+        shares = classes.present(shown, seen.pixels, component, channels)
         # Shares change with every stroke, but rows that jump about can't be clicked.
         is_new = set(shares) != set(self._shares)
         self._shares = shares
@@ -225,7 +229,7 @@ class Session:
             self._panel.show_shares(shares)
 
     def _current(self) -> LabelClass | None:
-        return classes.by_color(self._entries, self._foreground)
+        return actions.class_of_color(self._image, self._entries, self._foreground)
 
     # --- Jobs ------------------------------------------------------------------------------------
 
@@ -337,7 +341,9 @@ class Session:
             raise LayerError(_PAINT_FIRST)
         area = self._last_edit.grow(1).clip(self._whole)
         pixels = self._read_labels(label_layer, area)
-        seed = beside(pixels, area, bytes((*entry.rgb, 255)) if entry.id else bytes(4))
+        stored = actions.stored_colors(self._image, self._entries)
+        painted = stored[4 * entry.id :][:4] if entry.id else bytes(4)
+        seed = beside(pixels, area, painted)
         if not seed:
             raise LayerError("Paint a dab of this class into the region first, then press this.")
         actions.fill_region(self._image, self._photo, entry, *seed)
@@ -406,7 +412,7 @@ class Session:
     def _say_ambiguous(self, pixels: int) -> None:
         """After each stroke; what a button has said stays until the user does something."""
         if pixels or self._was_ambiguous:
-            self._say_notes(actions.ambiguous_note(pixels))
+            self._say_notes(actions.ambiguous_note(pixels, self._whole))
         self._was_ambiguous = bool(pixels)
 
     def _say_notes(self, notes: list[str]) -> None:

@@ -14,7 +14,7 @@ from semcolor import bridge, local_worker, messages
 from semcolor.client import WorkerClient
 from semcolor.errors import Code, SemcolorError
 from semcolor.keys import Connection, KeyPair
-from semcolor.labels import read_label_map, to_rgba, write_label_map
+from semcolor.labels import palette, read_label_map, to_rgba, write_label_map
 
 
 class FakeWorkerClient(WorkerClient):
@@ -72,17 +72,18 @@ PHOTO = [
     frame("rows", bytes(range(4))),
 ]
 
+PALETTE = np.insert(palette(), 3, 255, axis=1).tobytes()
 SKY, GRASS = (to_rgba(np.full((1, 1), i, np.uint8)).tobytes() for i in (50, 36))
-LABELLED = [*PHOTO, frame("begin_labels", width=4, height=3), frame("rows", SKY * 12)]
+LABELLED = [*PHOTO, frame("begin_labels", PALETTE, width=4, height=3), frame("rows", SKY * 12)]
 
 
 def test_photo_to_labels_to_colour():
     labels = to_rgba(np.full((3, 4), 36, np.uint8)).tobytes()
     client = FakeWorkerClient(segment=sky, colorize=blue)
     replies = answers(
-        client, frame("hello", protocol=2), *PHOTO,
+        client, frame("hello", protocol=bridge.PROTOCOL), *PHOTO,
         frame("segment", detail=0), frame("label_rows", first_row=1, rows=2),
-        frame("begin_labels", width=4, height=3), frame("rows", labels),
+        frame("begin_labels", PALETTE, width=4, height=3), frame("rows", labels),
         frame("colorize", detail=0, depth=8), frame("color_rows", first_row=2, rows=1),
     )  # fmt: skip
     assert {header["type"] for header, _ in replies} == {"result"}
@@ -131,7 +132,10 @@ def test_neutral_colours_are_the_same_photo_as_gray():
         ([PHOTO[0], frame("rows", bytes(16))], "more rows"),
         ([frame("segment", detail=0)], "no photo"),
         ([frame("hello", surprise=1)], "sent wrongly"),
-        ([*PHOTO, frame("begin_labels", width=2, height=2), frame("rows", bytes(16))], "2 × 2"),
+        (
+            [*PHOTO, frame("begin_labels", PALETTE, width=2, height=2), frame("rows", bytes(16))],
+            "2 × 2",
+        ),
         ([*PHOTO, frame("edit_labels", x=0, y=0, width=1, height=1)], "no labels yet"),
         ([*PHOTO, frame("color_rows", first_row=2, rows=2)], "not inside the photo"),
         ([*PHOTO, frame("color_rows", first_row=0, rows=1, x=3, width=2)], "not inside the photo"),
@@ -148,7 +152,7 @@ def test_neutral_colours_are_the_same_photo_as_gray():
     ],
 )
 def test_wrong_requests_get_a_sentence_and_the_bridge_lives(frames, message):
-    replies = answers(FakeWorkerClient(), *frames, frame("hello", protocol=2))
+    replies = answers(FakeWorkerClient(), *frames, frame("hello", protocol=bridge.PROTOCOL))
     assert replies[-2][0]["type"] == "error"
     assert message in replies[-2][0]["message"]
     assert replies[-1][0]["type"] == "result"
@@ -221,7 +225,7 @@ def test_soft_pixels_become_what_is_beside_them_and_are_counted_until_they_are_c
         frame("label_stats"), frame("clean_labels"), frame("label_stats"),
         frame("clean_labels"), frame("label_rows", first_row=0, rows=3),
     )  # fmt: skip
-    assert [replies[i][0]["ambiguous"] for i in (7, 9, 10, 12)] == [1, 1, 2, 0]
+    assert [replies[i][0]["ambiguous"] for i in (7, 9, 10, 12)] == [1, 2, 2, 0]
     keys = ("x", "y", "width", "height", "pixels")
     cleaned = [[replies[i][0][key] for key in keys] for i in (11, 13)]
     assert cleaned == [[0, 0, 4, 2, 2], [0, 0, 0, 0, 0]]

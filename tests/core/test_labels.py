@@ -2,6 +2,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from semcolor import labels
@@ -12,9 +14,9 @@ from semcolor.messages import Rectangle
 
 def test_every_class_survives_the_palette():
     ids = np.arange(NUM_LABELS, dtype=np.uint8)[None]
-    back, ambiguous = labels.from_rgba(labels.to_rgba(ids))
+    back, doubt = labels.from_rgba(labels.to_rgba(ids))
     assert (back == ids).all()
-    assert not ambiguous.any()
+    assert not doubt.any()
 
 
 def test_palette_colours_are_far_apart():
@@ -29,19 +31,89 @@ def test_soft_edge_becomes_a_class_that_is_beside_it():
     ramp = np.linspace(0, 1, 12)[:, None]
     row = (colours[sky] * (1 - ramp) + colours[grass] * ramp).round().astype(np.uint8)
     rgba = np.concatenate([row, np.full((12, 1), 255, np.uint8)], axis=1)[None].repeat(5, axis=0)
-    ids, ambiguous = labels.from_rgba(rgba)
+    ids, doubt = labels.from_rgba(rgba)
     assert set(np.unique(ids)) == {sky, grass}
     assert ids[0, 0] == sky
     assert ids[0, -1] == grass
-    assert ambiguous.sum() == 5 * 10
-    assert not ambiguous[:, [0, -1]].any()
+    assert np.count_nonzero(doubt == labels.AMBIGUOUS) == 5 * 10
+    assert not doubt[:, [0, -1]].any()
+
+
+CLASSES = st.integers(1, NUM_LABELS - 1)
+
+
+def soft_edge(one: int, other: int, width: float, angle: float) -> np.ndarray:
+    """48×48 RGBA: two classes, and between them a ramp of so many pixels."""
+    y, x = np.mgrid[:48, :48] - 23.5
+    ramp = np.clip((x * np.cos(angle) + y * np.sin(angle)) / width + 0.5, 0, 1)[..., None]
+    colours = labels.palette().astype(float)
+    rgb = colours[one] * (1 - ramp) + colours[other] * ramp
+    return np.dstack([rgb.round(), np.full((48, 48), 255)]).astype(np.uint8)
+
+
+@settings(deadline=None)
+@given(CLASSES, CLASSES, st.floats(2.5, 30), st.floats(0, 6.3))
+def test_no_soft_edge_makes_a_third_class(one, other, width, angle):
+    rgba = soft_edge(one, other, width, angle)
+    ids, _ = labels.from_rgba(rgba)
+    assert set(np.unique(ids)) <= {one, other}
+    clear = (rgba[..., :3] == labels.palette()[one]).all(axis=2)
+    assert (ids[clear] == one).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
+def test_colours_as_the_image_stores_them_are_exact(seed, height, width):
+    random = np.random.default_rng(seed)
+    stored = labels.palette().astype(int) + random.integers(-9, 10, (NUM_LABELS, 3))
+    stored = stored.clip(0, 255).astype(np.uint8)
+    ids = random.integers(0, NUM_LABELS, (height, width)).astype(np.uint8)
+    rgba = np.dstack([stored[ids], np.full(ids.shape, 255, np.uint8)])
+    back, doubt = labels.from_rgba(rgba, colors=stored)
+    assert (back == ids).all()
+    assert not doubt.any()
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
+def test_every_pixel_becomes_a_class_that_is_there(seed, height, width):
+    random = np.random.default_rng(seed)
+    rgba = labels.to_rgba(random.integers(0, NUM_LABELS, (height, width)).astype(np.uint8))
+    foreign = random.random((height, width)) < 0.7
+    rgba[foreign] = random.integers(0, 256, (int(foreign.sum()), 4))
+    ids, _ = labels.from_rgba(rgba)
+    near = np.abs(rgba[..., None, :3].astype(int) - labels.palette()).max(axis=3) <= 1
+    there = {int(i) for i in np.unique(np.nonzero(near & (rgba[..., 3:] >= 128))[2])}
+    assert set(np.unique(ids).tolist()) <= there | {0}
+
+
+def test_a_thin_stroke_is_no_soft_edge():
+    """...also where its class has the colour between those beside it, with a soft edge nearby."""
+    one, between, other = 1, 24, 2
+    colours = labels.palette().astype(int)
+    assert (2 * colours[between] == colours[one] + colours[other]).all()
+    rgba = soft_edge(one, other, 1e-6, 0)
+    rgba[:, 23:25, :3] = colours[between]
+    rgba[10:20, 22, :3] = (0.7 * colours[one] + 0.3 * colours[between]).astype(int)
+    ids, _ = labels.from_rgba(rgba)
+    assert (ids[:, 23:25] == between).all()
+
+
+def test_rounded_and_half_transparent_pixels_are_told_apart():
+    rgba = labels.to_rgba(np.full((1, 4), 15, np.uint8))
+    rgba[0, 1, 0] += 1
+    rgba[0, 2, 3] = 200
+    rgba[0, 3, 3] = 100
+    ids, doubt = labels.from_rgba(rgba)
+    assert ids.tolist() == [[15, 15, 15, 0]]
+    assert doubt.tolist() == [[0, labels.ROUNDED, labels.AMBIGUOUS, labels.AMBIGUOUS]]
 
 
 def test_what_is_beside_the_pixels_counts_too():
     rgba = np.array([[[1, 2, 3, 255], [1, 2, 3, 255]]], np.uint8)
-    ids, ambiguous = labels.from_rgba(rgba)
+    ids, doubt = labels.from_rgba(rgba)
     assert (ids == 0).all()
-    assert ambiguous.all()
+    assert (doubt == labels.AMBIGUOUS).all()
     label_map = np.full((5, 5), 7, np.uint8)
     label_map[:, 0] = 9
     around = labels.surroundings(label_map, Rectangle(1, 4, 2, 1))
@@ -65,9 +137,9 @@ def test_statistics_are_of_the_classes_that_are_there():
 def test_transparent_is_unlabelled_whatever_its_colour():
     rgba = labels.to_rgba(np.full((2, 2), 15, np.uint8))
     rgba[0, 0, 3] = 0
-    ids, ambiguous = labels.from_rgba(rgba)
+    ids, doubt = labels.from_rgba(rgba)
     assert ids.tolist() == [[0, 15], [15, 15]]
-    assert not ambiguous.any()
+    assert not doubt.any()
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB", "RGBA"])

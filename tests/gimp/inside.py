@@ -26,6 +26,7 @@ _FORMATS = {  # babl format: (channels, numpy dtype)
     "R'G'B' u16": (3, "uint16"),
     "R'G'B'A u8": (4, "uint8"),
     "CIE Lab float": (3, "float32"),
+    "RGBA float": (4, "float32"),
 }
 
 
@@ -98,15 +99,22 @@ def save(image: Gimp.Image, path: str) -> None:
     Gimp.file_save(Gimp.RunMode.NONINTERACTIVE, image, Gio.File.new_for_path(path), None)
 
 
-def pixels(layer: Gimp.Drawable, pixel_format: str) -> dict:
+def pixels(
+    layer: Gimp.Drawable, pixel_format: str, area: tuple[int, int, int, int] | None = None
+) -> dict:
     """A layer's pixels for the test, which gets them as a numpy array."""
     channels, dtype = _FORMATS[pixel_format]
-    width, height = layer.get_width(), layer.get_height()
-    area = Gegl.Rectangle.new(0, 0, width, height)
+    x, y, width, height = area or (0, 0, layer.get_width(), layer.get_height())
+    area = Gegl.Rectangle.new(x, y, width, height)
     data = layer.get_buffer().get(area, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+    return to_array(data, [height, width, channels], dtype)
+
+
+def to_array(data: bytes, shape: list[int], dtype: str) -> dict:
+    """Bytes that the test gets as a numpy array."""
     with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".raw", delete=False) as file:
         file.write(data)
-    return {"pixels": file.name, "shape": [height, width, channels], "dtype": dtype}
+    return {"pixels": file.name, "shape": shape, "dtype": dtype}
 
 
 def content(layer: Gimp.Drawable, pixel_format: str = "R'G'B'A u16") -> bytes:

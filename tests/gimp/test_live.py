@@ -1,5 +1,6 @@
 """The plug-in's modules that need no GIMP: what live colouring decides, classes, preferences."""
 
+import struct
 import sys
 from pathlib import Path
 
@@ -224,12 +225,26 @@ def test_classes_are_those_of_the_installed_palette(tmp_path: Path) -> None:
 
 
 def test_present_classes_leave_out_soft_edges_and_transparency() -> None:
-    entries = [
-        classes.LabelClass(0, "unlabelled", (0, 0, 0)),
-        classes.LabelClass(1, "x", (9, 8, 7)),
-    ]
-    pixels = bytes([9, 8, 7, 255, 9, 8, 7, 100, 9, 8, 6, 255, 0, 0, 0, 255])
-    assert classes.present(entries, pixels, 4) == {1: 0.25}
+    palette = [(0, 0, 0, 1), (0.2, 0.4, 0.6, 1)]
+    pixels = [(0.2, 0.4, 0.601, 1), (0.2, 0.4, 0.6, 0.4), (0.2, 0.4, 0.5, 1), (0, 0, 0, 1)]
+    for code, top in (("B", 255), ("H", 65535), ("I", 2**32 - 1), ("e", 1), ("f", 1), ("d", 1)):
+        small, large = (
+            b"".join(
+                struct.pack(f"={code}", value * top if code in "efd" else round(value * top))
+                for pixel in picture
+                for value in pixel
+            )
+            for picture in (palette, pixels)
+        )
+        assert classes.present(small, large, code) == {1: 0.25}
+
+
+def test_a_colour_picked_from_the_image_is_its_class() -> None:
+    entries = [classes.LabelClass(0, "-", (0, 0, 0)), classes.LabelClass(1, "x", (9, 8, 7))]
+    stored = bytes([0, 0, 0, 255, 11, 8, 7, 255])
+    assert [
+        classes.by_color(entries, stored, color) for color in ("#090807", "#0b0807", "#0a0807")
+    ] == [entries[1], entries[1], None]
 
 
 def test_beside_finds_the_commonest_neighbour() -> None:
