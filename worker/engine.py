@@ -8,11 +8,10 @@
 that pulling a large photo strip by strip runs the network once.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -33,71 +32,33 @@ from semcolor.messages import (
     named,
 )
 from semcolor.pixels import LabelMap
-from semcolor.timings import timed
 
 from . import color, suggestions, weights
+from .caches import LruCache
+from .canvas import Canvas
 from .networks.two_stream_unet import TwoStreamUNet
 from .upsampling import (
     GuidedChroma,
     Size,
     bilinear_rows,
     gray_range,
-    guide_chroma,
     visible_changes,
 )
 from .weights import Model
+from .windows import Window
 
 PLANE_BUDGET = 1 << 30  # bytes of photos and label maps kept in host memory
-_FEATURES_KEPT = 4
-_RESULTS_KEPT = 16
+CANVAS_BUDGET = 1 << 30  # bytes of photos at detail, with their colour, on the device
+_KEPT = 16  # of the smaller results
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
-V = TypeVar("V")
+T = TypeVar("T")
 Checkpoint = Callable[[], None]
 
 
 def _go_on() -> None:
     pass
-
-
-class LruCache(Generic[V]):
-    """Values by key; beyond ``budget`` the least recently used go. ``cost``: of one value."""
-
-    def __init__(self, budget: int, cost: Callable[[V], int] = lambda _: 1) -> None:
-        self._budget, self._cost = budget, cost
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
-
-    def get(self, key: Hashable) -> V | None:
-        """The value, now the most recently used."""
-        if key in self._values:
-            self._values.move_to_end(key)
-        return self._values.get(key)
-
-    def __getitem__(self, key: Hashable) -> V:
-        """The value, now the most recently used. Raises KeyError."""
-        self._values.move_to_end(key)
-        return self._values[key]
-
-    def pop(self, key: Hashable) -> V:
-        """Remove a value and return it. Raises KeyError."""
-        return self._values.pop(key)
-
-    def put(self, key: Hashable, value: V) -> V:
-        """Keep a value, and return it; the newest is kept whatever it costs."""
-        self._values[key] = value
-        self._values.move_to_end(key)
-        while len(self._values) > 1 and sum(map(self._cost, self._values.values())) > self._budget:
-            self._values.popitem(last=False)
-        return value
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A photo at detail: what does not depend on labels."""
-
-    lightness: Tensor  # 1×1×h×w, L* 0..100
-    features: list[Tensor]  # instance-normalised, finest first
 
 
 class Engine:
@@ -117,24 +78,25 @@ class Engine:
         self.segmentation = segmentation_model
         self._unet = cast(TwoStreamUNet, color_model.network)
         self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
-        self._photos: LruCache[Photo] = LruCache(_FEATURES_KEPT)
-        self._grays: LruCache[Tensor] = LruCache(_FEATURES_KEPT)
-        self._chroma: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
-        self._painted: LruCache[GuidedChroma] = LruCache(_RESULTS_KEPT)
-        self._logits: LruCache[Tensor] = LruCache(_RESULTS_KEPT)
+        self._canvases: LruCache[Canvas] = LruCache(CANVAS_BUDGET, lambda canvas: canvas.nbytes)
+        self._ids: LruCache[dict[Size, Tensor]] = LruCache(_KEPT)  # of label maps, at detail
+        self._grays: LruCache[Tensor] = LruCache(_KEPT)
+        self._logits: LruCache[Tensor] = LruCache(_KEPT)
 
     @classmethod
     def load(
         cls, folder: Path | None, device: torch.device | None = None,
         checkpoint: Checkpoint = _go_on, plane_budget: int = PLANE_BUDGET,
+        precision: torch.dtype | None = None,
     ) -> "Engine":  # fmt: skip
         """A folder's models (None: the bundled ones), on a device (None: the GPU if there is one).
 
-        Bundled ones stand in for what the folder lacks. Raises WeightsError.
+        ``precision``: what the networks compute in; None: what is fastest on the device. Bundled ones stand in for what the folder lacks. Raises WeightsError.
         """
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        color_model = weights.load_for("color", folder, device)
-        segmentation_model = weights.load_for("segmentation", folder, device)
+        precision = precision or weights.precision_for(device)
+        color_model = weights.load_for("color", folder, device, precision)
+        segmentation_model = weights.load_for("segmentation", folder, device, precision)
         return cls(color_model, segmentation_model, device, checkpoint, plane_budget)
 
     @property
@@ -154,6 +116,8 @@ class Engine:
         plane = self._planes.pop(base)
         plane[region.rows, region.columns] = pixels.view(region.height, region.width)
         self._planes.put(digest, plane)
+        known = self._ids.get(base) or {}
+        self._ids.put(digest, {size: mended(ids, plane, region) for size, ids in known.items()})
 
     def lacking(self, digests: Iterable[str]) -> list[str]:
         """Those of the planes that are not here."""
@@ -164,17 +128,13 @@ class Engine:
         photo = self._planes.get(request.photo)
         if photo is None or not isinstance(request, Colorize | Changes):
             return request.planes
-        size = detail_size(photo.shape, request.detail, self.color)
-        paintings = [(request.labels, request.tints)]
+        canvas = self._canvases.get((request.photo, self._size(request, self.color)))
+        if canvas is None:
+            return request.planes
         if isinstance(request, Changes):
-            paintings.append((request.before, request.tints_before))
-        digests = [request.photo]
-        for labels, tints in paintings:
-            if self._painted.get((request.photo, labels, tints, size)) is None:
-                digests += [tint.mask for tint in tints]
-                if self._chroma.get((request.photo, labels, size)) is None:
-                    digests.append(labels)
-        return named(*digests)
+            if not canvas.guiding.remembers((request.before, request.tints_before)):
+                return request.planes
+        return named(request.photo, *canvas.lacks(request.labels, request.tints))
 
     @torch.inference_mode()
     def segment(self, request: Segment) -> Tensor:
@@ -183,7 +143,7 @@ class Engine:
         Raises ValueError for a rectangle outside the photo.
         """
         photo = self._plane(request.photo, request.region)
-        size = detail_size(photo.shape, request.detail, self.segmentation)
+        size = self._size(request, self.segmentation)
         logits = self._logits.get((request.photo, size))
         if logits is None:
             logits = self._logits.put((request.photo, size), self._predict(photo, size))
@@ -197,9 +157,9 @@ class Engine:
         Raises ValueError for a rectangle outside the photo, labels or masks of another size.
         """
         photo = self._plane(request.photo, request.region)
-        size = detail_size(photo.shape, request.detail, self.color)
-        chroma = self._paint(request.photo, request.labels, request.tints, size)
-        return self._full_resolution(photo, chroma, request.region)
+        canvas = self._canvas(request)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        return self._full_resolution(photo, canvas.guiding.current, request.region)
 
     @torch.inference_mode()
     def changes(self, request: Changes) -> Rectangle:
@@ -207,14 +167,20 @@ class Engine:
 
         Raises ValueError for labels or masks of another size.
         """
-        photo = self._planes[request.photo]
-        size = detail_size(photo.shape, request.detail, self.color)
-        before = self._paint(request.photo, request.before, request.tints_before, size)
-        after = self._paint(request.photo, request.labels, request.tints, size)
+        canvas = self._canvas(request)
+        before = request.before, request.tints_before
+        if not canvas.guiding.remembers(before):
+            self._colour(canvas, request.photo, *before)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        change = canvas.guiding.since(before)
+        if change is None:
+            return Rectangle(0, 0, 0, 0)
+        photo, size = self._planes[request.photo], self._size(request, self.color)
         grays = self._grays.get((request.photo, size))
         if grays is None:
             grays = self._grays.put((request.photo, size), gray_range(photo, size))
-        return visible_changes(before, after, grays, (photo.shape[0], photo.shape[1]))
+        window, one, other = change
+        return visible_changes(one, other, grays, (photo.shape[0], photo.shape[1]), window)
 
     def snap(self, request: Snap) -> tuple[Rectangle, LabelMap]:
         """Where one class changes when it is fitted to the photo's edges, and the new class ids.
@@ -240,16 +206,14 @@ class Engine:
                 "the colour model in use suggests no colours: `semcolor weights use`, where the "
                 "worker runs, chooses one that does",
             )
-        size = detail_size(self._planes[request.photo].shape, request.detail, self.color)
-        photo = self._at_detail(request.photo, size)
-        ids = self._labels_at(request.labels, self._planes[request.photo], size)
-        features = self._unet.encode_labels(ids[None])
-        _, logits = self._unet.decode_with_bins(photo.features, features)
-        mask = self._mask_at(request.mask, request.photo, size)
+        canvas = self._canvas(request)
+        canvas.paint(request.labels, self._ids_for(canvas, request.photo, request.labels))
+        logits = canvas.painting.bin_logits
+        mask = self._mask_at(request.mask, request.photo, canvas.size)
         coarse = F.interpolate(mask[None, None], logits.shape[2:], mode="area")[0, 0]
         probabilities = suggestions.average_distribution(logits[0], coarse)
         found = suggestions.distinct_colours(probabilities.cpu(), color.chroma_bins())
-        lightness = suggestions.median(photo.lightness[0, 0], mask)
+        lightness = suggestions.median(canvas.lightness[0, 0], mask)
         return [Suggestion(*entry, swatch(lightness, entry.a, entry.b)) for entry in found]
 
     def _plane(self, digest: str, region: Rectangle) -> Tensor:
@@ -262,42 +226,36 @@ class Engine:
     def _predict(self, photo: Tensor, size: Size) -> Tensor:
         """60×h×w logits at detail."""
         lightness = lightness_at(photo, size, self.device)
-        logits: Tensor = self.segmentation.network(self.segmentation.normalise(lightness))[0]
+        network = self.segmentation.network
+        gray = self.segmentation.normalise(lightness).to(next(network.parameters()).dtype)
+        logits: Tensor = network(gray)[0].float()
         logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
         return logits
 
-    def _at_detail(self, digest: str, size: Size) -> Photo:
-        cached = self._photos.get((digest, size))
-        if cached is not None:
-            return cached
-        photo = self._planes[digest]
-        lightness = lightness_at(photo, size, self.device)
-        features = self._unet.encode_gray(self.color.normalise(lightness))
-        return self._photos.put((digest, size), Photo(lightness, features))
+    def _size(self, request: Segment | Colorize | Changes | Suggest, model: Model) -> Size:
+        return detail_size(self._planes[request.photo].shape, request.detail, model)
 
-    def _paint(self, digest: str, labels: str, tints: tuple[Tint, ...], size: Size) -> GuidedChroma:
-        key = (digest, labels, tints, size)
-        painted = self._painted.get(key)
-        if painted is not None:
-            return painted
-        chroma = self._chroma_at(digest, labels, size)
-        for tint in tints:
-            mask = self._mask_at(tint.mask, digest, size)
-            chroma = suggestions.tinted(chroma, mask, tint.a, tint.b)
-        lightness = self._at_detail(digest, size).lightness
-        return self._painted.put(key, guide_chroma(lightness, chroma))
+    def _canvas(self, request: Colorize | Changes | Suggest) -> Canvas:
+        size = self._size(request, self.color)
+        canvas = self._canvases.get((request.photo, size))
+        if canvas is None:
+            lightness = lightness_at(self._planes[request.photo], size, self.device)
+            canvas = Canvas(self.color, lightness, self._checkpoint)
+            self._canvases.put((request.photo, size), canvas)
+        return canvas
 
-    def _chroma_at(self, digest: str, labels: str, size: Size) -> Tensor:
-        """1×2×h×w a*, b* as the network gives them."""
-        key = (digest, labels, size)
-        chroma = self._chroma.get(key)
-        if chroma is not None:
+    def _colour(self, canvas: Canvas, photo: str, labels: str, tints: tuple[Tint, ...]) -> None:
+        def tint(chroma: Tensor) -> Tensor:
+            for tint in tints:
+                mask = self._mask_at(tint.mask, photo, canvas.size)
+                chroma = suggestions.tinted(chroma, mask, tint.a, tint.b)
             return chroma
-        photo = self._at_detail(digest, size)
-        ids = self._labels_at(labels, self._planes[digest], size)
-        with timed("network"):
-            output = self._unet.decode(photo.features, self._unet.encode_labels(ids[None]))
-        return self._chroma.put(key, self.color.chroma(output))
+
+        canvas.colour(labels, tints, self._ids_for(canvas, photo, labels), tint)
+        self._canvases.trim()
+
+    def _ids_for(self, canvas: Canvas, photo: str, labels: str) -> Callable[[], Tensor]:
+        return lambda: self._ids_at(labels, self._planes[photo], canvas.size)
 
     def _mask_at(self, digest: str, photo: str, size: Size) -> Tensor:
         """h×w, 0..1."""
@@ -311,13 +269,17 @@ class Engine:
             raise ValueError("the label map and the photo do not have the same size")
         return plane
 
-    def _labels_at(self, digest: str, photo: Tensor, size: Size) -> Tensor:
+    def _ids_at(self, digest: str, photo: Tensor, size: Size) -> Tensor:
+        """h×w uint8 class ids."""
         if not digest:
-            return torch.zeros(size, dtype=torch.int64, device=self.device)
-        ids = majority(self._like(photo, digest), size)
-        if int(ids.max()) >= NUM_LABELS:
+            return torch.zeros(size, dtype=torch.uint8, device=self.device)
+        plane = self._like(photo, digest)
+        known = self._ids.get(digest) or self._ids.put(digest, {})
+        if size not in known:
+            known[size] = majority(plane, Window.whole(*size), size)
+        if int(known[size].max()) >= NUM_LABELS:
             raise ValueError(f"a label map's class ids end at {NUM_LABELS - 1}")
-        return ids.to(self.device)
+        return known[size].to(self.device)
 
     def _full_resolution(self, photo: Tensor, chroma: GuidedChroma, region: Rectangle) -> Tensor:
         rgb = torch.empty((region.height, region.width, 3), dtype=photo.dtype)
@@ -367,17 +329,37 @@ def swatch(lightness: float, a: float, b: float) -> str:
     return "#" + bytes(rgb.flatten().tolist()).hex()
 
 
-def majority(labels: Tensor, size: Size) -> Tensor:
-    """h×w int64: the class that most of the label pixels under each pixel at detail have."""
+def majority(labels: Tensor, window: Window, size: Size) -> Tensor:
+    """The class that most of the label pixels under each pixel at detail have.
+
+    h×w uint8 for a window at detail, which as a whole has ``size``.
+    """
     (height, width), (h, w) = labels.shape, size
-    rows = ((torch.arange(h * _VOTES) + 0.5) * (height / (h * _VOTES))).long()
-    columns = ((torch.arange(w * _VOTES) + 0.5) * (width / (w * _VOTES))).long()
-    votes = labels[rows][:, columns].view(h, _VOTES, w, _VOTES)
-    votes = votes.transpose(1, 2).reshape(h, w, _VOTES * _VOTES)
+    rows = _polled(window.top, window.bottom, height / h)
+    columns = _polled(window.left, window.right, width / w)
+    votes = labels[rows][:, columns].view(len(rows) // _VOTES, _VOTES, -1, _VOTES)
+    votes = votes.transpose(1, 2).flatten(2)
     winner = votes[..., 0].clone()
     mixed = (votes != votes[..., :1]).any(dim=2)  # few pixels, and only there counting is needed
     winner[mixed] = votes[mixed].mode(dim=1).values
-    return winner.long()
+    return winner
+
+
+def mended(ids: Tensor, labels: Tensor, region: Rectangle) -> Tensor:
+    """:func:`majority` of a label map, from that of what it was before a rectangle changed."""
+    (height, width), (h, w) = labels.shape, ids.shape
+    window = Window(
+        region.y * h // height, -(-(region.y + region.height) * h // height),
+        region.x * w // width, -(-(region.x + region.width) * w // width),
+    )  # fmt: skip
+    ids = ids.clone()
+    ids[window.index] = majority(labels, window, (h, w))
+    return ids
+
+
+def _polled(start: int, end: int, scale: float) -> Tensor:
+    """Which pixels vote for the positions at detail from start to end; ``scale``: pixels each."""
+    return ((torch.arange(start * _VOTES, end * _VOTES) + 0.5) * (scale / _VOTES)).long()
 
 
 def tiles(region: Rectangle) -> list[tuple[int, int]]:

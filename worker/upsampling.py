@@ -16,10 +16,12 @@ from torch.nn import functional as F
 from semcolor.messages import Rectangle
 
 from . import color
+from .windows import Window
 
 Size = tuple[int, int]  # height, width
 
 _RADIUS = 2  # pixels at detail
+GUIDE_REACH = 2 * _RADIUS  # how far chroma reaches into the coefficients
 _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
 # Colours that are less than one 8-bit level apart are at most one level apart once rounded. Half a
 # level leaves as much for what happens between the places and the grays that are tried.
@@ -88,15 +90,16 @@ def gray_range(photo: Tensor, size: Size) -> Tensor:
 
 
 def visible_changes(
-    before: GuidedChroma, after: GuidedChroma, grays: Tensor, size: Size
+    before: GuidedChroma, after: GuidedChroma, grays: Tensor, size: Size, window: Window
 ) -> Rectangle:
     """Where two colourings of a photo of ``size`` differ by more than one level in 8 bits.
 
-    ``grays``: :func:`gray_range` of the photo. Both are compared at detail, at some of the grays
-    that the photo has there; the rectangle holds every pixel that a visible difference reaches.
+    Both are given inside a window at detail, outside which they are equal. ``grays``:
+    :func:`gray_range` of the photo. They are compared at detail, at some of the grays that the
+    photo has there; the rectangle holds every pixel that a visible difference reaches.
     """
     one, other = before.coefficients, after.coefficients
-    darkest, lightest = grays.to(one.device).to(torch.int32)
+    darkest, lightest = grays[:, *window.index].to(one.device).to(torch.int32)
     far = [(_f(one, gray) - _f(other, gray)).abs().amax(0) for gray in (darkest, lightest)]
     candidates = torch.maximum(*far) > _NEGLIGIBLE
     visible = torch.zeros_like(candidates)
@@ -109,8 +112,8 @@ def visible_changes(
         candidates[top : top + rows, left : left + columns] = False  # only the rectangle counts
     if not visible.any():
         return Rectangle(0, 0, 0, 0)
-    y, height = _reach(visible.any(dim=1), size[0])
-    x, width = _reach(visible.any(dim=0), size[1])
+    y, height = _reach(visible.any(dim=1), window.top, size[0], grays.shape[1])
+    x, width = _reach(visible.any(dim=0), window.left, size[1], grays.shape[2])
     return Rectangle(x, y, width, height) if width and height else Rectangle(0, 0, 0, 0)
 
 
@@ -185,10 +188,14 @@ def _span(changed: Tensor) -> tuple[int, int]:
     return first, int(positions[-1]) + 1 - first
 
 
-def _reach(changed: Tensor, full: int) -> tuple[int, int]:
-    """First position and how many at full resolution get anything from the changed ones."""
+def _reach(changed: Tensor, start: int, full: int, small: int) -> tuple[int, int]:
+    """First position and how many at full resolution get anything from the changed ones.
+
+    ``start``: where they begin, of ``small`` positions at detail.
+    """
     first, count = _span(changed)
-    cells = [*_cells(full, len(changed)), full]
+    first += start
+    cells = [*_cells(full, small), full]
     return cells[first], cells[first + count + 1] - cells[first]
 
 

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 from semcolor_worker import weights
-from semcolor_worker.engine import Engine, LruCache, detail_size, majority
+from semcolor_worker.caches import LruCache
+from semcolor_worker.engine import Engine, detail_size, majority
 from semcolor_worker.weights import ModelSpec
+from semcolor_worker.windows import Window
 
 from semcolor.messages import Changes, Colorize, Rectangle, Segment
 
@@ -93,8 +95,10 @@ def test_an_edited_plane_is_the_base_with_the_rectangle_changed(engine, gray):
     )
     assert (edited == painted).all()
     assert (edited != unlabelled).any()
-    assert engine.needed(Colorize("photo", "before", whole)) == ["photo"]  # colour is still known
-    assert engine.needed(Colorize("photo", "before", whole, 64)) == ["photo", "before"]
+    assert engine.needed(Colorize("photo", "after", whole)) == ["photo"]  # colour is still known
+    assert engine.needed(Colorize("photo", "after", whole, 64)) == ["photo", "after"]
+    assert engine.needed(Changes("photo", "after", "before")) == ["photo"]  # it is remembered
+    assert engine.changes(Changes("photo", "after", "before")).pixels > 80_000 / 2
     assert engine.lacking(["before", "edited"]) == ["before"]
 
 
@@ -129,7 +133,7 @@ def test_majority_wins():
     labels = torch.zeros(64, 64, dtype=torch.uint8)
     labels[:, :40] = 7
     labels[0, 0] = 9
-    small = majority(labels, (2, 2))
+    small = majority(labels, Window.whole(2, 2), (2, 2))
     assert small.tolist() == [[7, 0], [7, 0]]
 
 

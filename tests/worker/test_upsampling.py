@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from semcolor_worker import color
 from semcolor_worker.upsampling import gray_range, guide_chroma, visible_changes
+from semcolor_worker.windows import Window
 
 from semcolor.messages import Rectangle
 
@@ -40,7 +41,7 @@ def test_outside_the_rectangle_nothing_changes_by_more_than_a_level(data):
     distance = (rows[:, None] ** 2 + columns**2).sqrt()
     after = before + data.draw(st.sampled_from([1, 20, 100])) * torch.exp(-distance)
     one, other = (guide_chroma(lightness, chroma) for chroma in (before, after))
-    region = visible_changes(one, other, gray_range(photo, small), size)
+    region = visible_changes(one, other, gray_range(photo, small), size, Window.whole(*small))
     difference = (painted(photo, one) - painted(photo, other)).abs().amax(dim=0)
     difference[region.rows, region.columns] = 0
     assert difference.max() <= 1
@@ -54,14 +55,14 @@ def test_the_rectangle_is_around_the_change_and_empty_without_one():
     after = before.clone()
     after[..., 10:15, 50:60] += 30
     one, other = (guide_chroma(lightness, chroma) for chroma in (before, after))
-    grays = gray_range(photo, (40, 80))
-    region = visible_changes(one, other, grays, (400, 800))
+    grays, whole = gray_range(photo, (40, 80)), Window.whole(40, 80)
+    region = visible_changes(one, other, grays, (400, 800), whole)
     assert region.x <= 500
     assert region.y <= 100
     assert region.x + region.width >= 600
     assert region.y + region.height >= 150
     assert region.pixels < (150 + 50) * (100 + 100)
-    assert visible_changes(one, one, grays, (400, 800)).pixels == 0
+    assert visible_changes(one, one, grays, (400, 800), whole).pixels == 0
 
 
 @settings(deadline=None)

@@ -56,6 +56,13 @@ def _up(n_in: int, n_out: int, slope: float) -> Layer:
     return Layer(conv, n_out, slope)
 
 
+def _instance_norm(level: Tensor) -> Tensor:
+    """For a single picture batch normalisation is the same, and keeps the channels last."""
+    if len(level) == 1:
+        return F.batch_norm(level, None, None, training=True)
+    return F.instance_norm(level)
+
+
 class PretrainedGray(nn.Module):
     """EfficientNet-Lite0's features at the label stream's widths, instance-normalised.
 
@@ -76,7 +83,7 @@ class PretrainedGray(nn.Module):
         features = self.encoder(gray)
         levels = [self.finest(gray)]
         levels += [project(level) for project, level in zip(self.project, features, strict=True)]
-        levels = [F.instance_norm(level) for level in levels]
+        levels = [_instance_norm(level) for level in levels]
         levels[-1] = levels[-1] + self.context(features[-1].mean((2, 3)))[..., None, None]
         return levels
 
@@ -123,6 +130,11 @@ class TwoStreamUNet(nn.Module):
         self.gray = PretrainedGray(widths, slope) if pretrained else None
         self.bins_head = nn.Conv2d(wide[BINS_LEVEL], bins, 1) if bins else None
 
+    @property
+    def precision(self) -> torch.dtype:
+        """What the network computes in."""
+        return self.final_conv.weight.dtype
+
     def forward(self, gray: Tensor, labels: Tensor) -> Tensor:
         """Colour a batch.
 
@@ -133,30 +145,44 @@ class TwoStreamUNet(nn.Module):
 
     def encode_gray(self, gray: Tensor) -> list[Tensor]:
         """Instance-normalised gray features, finest level first. They do not depend on labels."""
+        gray = gray.to(self.precision)
         if self.gray is not None:
             levels: list[Tensor] = self.gray(gray)
             return levels
         if self.embedding is not None:
             gray = gray.expand(-1, EMBEDDING_CHANNELS, -1, -1)
         levels = self._encode(gray)
-        return [F.instance_norm(level) for level in levels] if self.instance_norm else levels
+        return [_instance_norm(level) for level in levels] if self.instance_norm else levels
 
     def encode_labels(self, labels: Tensor) -> list[Tensor]:
         """Label features, finest level first; never normalised."""
+        return self._encode(self.embed(labels))
+
+    def embed(self, labels: Tensor) -> Tensor:
+        """N×H×W class ids as the encoder's input, N×C×H×W."""
         if self.embedding is not None:
-            return self._encode(self.embedding(labels).permute(0, 3, 1, 2))
-        return self._encode((labels[:, None] * (2.0 / (self.num_labels - 1)) - 1.0).float())
+            embedded: Tensor = self.embedding(labels)
+            return embedded.permute(0, 3, 1, 2)
+        return (labels[:, None] * (2.0 / (self.num_labels - 1)) - 1.0).to(self.precision)
 
     def decode(self, gray: list[Tensor], labels: list[Tensor]) -> Tensor:
         """Chroma from both streams' features."""
-        return F.leaky_relu(self.final_conv(self._decode(gray, labels)[-1]), self.slope)
+        return self.chroma(self._decode(gray, labels)[-1])
 
     def decode_with_bins(self, gray: list[Tensor], labels: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Chroma, and the logits of its distribution: N×bins×H/4×W/4. Needs ``bins``."""
-        assert self.bins_head is not None
         levels = self._decode(gray, labels)
-        logits: Tensor = self.bins_head(levels[BINS_LEVEL])
-        return F.leaky_relu(self.final_conv(levels[-1]), self.slope), logits
+        return self.chroma(levels[-1]), self.bin_logits(levels[BINS_LEVEL])
+
+    def chroma(self, finest: Tensor) -> Tensor:
+        """Chroma, float32, from the decoder's last level."""
+        return F.leaky_relu(self.final_conv(finest), self.slope).float()
+
+    def bin_logits(self, level: Tensor) -> Tensor:
+        """The logits of chroma's distribution, float32, from the decoder's level BINS_LEVEL."""
+        assert self.bins_head is not None
+        logits: Tensor = self.bins_head(level)
+        return logits.float()
 
     def _decode(self, gray: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
         skips = [torch.cat(pair, dim=1) for pair in zip(gray, labels, strict=True)]

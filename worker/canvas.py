@@ -1,0 +1,64 @@
+"""A photo at detail with its colour: the network's chroma, tints, and the fit to lightness."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from semcolor.messages import Tint
+
+from .guiding import Guiding
+from .painting import Painting
+from .upsampling import Size
+from .weights import Model
+from .windows import Window
+
+ReadIds = Callable[[], Tensor]
+
+
+class Canvas:
+    """One photo, for one label map and its tints at a time. ``lightness``: 1×1×h×w, 0..100."""
+
+    def __init__(self, model: Model, lightness: Tensor, checkpoint: Callable[[], None]) -> None:
+        self.lightness = lightness
+        self.painting = Painting(model, lightness, checkpoint)
+        self.guiding = Guiding(lightness)
+        self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
+        self._unguided: Window | None = None
+        self._tinted = False
+
+    @property
+    def size(self) -> Size:
+        """Height and width at detail."""
+        return self._whole.bottom, self._whole.right
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds."""
+        return self.painting.nbytes + self.guiding.nbytes
+
+    def lacks(self, labels: str, tints: tuple[Tint, ...]) -> list[str]:
+        """The planes that :meth:`colour` will read."""
+        if self.guiding.name == (labels, tints):
+            return []
+        masks = [tint.mask for tint in tints]
+        return masks if self.painting.labels == labels else [labels, *masks]
+
+    def paint(self, labels: str, ids: ReadIds) -> None:
+        """Bring the network's chroma to a label map; ``ids`` is asked for only when needed."""
+        if self.painting.labels == labels:
+            return
+        changed = self.painting.paint(labels, ids())
+        if changed is not None:
+            self._unguided = changed.joined(self._unguided)
+
+    def colour(
+        self, labels: str, tints: tuple[Tint, ...], ids: ReadIds, tint: Callable[[Tensor], Tensor]
+    ) -> None:
+        """Bring the fit to lightness to a label map and tints; ``tint`` applies these to chroma."""
+        if self.guiding.name == (labels, tints):
+            return
+        self.paint(labels, ids)
+        everywhere = tints or self._tinted  # a tint moves the mean of all that it covers
+        changed = self._whole if everywhere else self._unguided
+        self.guiding.update((labels, tints), tint(self.painting.chroma), changed)
+        self._unguided, self._tinted = None, bool(tints)

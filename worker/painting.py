@@ -1,0 +1,127 @@
+"""One photo's colour at detail, kept up with its labels: an edit recomputes only what it reaches.
+
+Only gray features are instance-normalised, and they do not depend on labels. So what a changed
+label reaches grows by a few pixels a layer, and each layer's output is kept and mended inside one
+window: the numbers are those of a full run.
+"""
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from semcolor.timings import timed
+
+from .networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
+from .weights import Model
+from .windows import Read, Window, differing, reached, run_inside
+
+_MENDED = 0.7  # of a map: where more of it is reached, the layer runs on everything
+
+
+class Painting:
+    """The network's chroma of one photo, for one label map at a time.
+
+    ``lightness``: 1×1×h×w, L* 0..100. Whatever ends a run halfway (a cancelled job, no memory)
+    leaves the painting sound. ``checkpoint`` is called between layers.
+    """
+
+    def __init__(self, model: Model, lightness: Tensor, checkpoint: Callable[[], None]) -> None:
+        self.lightness = lightness
+        self.labels: Hashable = None  # the label map that the chroma is of; None: of none
+        self._model = model
+        self._network = cast(TwoStreamUNet, model.network)
+        self._checkpoint = checkpoint
+        self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
+        self._gray = self._network.encode_gray(model.normalise(lightness))
+        self._encoded: list[Tensor] = []
+        self._decoded: list[Tensor] = []
+        self._chroma: Tensor | None = None
+        self._ids: Tensor | None = None
+        self._unfinished: Window | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it holds."""
+        kept = [self.lightness, *self._gray, *self._encoded, *self._decoded, self._chroma, self._ids]
+        return sum(tensor.nbytes for tensor in kept if tensor is not None)
+
+    @property
+    def chroma(self) -> Tensor:
+        """1×2×h×w a*, b*; the next label map is painted over it."""
+        assert self._chroma is not None
+        return self._chroma
+
+    @property
+    def bin_logits(self) -> Tensor:
+        """1×bins×h/4×w/4 logits of chroma's distribution."""
+        return self._network.bin_logits(self._decoded[BINS_LEVEL])
+
+    def paint(self, labels: Hashable, ids: Tensor) -> Window | None:
+        """Go on to a label map, h×w uint8 class ids on the device; return where chroma changed."""
+        if self._ids is None:
+            changed: Window | None = self._whole
+        else:
+            changed = differing(ids, self._ids)
+        if self._unfinished is not None:
+            changed = self._unfinished.joined(changed)
+        if changed is not None:
+            self.labels, self._unfinished = None, changed
+            with timed("network"):
+                changed = self._run(ids, changed)
+            self._ids, self._unfinished = ids, None
+        self.labels = labels
+        return changed
+
+    def _run(self, ids: Tensor, changed: Window) -> Window:
+        network = self._network
+        read: Read = lambda window: network.embed(ids[window.index][None].long())  # noqa: E731
+        for level, layer in enumerate(network.encoder):
+            changed = self._mend(self._encoded, level, cast(Layer, layer), changed, read)
+            read = partial(_cut, self._encoded[level])
+        coarsest = len(network.encoder) - 1
+        read = partial(self._skip, coarsest)
+        for step, layer in enumerate(network.decoder):
+            skip = partial(self._skip, coarsest - 1 - step)
+            changed = self._mend(self._decoded, step, cast(Layer, layer), changed, read, skip)
+            read = partial(_cut, self._decoded[step])
+        return self._finish(changed)
+
+    def _mend(
+        self, kept: list[Tensor], index: int, layer: Layer, changed: Window, read: Read,
+        skip: Read | None = None,
+    ) -> Window:  # fmt: skip
+        """Run a layer where its input changed; return where its output did."""
+        self._checkpoint()
+        scale = index if skip is None else len(self._gray) - 2 - index
+        whole = Window.whole(*self._gray[scale].shape[2:])
+        changed = reached(layer, changed).inside(whole)
+        if len(kept) == index:
+            kept.append(run_inside(layer, whole, whole, read, skip))
+        elif changed.area > _MENDED * whole.area:
+            kept[index] = run_inside(layer, whole, whole, read, skip)
+        else:
+            _cut(kept[index], changed).copy_(run_inside(layer, changed, whole, read, skip))
+        return changed
+
+    def _finish(self, changed: Window) -> Window:
+        self._checkpoint()
+        changed = changed.grown(1).inside(self._whole)
+        target = self._whole if self._chroma is None else changed
+        crop = target.grown(1).inside(self._whole)
+        output = self._network.chroma(_cut(self._decoded[-1], crop))
+        chroma = self._model.chroma(_cut(output, target.seen_from(crop)))
+        if target == self._whole:
+            self._chroma = chroma
+        else:
+            _cut(self.chroma, target).copy_(chroma)
+        return changed
+
+    def _skip(self, level: int, window: Window) -> Tensor:
+        return torch.cat([_cut(self._gray[level], window), _cut(self._encoded[level], window)], 1)
+
+
+def _cut(features: Tensor, window: Window) -> Tensor:
+    return features[:, :, *window.index]
