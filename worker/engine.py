@@ -8,7 +8,6 @@
 that pulling a large photo strip by strip runs the network once.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar, cast
@@ -91,12 +90,14 @@ class Engine:
     ) -> "Engine":  # fmt: skip
         """A folder's models (None: the bundled ones), on a device (None: the GPU if there is one).
 
-        ``precision``: what the networks compute in; None: what is fastest on the device. Bundled ones stand in for what the folder lacks. Raises WeightsError.
+        ``precision``: what colour is computed in; None: what the device is fastest in. Bundled ones stand in for what the folder lacks. Raises WeightsError.
         """
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        precision = precision or weights.precision_for(device)
-        color_model = weights.load_for("color", folder, device, precision)
-        segmentation_model = weights.load_for("segmentation", folder, device, precision)
+        color_model = weights.load_for("color", folder, device)
+        cast(TwoStreamUNet, color_model.network).compute_in(
+            precision or weights.precision_for(device)
+        )
+        segmentation_model = weights.load_for("segmentation", folder, device)
         return cls(color_model, segmentation_model, device, checkpoint, plane_budget)
 
     @property
@@ -131,9 +132,10 @@ class Engine:
         canvas = self._canvases.get((request.photo, self._size(request, self.color)))
         if canvas is None:
             return request.planes
-        if isinstance(request, Changes):
-            if not canvas.guiding.remembers((request.before, request.tints_before)):
-                return request.planes
+        if isinstance(request, Changes) and not canvas.guiding.remembers(
+            (request.before, request.tints_before)
+        ):
+            return request.planes
         return named(request.photo, *canvas.lacks(request.labels, request.tints))
 
     @torch.inference_mode()
@@ -226,9 +228,7 @@ class Engine:
     def _predict(self, photo: Tensor, size: Size) -> Tensor:
         """60×h×w logits at detail."""
         lightness = lightness_at(photo, size, self.device)
-        network = self.segmentation.network
-        gray = self.segmentation.normalise(lightness).to(next(network.parameters()).dtype)
-        logits: Tensor = network(gray)[0].float()
+        logits: Tensor = self.segmentation.network(self.segmentation.normalise(lightness))[0]
         logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
         return logits
 
@@ -353,7 +353,7 @@ def mended(ids: Tensor, labels: Tensor, region: Rectangle) -> Tensor:
         region.x * w // width, -(-(region.x + region.width) * w // width),
     )  # fmt: skip
     ids = ids.clone()
-    ids[window.index] = majority(labels, window, (h, w))
+    ids[window.slices] = majority(labels, window, (h, w))
     return ids
 
 

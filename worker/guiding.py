@@ -70,11 +70,11 @@ class Guiding:
             window = entry.window.joined(window) if entry.window else window
         if window is None:
             return None
-        after = self.current.coefficients[window.index]
+        after = self.current.coefficients[window.slices]
         before = after.clone()
         for entry in later:
-            if entry.window is not None:
-                before[entry.window.seen_from(window).index] = entry.coefficients
+            if entry.window is not None and entry.coefficients is not None:
+                before[entry.window.seen_from(window).slices] = entry.coefficients
         return window, GuidedChroma(before), GuidedChroma(after)
 
     def _replaced_since(self, name: Name) -> list[_Replaced]:
@@ -94,12 +94,12 @@ class Guiding:
 
     def _replace(self, chroma: Tensor, window: Window) -> _Replaced:
         crop = self._near(window)
-        lightness, chroma = (plane[:, :, *crop.index] for plane in (self._lightness, chroma))
+        lightness, chroma = (plane[:, :, *crop.slices] for plane in (self._lightness, chroma))
         new = guide_chroma(lightness, chroma).coefficients
         kept = self.current.coefficients
         if window == self._whole:
             self._coefficients = new
             return _Replaced(self.name, window, kept)
-        old = kept[window.index].clone()
-        kept[window.index] = new[window.seen_from(crop).index]
+        old = kept[window.slices].clone()
+        kept[window.slices] = new[window.seen_from(crop).slices]
         return _Replaced(self.name, window, old)

@@ -45,7 +45,7 @@ class Painting:
     @property
     def nbytes(self) -> int:
         """Memory that it holds."""
-        kept = [self.lightness, *self._gray, *self._encoded, *self._decoded, self._chroma, self._ids]
+        kept = [*self._gray, *self._encoded, *self._decoded, self._chroma, self._ids]
         return sum(tensor.nbytes for tensor in kept if tensor is not None)
 
     @property
@@ -77,7 +77,7 @@ class Painting:
 
     def _run(self, ids: Tensor, changed: Window) -> Window:
         network = self._network
-        read: Read = lambda window: network.embed(ids[window.index][None].long())  # noqa: E731
+        read: Read = lambda window: network.embed(ids[window.slices][None].long())  # noqa: E731
         for level, layer in enumerate(network.encoder):
             changed = self._mend(self._encoded, level, cast(Layer, layer), changed, read)
             read = partial(_cut, self._encoded[level])
@@ -124,4 +124,4 @@ class Painting:
 
 
 def _cut(features: Tensor, window: Window) -> Tensor:
-    return features[:, :, *window.index]
+    return features[:, :, *window.slices]

@@ -99,7 +99,7 @@ def visible_changes(
     photo has there; the rectangle holds every pixel that a visible difference reaches.
     """
     one, other = before.coefficients, after.coefficients
-    darkest, lightest = grays[:, *window.index].to(one.device).to(torch.int32)
+    darkest, lightest = grays[:, *window.slices].to(one.device).to(torch.int32)
     far = [(_f(one, gray) - _f(other, gray)).abs().amax(0) for gray in (darkest, lightest)]
     candidates = torch.maximum(*far) > _NEGLIGIBLE
     visible = torch.zeros_like(candidates)

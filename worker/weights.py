@@ -127,7 +127,7 @@ def save(path: Path, model: Model, dtype: torch.dtype = torch.float16) -> None:
 
 
 def precision_for(device: torch.device) -> torch.dtype:
-    """bfloat16 where the processor multiplies it faster than float32, else float32."""
+    """For colour: bfloat16 where the processor multiplies it faster than float32, else float32."""
     if device.type == "cuda":
         faster = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
@@ -136,10 +136,8 @@ def precision_for(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if faster else torch.float32
 
 
-def load(
-    path: Path, device: torch.device | str = "cpu", precision: torch.dtype = torch.float32
-) -> Model:
-    """Read a model in evaluation mode, in a precision, on ``device``.
+def load(path: Path, device: torch.device | str = "cpu") -> Model:
+    """Read a model in evaluation mode, float32, on ``device``.
 
     Raises WeightsError when the file is missing, is not one of ours, or does not fit its own
     metadata.
@@ -158,7 +156,7 @@ def load(
         reason = textwrap.shorten(str(error), 200)  # it lists every tensor
         raise WeightsError(f"{path} does not fit its own description: {reason}") from error
     model.network.eval().requires_grad_(False)
-    model.network.to(device, precision)
+    model.network.to(device)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
     return model
 
@@ -180,10 +178,7 @@ def _bundled_folder() -> Path:
     return Path(str(resources.files(__package__).joinpath("weights")))
 
 
-def load_for(
-    task: Task, folder: Path | None, device: torch.device | str = "cpu",
-    precision: torch.dtype = torch.float32,
-) -> Model:  # fmt: skip
+def load_for(task: Task, folder: Path | None, device: torch.device | str = "cpu") -> Model:
     """The model for a task: ``folder``'s if there is one, else the bundled one.
 
     Raises WeightsError as :func:`load` does, for a folder without any weights, and for a file
@@ -197,7 +192,7 @@ def load_for(
                 f"{folder} holds neither color.safetensors nor segmentation.safetensors"
             )
         path = own.get(task, path)
-    model = load(path, device, precision)
+    model = load(path, device)
     if model.spec.task != task:
         raise WeightsError(f"{path} is a model for {model.spec.task}: rename it")
     return model

@@ -35,7 +35,7 @@ class Window(NamedTuple):
         return (self.bottom - self.top) * (self.right - self.left)
 
     @property
-    def index(self) -> tuple[slice, slice]:
+    def slices(self) -> tuple[slice, slice]:
         """Rows and columns, for indexing."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
@@ -97,8 +97,8 @@ def run_inside(
     scaling = _scaling(layer)
     crop = window.grown(_MARGIN).inside(whole).on_axes(_NEEDED[scaling])
     made = crop.on_axes(_MADE[scaling])
-    output = layer(read(crop), skip(made) if skip else None)
-    return output[:, :, *window.seen_from(made).index]
+    output: Tensor = layer(read(crop), skip(made) if skip else None)
+    return output[:, :, *window.seen_from(made).slices]
 
 
 def _scaling(layer: Layer) -> str:

@@ -78,9 +78,15 @@ class PretrainedGray(nn.Module):
         self.project = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairs)
         self.context = nn.Linear(ENCODER_WIDTHS[-1], widths[-1])
 
+    @property
+    def precision(self) -> torch.dtype:
+        """What all but the pretrained encoder computes in."""
+        return self.context.weight.dtype
+
     def forward(self, gray: Tensor) -> list[Tensor]:
         """``gray``: N×1×H×W in [−1, 1]. Returns six levels, finest first."""
         features = self.encoder(gray)
+        gray, *features = (tensor.to(self.precision) for tensor in (gray, *features))
         levels = [self.finest(gray)]
         levels += [project(level) for project, level in zip(self.project, features, strict=True)]
         levels = [_instance_norm(level) for level in levels]
@@ -135,6 +141,16 @@ class TwoStreamUNet(nn.Module):
         """What the network computes in."""
         return self.final_conv.weight.dtype
 
+    def compute_in(self, precision: torch.dtype) -> None:
+        """Round the weights to a precision, but for the pretrained encoder's.
+
+        These lose most by rounding, and what they compute is cached with the photo.
+        """
+        exact = {id(parameter) for parameter in self.gray.encoder.parameters()} if self.gray else ()
+        for parameter in self.parameters():
+            if id(parameter) not in exact:
+                parameter.data = parameter.data.to(precision)
+
     def forward(self, gray: Tensor, labels: Tensor) -> Tensor:
         """Colour a batch.
 
@@ -145,10 +161,10 @@ class TwoStreamUNet(nn.Module):
 
     def encode_gray(self, gray: Tensor) -> list[Tensor]:
         """Instance-normalised gray features, finest level first. They do not depend on labels."""
-        gray = gray.to(self.precision)
         if self.gray is not None:
             levels: list[Tensor] = self.gray(gray)
             return levels
+        gray = gray.to(self.precision)
         if self.embedding is not None:
             gray = gray.expand(-1, EMBEDDING_CHANNELS, -1, -1)
         levels = self._encode(gray)

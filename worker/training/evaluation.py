@@ -84,7 +84,7 @@ def evaluate_folders(folders: list[Path], models: Path | None, held_out: bool, o
         pairs = find_pairs(folders)
     except FileNotFoundError as error:
         raise SemcolorError(Code.NO_FILE, str(error)) from error
-    engine = Engine.load(models)
+    engine = Engine.load(models, precision=torch.float32)  # figures depend on no processor
     photos = split(pairs)
     chosen, reference = (photos.held_out, photos.training) if held_out else (pairs, pairs)
     names = ", ".join(folder.resolve().name for folder in folders)

@@ -1,0 +1,90 @@
+"""An edited painting is the one that painting everything anew gives."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from semcolor_worker import weights
+from semcolor_worker.painting import Painting
+from semcolor_worker.weights import ModelSpec
+
+SHARED = {"widths": [4, 6, 8, 8]}
+PRETRAINED = {
+    "widths": [4, 6, 8, 8, 8, 8], "gray_encoder": "efficientnet_lite0",
+    "label_encoding": "embedding", "bins": 7,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models():
+    torch.manual_seed(0)
+    built = [
+        weights.build(ModelSpec("color", "two_stream_unet", a, 64)) for a in (SHARED, PRETRAINED)
+    ]
+    for model in built:
+        model.network.eval().requires_grad_(False)
+        for name, parameter in model.network.named_parameters():
+            if name.startswith(("encoder", "decoder", "final")):
+                parameter.mul_(2.5)  # as weights come, little would reach the far end
+    return built
+
+
+
+@st.composite
+def edits(draw, height, width):
+    """Rectangles with a class, one after the other; some change nothing."""
+
+    def one():
+        top, left = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
+        bottom = draw(st.integers(top + 1, min(height, top + 24)))
+        right = draw(st.integers(left + 1, min(width, left + 24)))
+        return slice(top, bottom), slice(left, right), draw(st.integers(0, 59))
+
+    return [one() for _ in range(draw(st.integers(1, 4)))]
+
+
+class Stop(Exception):
+    pass
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), which=st.integers(0, 1), seed=st.integers(0, 1000))
+@torch.inference_mode()
+def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
+    model = models[which]
+    height, width = (model.stride * data.draw(st.integers(2, 8 // (which + 1))) for _ in "hw")
+    generator = torch.Generator().manual_seed(seed)
+    lightness = 100 * torch.rand(1, 1, height, width, generator=generator)
+    ids = torch.randint(0, 60, (height, width), generator=generator).to(torch.uint8)
+    ended = False
+
+    def checkpoint():
+        if ended and data.draw(st.integers(0, 9)) == 0:
+            raise Stop
+
+    painting = Painting(model, lightness, checkpoint)
+    painting.paint("first", ids)
+    for number, (*place, class_id) in enumerate(data.draw(edits(height, width))):
+        before = painting.chroma.clone()
+        previous, ids = ids, ids.clone()
+        ids[*place] = class_id
+        ended = data.draw(st.booleans())
+        try:
+            changed = painting.paint(number, ids)
+        except Stop:
+            assert painting.labels is None
+            ids = data.draw(st.sampled_from([ids, previous]))  # the edit may be taken back
+            continue
+        assert painting.labels == number
+        if changed is not None:
+            before[:, :, *changed.slices] = painting.chroma[:, :, *changed.slices]
+        assert torch.equal(before, painting.chroma)
+    ended = False
+    painting.paint("last", ids)
+    anew = Painting(model, lightness, checkpoint)
+    anew.paint("last", ids)
+    output = model.network(model.normalise(lightness), ids[None].long())
+    assert (anew.chroma - model.chroma(output)).abs().max() < 1e-3
+    assert (painting.chroma - anew.chroma).abs().max() < 1e-5 * model.spec.chroma_scale
+    if which:
+        assert torch.allclose(painting.bin_logits, anew.bin_logits, atol=1e-3)
