@@ -27,7 +27,9 @@ _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
 # level leaves as much for what happens between the places and the grays that are tried.
 _VISIBLE = 0.5 * 257  # in 16 bits
 _NEGLIGIBLE = 5e-5  # of f(X/Xn), f(Z/Zn): a fortieth of a unit of a*; nowhere half a level
-_COARSE_STEP, _FINE_STEP = 64 * 257, 4 * 257  # between the grays that are tried, in 16 bits
+# How far apart the grays that are tried are, in 16 bits, and the places: what few of them show
+# need not be shown by all.
+_TRIALS = ((64 * 257, 4), (64 * 257, 1), (4 * 257, 1))
 _AT_ONCE = 1 << 18
 
 
@@ -103,9 +105,11 @@ def visible_changes(
     far = [(_f(one, gray) - _f(other, gray)).abs().amax(0) for gray in (darkest, lightest)]
     candidates = torch.maximum(*far) > _NEGLIGIBLE
     visible = torch.zeros_like(candidates)
-    for step in (_COARSE_STEP, _FINE_STEP):
-        pair = one[candidates], other[candidates]
-        visible[candidates] = _differ(pair, darkest[candidates], lightest[candidates], step)
+    for step, apart in _TRIALS:
+        tried = torch.zeros_like(candidates)
+        tried[::apart, ::apart] = candidates[::apart, ::apart]
+        pair = one[tried], other[tried]
+        visible[tried] = _differ(pair, darkest[tried], lightest[tried], step)
         if not visible.any():
             continue
         (top, rows), (left, columns) = _span(visible.any(dim=1)), _span(visible.any(dim=0))
