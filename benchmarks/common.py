@@ -35,7 +35,16 @@ def own_worker() -> Iterator[None]:
 def sample(megapixels: float) -> Gray:
     """The sample photo at about that many pixels, nearest neighbour, uint8."""
     gray = read_photo(SAMPLE).gray
-    factor = (megapixels * 1e6 / gray.size) ** 0.5
+    return _scaled(gray, (megapixels * 1e6 / gray.size) ** 0.5)
+
+
+def resized(longest: int) -> Gray:
+    """The sample photo, its longest side as given, nearest neighbour, uint8."""
+    gray = read_photo(SAMPLE).gray
+    return _scaled(gray, longest / max(gray.shape))
+
+
+def _scaled(gray: Gray, factor: float) -> Gray:
     rows, columns = (
         (np.arange(round(side * factor)) / factor).astype(int).clip(max=side - 1)
         for side in gray.shape
@@ -62,9 +71,9 @@ def ratio(ours: list[float], theirs: list[float]) -> float:
     return round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 3)
 
 
-def milliseconds(times: list[float]) -> float:
+def milliseconds(times: list[float], digits: int = 1) -> float:
     """The median."""
-    return round(1000 * statistics.median(times), 1)
+    return round(1000 * statistics.median(times), digits)
 
 
 def memory(pid: int, key: str = "VmRSS") -> float:
