@@ -14,6 +14,7 @@ class Code(StrEnum):
     TOO_LARGE = "too_large"
     SIZE_MISMATCH = "size_mismatch"
     ENGINE_FAILED = "engine_failed"
+    NO_MEMORY = "no_memory"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     UNREACHABLE = "worker_unreachable"

@@ -422,7 +422,13 @@ class PutResult(Result):
 
 @dataclass(frozen=True)
 class RegionResult(Result):
-    """The rectangle is in the frame."""
+    """The rectangle is in the frame.
+
+    ``detail``: what it was made at, where the worker's memory did not suffice for what was asked;
+    otherwise 0.
+    """
+
+    detail: int = 0
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
 that pulling a large photo strip by strip runs the network once.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar, cast
@@ -32,9 +33,10 @@ from semcolor.messages import (
 )
 from semcolor.pixels import LabelMap
 
-from . import color, suggestions, weights
+from . import color, memory, suggestions, weights
 from .caches import LruCache
 from .canvas import Canvas
+from .networks.folding import fold_batch_norms
 from .networks.two_stream_unet import TwoStreamUNet
 from .upsampling import (
     GuidedChroma,
@@ -47,12 +49,13 @@ from .weights import Model
 from .windows import Window
 
 PLANE_BUDGET = 1 << 30  # bytes of photos and label maps kept in host memory
-CANVAS_BUDGET = 1 << 30  # bytes of photos at detail, with their colour, on the device
 _KEPT = 16  # of the smaller results
+_SMALLEST_DETAIL = 128  # pixels: what a lack of memory may lead to
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 T = TypeVar("T")
+AtDetail = Segment | Colorize | Changes | Suggest
 Checkpoint = Callable[[], None]
 
 
@@ -77,10 +80,13 @@ class Engine:
         self.segmentation = segmentation_model
         self._unet = cast(TwoStreamUNet, color_model.network)
         self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
-        self._canvases: LruCache[Canvas] = LruCache(CANVAS_BUDGET, lambda canvas: canvas.nbytes)
+        self._canvases: LruCache[Canvas] = LruCache(
+            memory.feature_budget(device), lambda canvas: canvas.nbytes
+        )
         self._ids: LruCache[dict[Size, Tensor]] = LruCache(_KEPT)  # of label maps, at detail
         self._grays: LruCache[Tensor] = LruCache(_KEPT)
         self._logits: LruCache[Tensor] = LruCache(_KEPT)
+        self._lowered: LruCache[int] = LruCache(1024)  # details, where memory did not suffice
 
     @classmethod
     def load(
@@ -90,14 +96,16 @@ class Engine:
     ) -> "Engine":  # fmt: skip
         """A folder's models (None: the bundled ones), on a device (None: the GPU if there is one).
 
-        ``precision``: what colour is computed in; None: what the device is fastest in. Bundled ones stand in for what the folder lacks. Raises WeightsError.
+        ``precision``: what colour is computed in; None: what the device is fastest in. Bundled
+        models stand in for what the folder lacks. Raises WeightsError.
         """
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         color_model = weights.load_for("color", folder, device)
-        cast(TwoStreamUNet, color_model.network).compute_in(
-            precision or weights.precision_for(device)
-        )
         segmentation_model = weights.load_for("segmentation", folder, device)
+        for model in (color_model, segmentation_model):
+            fold_batch_norms(model.network)
+        unet = cast(TwoStreamUNet, color_model.network)
+        unet.compute_in(precision or weights.precision_for(device))
         return cls(color_model, segmentation_model, device, checkpoint, plane_budget)
 
     @property
@@ -138,12 +146,14 @@ class Engine:
             return request.planes
         return named(request.photo, *canvas.lacks(request.labels, request.tints))
 
-    @torch.inference_mode()
     def segment(self, request: Segment) -> Tensor:
         """Class ids of the rectangle, height×width uint8 on the CPU; never *unlabelled*.
 
         Raises ValueError for a rectangle outside the photo.
         """
+        return self._within_memory(request, self.segmentation, lambda: self._segment(request))
+
+    def _segment(self, request: Segment) -> Tensor:
         photo = self._plane(request.photo, request.region)
         size = self._size(request, self.segmentation)
         logits = self._logits.get((request.photo, size))
@@ -152,23 +162,27 @@ class Engine:
         size = (photo.shape[0], photo.shape[1])
         return _classes(logits, size, request.region, self._checkpoint)
 
-    @torch.inference_mode()
     def colorize(self, request: Colorize) -> Tensor:
         """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU.
 
         Raises ValueError for a rectangle outside the photo, labels or masks of another size.
         """
+        return self._within_memory(request, self.color, lambda: self._colorize(request))
+
+    def _colorize(self, request: Colorize) -> Tensor:
         photo = self._plane(request.photo, request.region)
         canvas = self._canvas(request)
         self._colour(canvas, request.photo, request.labels, request.tints)
         return self._full_resolution(photo, canvas.guiding.current, request.region)
 
-    @torch.inference_mode()
     def changes(self, request: Changes) -> Rectangle:
         """Where colour by the labels visibly differs from colour by those before; may be empty.
 
         Raises ValueError for labels or masks of another size.
         """
+        return self._within_memory(request, self.color, lambda: self._changes(request))
+
+    def _changes(self, request: Changes) -> Rectangle:
         canvas = self._canvas(request)
         before = request.before, request.tints_before
         if not canvas.guiding.remembers(before):
@@ -195,13 +209,15 @@ class Engine:
         labels = self._like(photo, request.labels)
         return snap(photo.numpy(), labels.numpy(), request.region, request.class_id)
 
-    @torch.inference_mode()
     def suggest(self, request: Suggest) -> list[Suggestion]:
         """Plausible colours of a part of the photo, at its lightness; most likely first.
 
         Raises SemcolorError (NO_SUGGESTIONS) for a model without a distribution; ValueError for
         an empty mask, labels or a mask of another size.
         """
+        return self._within_memory(request, self.color, lambda: self._suggest(request))
+
+    def _suggest(self, request: Suggest) -> list[Suggestion]:
         if self._unet.bins_head is None:
             raise SemcolorError(
                 Code.NO_SUGGESTIONS,
@@ -232,8 +248,60 @@ class Engine:
         logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
         return logits
 
-    def _size(self, request: Segment | Colorize | Changes | Suggest, model: Model) -> Size:
-        return detail_size(self._planes[request.photo].shape, request.detail, model)
+    def lowered(self, request: Segment | Colorize) -> int:
+        """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
+        model = self.segmentation if isinstance(request, Segment) else self.color
+        return self._lowered.get(_asked(request, model)) or 0
+
+    @torch.inference_mode()
+    def _within_memory(self, request: AtDetail, model: Model, do: Callable[[], T]) -> T:
+        """Do a job. When memory does not suffice, without caches; then at a smaller and smaller
+        detail; then on the CPU. Raises SemcolorError (NO_MEMORY) when nothing helps.
+        """
+        self._canvases.trim()
+        dropped = False
+        while True:
+            try:
+                return do()
+            except (RuntimeError, MemoryError) as error:
+                if not memory.ran_out(error):
+                    raise
+            # From here on the failed job's tensors are free.
+            self.forget()
+            if dropped:
+                self._retreat(request, model)
+            dropped = True
+
+    def forget(self) -> None:
+        """Drop all results; photos and label maps stay."""
+        for cache in (self._canvases, self._ids, self._grays, self._logits):
+            cache.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _retreat(self, request: AtDetail, model: Model) -> None:
+        asked = _asked(request, model)
+        lower = (self._lowered.get(asked) or request.detail or model.spec.detail) // 2
+        if lower >= _SMALLEST_DETAIL:
+            logging.warning("memory ran out: detail %d instead of %d", lower, lower * 2)
+            self._lowered.put(asked, lower)
+        elif self.device.type != "cpu":
+            logging.warning("memory ran out on %s: going on with the CPU", self.device)
+            self.device = torch.device("cpu")
+            for one in self.models:
+                one.network.to(self.device)
+            self._unet.compute_in(weights.precision_for(self.device))
+            self._lowered.clear()
+        else:
+            raise SemcolorError(
+                Code.NO_MEMORY,
+                "the worker's memory does not suffice for this photo, even at the smallest detail: "
+                "close other programs there, or scale the photo down",
+            )
+
+    def _size(self, request: AtDetail, model: Model) -> Size:
+        detail = self._lowered.get(_asked(request, model)) or request.detail
+        return detail_size(self._planes[request.photo].shape, detail, model)
 
     def _canvas(self, request: Colorize | Changes | Suggest) -> Canvas:
         size = self._size(request, self.color)
@@ -294,6 +362,10 @@ class Engine:
             for channel, plane in enumerate(color.rgb_from_chroma(part, fx_fz).cpu().numpy()):
                 target[..., channel] = plane  # interleaving is much faster in numpy
         return rgb
+
+
+def _asked(request: AtDetail, model: Model) -> tuple[str, int, str]:
+    return request.photo, request.detail, model.spec.task
 
 
 def detail_size(shape: torch.Size, detail: int, model: Model) -> Size:

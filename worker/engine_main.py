@@ -177,9 +177,11 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
 def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Blob]:
     match request:
         case Segment():
-            return RegionResult(), pack_labels(engine.segment(request).numpy().data.cast("B"))
+            labels = pack_labels(engine.segment(request).numpy().data.cast("B"))
+            return RegionResult(engine.lowered(request)), labels
         case Colorize():
-            return RegionResult(), engine.colorize(request).numpy().data.cast("B")
+            pixels = engine.colorize(request).numpy().data.cast("B")
+            return RegionResult(engine.lowered(request)), pixels
         case Changes():
             return ChangesResult(engine.changes(request)), None
         case Snap():

@@ -3,10 +3,13 @@ import pytest
 import torch
 from semcolor_worker import weights
 from semcolor_worker.caches import LruCache
+from semcolor_worker.color import lab_from_rgb
 from semcolor_worker.engine import Engine, detail_size, majority
+from semcolor_worker.training.metrics import ciede2000
 from semcolor_worker.weights import ModelSpec
 from semcolor_worker.windows import Window
 
+from semcolor.errors import Code, SemcolorError
 from semcolor.messages import Changes, Colorize, Rectangle, Segment
 
 
@@ -206,3 +209,99 @@ def test_a_job_ends_at_any_checkpoint_and_leaves_nothing_wrong_behind(engine, gr
             with pytest.raises(StoppedError):
                 getattr(same, ask)(request)
         assert (getattr(same, ask)(request) == getattr(engine, ask)(request)).all()
+
+
+def edited_and_anew(edited, anew, gray, detail):
+    """Colour after strokes, by an engine that mends and by one that has never seen the photo."""
+    whole = Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    labels = torch.zeros_like(gray)
+    edited.put_plane("photo", gray)
+    edited.put_plane("edit 0", labels)
+    edited.colorize(Colorize("photo", "edit 0", whole, detail))
+    for number, (x, y, class_id) in enumerate([(50, 60, 36), (700, 500, 50), (60, 70, 0)]):
+        region = Rectangle(x, y, 90, 70)
+        labels = labels.clone()
+        labels[region.rows, region.columns] = class_id
+        pixels = torch.full((region.pixels,), class_id, dtype=torch.uint8)
+        name = f"edit {number + 1}"
+        edited.edit_plane(name, f"edit {number}", region, pixels)
+        request = Colorize("photo", name, whole, detail)
+        anew.put_plane("photo", gray)
+        anew.put_plane(name, labels)
+        anew.forget()
+        yield edited.colorize(request), anew.colorize(request)
+
+
+@pytest.mark.parametrize("detail", [0, 768])
+def test_strokes_give_what_colouring_anew_gives(engine, gray, detail):
+    anew = Engine(engine.color, engine.segmentation, engine.device)
+    for mended, whole in edited_and_anew(engine, anew, gray, detail):
+        assert (mended.int() - whole.int()).abs().max() <= 1
+
+
+def test_rounding_to_what_the_processor_is_fast_in_is_not_seen(gray):
+    """Of a photo and of labels everywhere, at the model's own detail and at a large one."""
+    exact, rounded = (Engine.load(None, precision=p) for p in (torch.float32, torch.bfloat16))
+    whole = Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    exact.put_plane("photo", gray)
+    rounded.put_plane("photo", gray)
+    labels = exact.segment(Segment("photo", whole))
+    for name, detail in (("", 0), ("labels", 0), ("labels", 768)):
+        lab = []
+        for one in (exact, rounded):
+            one.put_plane("labels", labels)
+            rgb = one.colorize(Colorize("photo", name, whole, detail))
+            lab.append(lab_from_rgb(rgb.permute(2, 0, 1).float() / 255))
+        difference = ciede2000(*lab).flatten()
+        assert difference.mean() < 0.3
+        assert difference.kthvalue(int(0.999 * len(difference))).values < 2
+
+
+def test_precision_follows_the_processor(monkeypatch):
+    cpu = torch.device("cpu")
+    for able in ({"avx512_bf16": True}, {"amx_bf16": True, "avx512_bf16": False}):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
+        assert weights.precision_for(cpu) == torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True})
+    assert weights.precision_for(cpu) == torch.float32
+
+
+def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, monkeypatch):
+    """The failure is a real one of the allocator, for all but small pictures."""
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    network, whole = engine.color.network, Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    encode, tried = network.encode_gray, []
+
+    def encode_small_ones(lightness):
+        tried.append(max(lightness.shape))
+        if max(lightness.shape) > limit:
+            torch.empty(1 << 50)
+        return encode(lightness)
+
+    for one in (engine, same):
+        one.put_plane("photo", gray)
+    request = Colorize("photo", "", whole, 768)
+    smaller = engine.colorize(Colorize("photo", "", whole, 192))
+    monkeypatch.setattr(network, "encode_gray", encode_small_ones)
+    limit = 200
+    assert (same.colorize(request) == smaller).all()
+    assert tried == [768, 768, 384, 192]
+    assert same.lowered(request) == 192
+    assert (same.colorize(request) == smaller).all()
+    assert tried[4:] == []  # neither tried again nor painted again: strips fit together
+    assert same.lowered(Colorize("photo", "", whole)) == 0
+    limit = 64
+    with pytest.raises(SemcolorError, match="memory does not suffice") as caught:
+        same.colorize(Colorize("photo", "", whole))
+    assert caught.value.code == Code.NO_MEMORY
+
+
+def test_photos_at_detail_keep_to_their_budget(engine, gray, monkeypatch):
+    whole = Rectangle(0, 0, 8, 8)
+    for budget, left in ((1, ["2"]), (1 << 30, ["0", "1", "2"])):
+        monkeypatch.setattr("semcolor_worker.memory.feature_budget", lambda _, b=budget: b)
+        same = Engine(engine.color, engine.segmentation, engine.device)
+        for name in "012":
+            same.put_plane(name, gray)
+            same.colorize(Colorize(name, "", whole, 128))
+        assert [name for name in "012" if same._canvases.get((name, (96, 128)))] == left

@@ -3,9 +3,11 @@ import torch
 from semcolor_worker import weights
 from semcolor_worker.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.networks.efficientnet_lite0 import EfficientNetLite0
+from semcolor_worker.networks.folding import fold_batch_norms
 from semcolor_worker.networks.gridnet import GridNet
 from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
 from semcolor_worker.training.recipes import recipe
+from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -102,6 +104,20 @@ def test_imagenet_weights_of_the_wrong_shape_are_refused():
     published["layer0"] = torch.zeros(32, 3, 3, 3)
     with pytest.raises(RuntimeError, match="size mismatch"):
         encoder.load_imagenet(published)
+
+
+@pytest.mark.parametrize("network", [EfficientNetFPN(), GridNet((4, 6, 8), columns=4)])
+def test_folding_batch_norms_changes_nothing_but_rounding(network):
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in network.state_dict().items():
+        if "running" in name:
+            tensor.copy_(0.5 + torch.rand(tensor.shape, generator=generator))
+    gray = torch.rand(1, 1, 64, 64, generator=generator)
+    before = network.eval()(gray)
+    norms = sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    fold_batch_norms(network)
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) < norms
+    assert (network(gray) - before).abs().max() < 1e-4 * before.abs().max()
 
 
 def test_gridnet_shapes_and_columns():

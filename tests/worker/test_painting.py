@@ -29,7 +29,6 @@ def models():
     return built
 
 
-
 @st.composite
 def edits(draw, height, width):
     """Rectangles with a class, one after the other; some change nothing."""
@@ -43,7 +42,7 @@ def edits(draw, height, width):
     return [one() for _ in range(draw(st.integers(1, 4)))]
 
 
-class Stop(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -60,7 +59,7 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
 
     def checkpoint():
         if ended and data.draw(st.integers(0, 9)) == 0:
-            raise Stop
+            raise StoppedError
 
     painting = Painting(model, lightness, checkpoint)
     painting.paint("first", ids)
@@ -71,7 +70,7 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
         ended = data.draw(st.booleans())
         try:
             changed = painting.paint(number, ids)
-        except Stop:
+        except StoppedError:
             assert painting.labels is None
             ids = data.draw(st.sampled_from([ids, previous]))  # the edit may be taken back
             continue
