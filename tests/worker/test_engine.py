@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from semcolor_worker import weights
 from semcolor_worker.caches import LruCache
 from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.engine import Engine, detail_size, majority
+from semcolor_worker.engine import Engine, detail_size, majority, mended
 from semcolor_worker.training.metrics import ciede2000
 from semcolor_worker.weights import ModelSpec
 from semcolor_worker.windows import Window
@@ -140,6 +142,22 @@ def test_majority_wins():
     assert small.tolist() == [[7, 0], [7, 0]]
 
 
+@settings(deadline=None)
+@given(st.data())
+def test_the_majority_is_mended_where_labels_changed(data):
+    side = st.integers(1, 60)
+    shape, size = data.draw(st.tuples(side, side)), data.draw(st.tuples(side, side))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 1000)))
+    labels = torch.randint(0, 3, shape, generator=generator).to(torch.uint8)
+    before = majority(labels, Window.whole(*size), size)
+    y, x = (data.draw(st.integers(0, limit - 1)) for limit in shape)
+    height, width = shape[0] - y, shape[1] - x
+    region = Rectangle(x, y, data.draw(st.integers(1, width)), data.draw(st.integers(1, height)))
+    labels[region.rows, region.columns] = 7
+    after = majority(labels, Window.whole(*size), size)
+    assert torch.equal(mended(before, labels, region), after)
+
+
 def test_detail_is_a_multiple_of_the_stride(engine):
     model = engine.color
     assert detail_size(torch.Size((788, 1024)), 384, model) == (288, 384)
@@ -235,8 +253,8 @@ def edited_and_anew(edited, anew, gray, detail):
 @pytest.mark.parametrize("detail", [0, 768])
 def test_strokes_give_what_colouring_anew_gives(engine, gray, detail):
     anew = Engine(engine.color, engine.segmentation, engine.device)
-    for mended, whole in edited_and_anew(engine, anew, gray, detail):
-        assert (mended.int() - whole.int()).abs().max() <= 1
+    for strokes, whole in edited_and_anew(engine, anew, gray, detail):
+        assert (strokes.int() - whole.int()).abs().max() <= 1
 
 
 def test_rounding_to_what_the_processor_is_fast_in_is_not_seen(gray):

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from semcolor_worker import color
+from semcolor_worker.guiding import Guiding
 from semcolor_worker.upsampling import gray_range, guide_chroma, visible_changes
 from semcolor_worker.windows import Window
 
@@ -40,8 +42,23 @@ def test_outside_the_rectangle_nothing_changes_by_more_than_a_level(data):
     rows, columns = torch.arange(small[0]) - y, torch.arange(small[1]) - x
     distance = (rows[:, None] ** 2 + columns**2).sqrt()
     after = before + data.draw(st.sampled_from([1, 20, 100])) * torch.exp(-distance)
-    one, other = (guide_chroma(lightness, chroma) for chroma in (before, after))
-    region = visible_changes(one, other, gray_range(photo, small), size, Window.whole(*small))
+    window = Window(y, y + 1, x, x + 1).grown(data.draw(st.integers(0, 90)))
+    window = window.inside(Window.whole(*small))
+    mixed = before.clone()
+    mixed[:, :, *window.slices] = after[:, :, *window.slices]
+    guiding = Guiding(lightness)
+    guiding.update("before", before, None)
+    for name in range(data.draw(st.integers(0, 3))):
+        guiding.update(name, before, data.draw(st.sampled_from([window, None])))
+    guiding.update("after", mixed, window)
+    one, other = (guide_chroma(lightness, chroma) for chroma in (before, mixed))
+    assert torch.allclose(guiding.current.coefficients, other.coefficients, atol=1e-5)
+    assert guiding.remembers("before")
+    place, *pair = guiding.since("before")
+    for mended, whole in zip(pair, (one, other), strict=True):
+        cut = whole.coefficients[place.slices]
+        assert torch.allclose(mended.coefficients, cut, atol=1e-5)
+    region = visible_changes(*pair, gray_range(photo, small), size, place)
     difference = (painted(photo, one) - painted(photo, other)).abs().amax(dim=0)
     difference[region.rows, region.columns] = 0
     assert difference.max() <= 1
@@ -76,3 +93,37 @@ def test_the_range_of_grays_holds_every_pixel_that_interpolation_reads(data):
     for gray, place in zip(photo[:, 0].tolist(), position, strict=True):
         for near in {int(np.floor(place)), int(np.ceil(place))}:
             assert darkest[near, 0] <= gray <= lightest[near, 0]
+
+
+def test_what_changed_is_remembered_for_a_while():
+    guiding = Guiding(100 * torch.rand(1, 1, 8, 8))
+    for name in range(12):
+        guiding.update(name, torch.full((1, 2, 8, 8), float(name)), Window.whole(8, 8))
+    assert guiding.since(11) is None
+    assert [name for name in range(12) if guiding.remembers(name)] == list(range(3, 12))
+    _, before, _ = guiding.since(3)
+    assert torch.equal(
+        before.coefficients,
+        guide_chroma(guiding._lightness, torch.full((1, 2, 8, 8), 3.0)).coefficients,
+    )
+    with pytest.raises(KeyError):
+        guiding.since(0)
+
+
+@pytest.mark.parametrize("scale", [1, 8])
+def test_colour_stays_on_its_side_of_a_label_edge(scale):
+    """Of an edge that follows one in the photo, as far at full resolution as at detail.
+
+    Two flat colours meet: how much of one is found across the edge, in pixels at detail.
+    """
+    h = w = 48
+    lightness = torch.where(torch.arange(w) < w // 2, 35.0, 65.0).expand(1, 1, h, w)
+    chroma = torch.where(lightness < 50, 50.0, -30.0).repeat(1, 2, 1, 1)
+    size = (h * scale, w * scale)
+    full = torch.where(torch.arange(size[1]) < size[1] // 2, 35.0, 65.0).expand(size)
+    whole = Rectangle(0, 0, size[1], size[0])
+    fx, _ = guide_chroma(lightness, chroma).at(full.contiguous(), size, whole)
+    a = 500 * (fx - (full + 16) / 116)
+    wanted = torch.where(full < 50, 50.0, -30.0)
+    wrong = ((a - wanted).abs() / 80).sum(dim=1) / scale
+    assert wrong.max() < 0.1
