@@ -57,6 +57,7 @@ def _segment(options: argparse.Namespace) -> None:
         label_map = session.segment(session.whole, options.detail, on_progress)
     write_label_map(options.output, label_map)
     print(f"{options.output}: {_summary(label_map)}")
+    _tell_lowered(session)
 
 
 def _colorize(options: argparse.Namespace) -> None:
@@ -74,6 +75,16 @@ def _colorize(options: argparse.Namespace) -> None:
         rgb = session.colorize(session.whole, options.detail, on_progress)
     write_photo(options.output, rgb, photo)
     print(options.output)
+    _tell_lowered(session)
+
+
+def _tell_lowered(session: Session) -> None:
+    if session.lowered:
+        print(
+            f"The worker's memory sufficed for a detail of {session.lowered} pixels only: close "
+            "other programs there, or ask for no more with --detail.",
+            file=sys.stderr,
+        )
 
 
 def _worker_start(_: argparse.Namespace) -> None:

@@ -34,6 +34,7 @@ from .messages import (
     PutPhoto,
     PutResult,
     Rectangle,
+    RegionResult,
     Request,
     Result,
     Segment,
@@ -271,6 +272,7 @@ class Session:
         self._masks: dict[str, Mask] = {}
         self._masks_there: set[str] = set()
         self.tints: tuple[Tint, ...] = ()  # see :meth:`tint`
+        self.lowered = 0  # the last result's detail, if the worker had no memory for more
         # Labels, tints and detail of the last colour:
         self._painted: tuple[str, tuple[Tint, ...], int] | None = None
 
@@ -446,12 +448,13 @@ class Session:
     ) -> Iterator[tuple[Rectangle, slice, bytes]]:
         """Each part, its rows within the region and its frame; uploads what the worker lacks."""
         self.upload(on_progress)
-        done, uploads = 0, 0
+        done, uploads, self.lowered = 0, 0, 0
         while done < len(requests):
             share = (requests[done].region.y - region.y) / region.height
             tell = partial(_tell, on_progress, share)
             try:
-                for _, frame in self.client.exchange(requests[done:], on_text=tell):
+                for result, frame in self.client.exchange(requests[done:], on_text=tell):
+                    self.lowered = cast(RegionResult, result).detail or self.lowered
                     part = requests[done].region
                     rows = slice(part.y - region.y, part.y - region.y + part.height)
                     yield part, rows, frame

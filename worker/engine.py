@@ -63,6 +63,10 @@ def _go_on() -> None:
     pass
 
 
+class PlanesMissingError(Exception):
+    """A job needs planes that it did not need when it began: see :meth:`Engine.needed`."""
+
+
 class Engine:
     """Both networks on one device, with caches. Not thread-safe.
 
@@ -234,6 +238,18 @@ class Engine:
         lightness = suggestions.median(canvas.lightness[0, 0], mask)
         return [Suggestion(*entry, swatch(lightness, entry.a, entry.b)) for entry in found]
 
+    def lowered(self, request: Segment | Colorize) -> int:
+        """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
+        model = self.segmentation if isinstance(request, Segment) else self.color
+        return self._lowered.get(_asked(request, model)) or 0
+
+    def forget(self) -> None:
+        """Drop all results; photos and label maps stay."""
+        for cache in (self._canvases, self._ids, self._grays, self._logits):
+            cache.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
     def _plane(self, digest: str, region: Rectangle) -> Tensor:
         plane = self._planes[digest]
         height, width = plane.shape
@@ -247,11 +263,6 @@ class Engine:
         logits: Tensor = self.segmentation.network(self.segmentation.normalise(lightness))[0]
         logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
         return logits
-
-    def lowered(self, request: Segment | Colorize) -> int:
-        """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
-        model = self.segmentation if isinstance(request, Segment) else self.color
-        return self._lowered.get(_asked(request, model)) or 0
 
     @torch.inference_mode()
     def _within_memory(self, request: AtDetail, model: Model, do: Callable[[], T]) -> T:
@@ -271,13 +282,8 @@ class Engine:
             if dropped:
                 self._retreat(request, model)
             dropped = True
-
-    def forget(self) -> None:
-        """Drop all results; photos and label maps stay."""
-        for cache in (self._canvases, self._ids, self._grays, self._logits):
-            cache.clear()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+            if self.lacking(self.needed(request)):
+                raise PlanesMissingError  # results that were there stood in for them
 
     def _retreat(self, request: AtDetail, model: Model) -> None:
         asked = _asked(request, model)

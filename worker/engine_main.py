@@ -149,19 +149,19 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
     """
     import torch
 
+    from .engine import PlanesMissingError
+
     job_id, request = decode_request(message["header"], 0)
     assert isinstance(request, PhotoRequest)
-    needed = engine.needed(request)
-    missing = engine.lacking(needed)
-    if missing:
-        bases = set(message["bases"].values()) - set(needed)  # an edit uses its base up
-        held = sorted(bases - set(engine.lacking(bases)))
-        return {"kind": "missing", "digests": missing, "bases": held}, None
+    if engine.lacking(engine.needed(request)):
+        return _missing(engine, request, message), None
     reply: Result | SemcolorError
     blob: Blob = None
     try:
         with timed(f"engine {request.op}"):
             reply, blob = _answer(engine, request)
+    except PlanesMissingError:
+        return _missing(engine, request, message), None
     except SemcolorError as error:
         reply = error
     except ValueError as error:
@@ -172,6 +172,14 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
         logging.exception("a job failed")
         reply = SemcolorError(Code.ENGINE_FAILED, f"the engine failed: {error}")
     return {"kind": "reply", "header": encode_reply(job_id, reply)}, blob
+
+
+def _missing(engine: "Engine", request: PhotoRequest, message: dict[str, Any]) -> dict[str, Any]:
+    """Asks for the planes that a job lacks."""
+    needed = engine.needed(request)
+    bases = set(message["bases"].values()) - set(needed)  # an edit uses its base up
+    held = sorted(bases - set(engine.lacking(bases)))
+    return {"kind": "missing", "digests": engine.lacking(needed), "bases": held}
 
 
 def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Blob]:

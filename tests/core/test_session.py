@@ -70,6 +70,19 @@ def test_the_worker_has_the_labels_of_the_session_whatever_it_forgot(data):
     assert (session.labels == labels).all()
 
 
+def test_a_result_at_a_smaller_detail_is_noticed():
+    class SmallClient(StoreClient):
+        def answer(self, request, frame):
+            result, frame = super().answer(request, frame)
+            small = isinstance(result, messages.RegionResult) and request.detail > 192
+            return (messages.RegionResult(192) if small else result), frame
+
+    session = Session(SmallClient(), np.zeros((40, 60), np.uint8))
+    for detail, lowered in ((0, 0), (384, 192), (0, 0)):
+        session.colorize(session.whole, detail, lambda *_: None)
+        assert session.lowered == lowered
+
+
 def test_an_edit_sends_the_rectangle_only():
     noise = np.random.default_rng(0).integers(0, 60, (500, 400)).astype(np.uint8)
     session = Session(StoreClient(), np.zeros(noise.shape, np.uint8))

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from semcolor_worker import weights
 from semcolor_worker.caches import LruCache
 from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.engine import Engine, detail_size, majority, mended
+from semcolor_worker.engine import Engine, PlanesMissingError, detail_size, majority, mended
+from semcolor_worker.painting import Painting
 from semcolor_worker.training.metrics import ciede2000
 from semcolor_worker.weights import ModelSpec
 from semcolor_worker.windows import Window
@@ -323,3 +324,18 @@ def test_photos_at_detail_keep_to_their_budget(engine, gray, monkeypatch):
             same.put_plane(name, gray)
             same.colorize(Colorize(name, "", whole, 128))
         assert [name for name in "012" if same._canvases.get((name, (96, 128)))] == left
+
+
+def test_without_memory_what_results_stood_in_for_is_asked_for(engine, gray, monkeypatch):
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    same.put_plane("photo", gray)
+    same.put_plane("before", torch.zeros_like(gray))
+    same.colorize(Colorize("photo", "before", Rectangle(0, 0, 9, 9)))
+    region = Rectangle(5, 5, 50, 50)
+    same.edit_plane("after", "before", region, torch.full((2500,), 9, dtype=torch.uint8))
+    request = Changes("photo", "after", "before")
+    assert same.lacking(same.needed(request)) == []
+    monkeypatch.setattr(Painting, "paint", lambda *_: torch.empty(1 << 50))
+    with pytest.raises(PlanesMissingError):
+        same.changes(request)
+    assert same.lacking(same.needed(request)) == ["before"]
