@@ -58,8 +58,7 @@ class Exchange:
         Raises:
             LayerError: the image can't hold label colours.
         """
-        if self._in_gimp(lambda: layers.is_rgb(self._image)):  # else it will become sRGB
-            self._stored_palette()
+        self._require_label_colors()
         self._send_photo()
         self._bridge.request("segment", detail=detail)
         self._has_labels, self._ambiguous = True, 0
@@ -126,10 +125,14 @@ class Exchange:
 
         Returns:
             With them, how many pixels had no palette colour.
+
+        Raises:
+            LayerError: the image can't hold label colours.
         """
+        self._require_label_colors()
         self._send_photo()
         answer, _ = self._bridge.request("decode_labels", content, name=name)
-        self._has_labels = True
+        self._has_labels, self._ambiguous = True, 0
         return self._collect("label_rows", layers.LABEL_FORMAT), int(answer["ambiguous"])
 
     def suggest(self, area: Rectangle, detail: int) -> list[tuple[str, float]]:
@@ -142,6 +145,10 @@ class Exchange:
         self._send_rows(self._image.get_selection(), area, layers.SELECTION_FORMAT)
         answer, _ = self._bridge.request("suggest", detail=detail)
         return [(color["rgb"], color["share"]) for color in answer["colors"]]
+
+    def _require_label_colors(self) -> None:
+        if self._in_gimp(lambda: layers.is_rgb(self._image)):  # else it will become sRGB
+            self._stored_palette()
 
     def _stored_palette(self) -> bytes:
         if not self._classes:
