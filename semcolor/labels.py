@@ -142,8 +142,8 @@ def decode_label_map(
 ) -> tuple[LabelMap, Flags]:
     """A label map from an open picture file, and which pixels were ambiguous (H×W bool).
 
-    Takes an indexed or 8-bit gray picture whose values are class ids, or an RGB(A) one in palette
-    colours. ``name``: what errors call the file; ``size``: the width and height that it must have.
+    Takes an RGB(A) or indexed picture in palette colours, or else an indexed or 8-bit gray one
+    whose values are class ids. ``name``: what errors call the file; ``size``: the width and height that it must have.
     Nothing is decoded before size and kind are known to be right. Raises SemcolorError:
     NOT_AN_IMAGE, TOO_LARGE, SIZE_MISMATCH, UNKNOWN_CLASS.
     """
@@ -162,6 +162,9 @@ def decode_label_map(
             if image.mode in ("RGB", "RGBA"):
                 return _read_colours(name, np.asarray(image.convert("RGBA")))
             ids = np.asarray(image)
+            meanings = _meanings(image) if image.mode == "P" else None
+            if meanings is not None:
+                ids = meanings[ids]
     except _DAMAGED as error:
         raise SemcolorError(Code.NOT_AN_IMAGE, f"{name} cannot be read as a picture") from error
     ids = _checked_ids(name, ids[..., 0] if ids.ndim == 3 else ids)
@@ -207,6 +210,24 @@ def _read_colours(name: str, rgba: Rgba) -> tuple[LabelMap, Flags]:
         "is it a label map? `semcolor segment` writes one to start from",
     )  # fmt: skip
     return ids, doubt == AMBIGUOUS
+
+
+def _meanings(image: Image.Image) -> LabelMap | None:
+    """The class id of each index, by its colour; None where a colour that is used is no class's.
+
+    Other programs number the colours as they like.
+    """
+    colors = image.getpalette() or []
+    used = np.flatnonzero(image.histogram())
+    if 3 * used[-1] >= len(colors):
+        return None
+    swatches = Image.fromarray(np.arange(256, dtype=np.uint8)[None], mode="P")
+    swatches.putpalette(colors)
+    swatches.info.update(image.info)  # which of them are transparent
+    rgba = np.asarray(swatches.convert("RGBA"))
+    ids = _class_table(palette().tobytes())[_packed(rgba)][0]
+    ids[rgba[0, :, 3] < 128] = UNLABELLED
+    return None if (ids[used] == UNKNOWN).any() else ids
 
 
 def _checked_ids(name: str, ids: LabelMap) -> LabelMap:

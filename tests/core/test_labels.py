@@ -156,6 +156,21 @@ def test_all_kinds_of_label_pictures_mean_the_same(tmp_path, mode):
     assert (labels.read_label_map(path) == ids).all()
 
 
+def test_colours_count_where_another_program_has_numbered_them(tmp_path):
+    colors = labels.palette()[[15, 0, 3]]  # as GIMP exports an indexed image
+    image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8), mode="P")
+    image.putpalette(colors.tobytes() + bytes([200, 201, 202]))
+    image.save(tmp_path / "labels.png", transparency=3)
+    assert labels.read_label_map(tmp_path / "labels.png").tolist() == [[15, 0], [3, 0]]
+
+
+def test_numbers_count_where_colours_are_no_classes(tmp_path):
+    image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8), mode="P")
+    image.putpalette(bytes([0, 0, 0, 120, 0, 0, 0, 120, 0, 120, 120, 0]))
+    image.save(tmp_path / "labels.png")
+    assert labels.read_label_map(tmp_path / "labels.png").tolist() == [[0, 1], [2, 3]]
+
+
 def test_unknown_class_is_named(tmp_path):
     ids = np.zeros((4, 4), np.uint8)
     ids[2, 3] = 77
