@@ -143,9 +143,9 @@ def decode_label_map(
     """A label map from an open picture file, and which pixels were ambiguous (H×W bool).
 
     Takes an RGB(A) or indexed picture in palette colours, or else an indexed or 8-bit gray one
-    whose values are class ids. ``name``: what errors call the file; ``size``: the width and height that it must have.
-    Nothing is decoded before size and kind are known to be right. Raises SemcolorError:
-    NOT_AN_IMAGE, TOO_LARGE, SIZE_MISMATCH, UNKNOWN_CLASS.
+    whose values are class ids. ``name``: what errors call the file; ``size``: the width and height
+    that it must have. Nothing is decoded before size and kind are known to be right.
+    Raises SemcolorError: NOT_AN_IMAGE, TOO_LARGE, SIZE_MISMATCH, UNKNOWN_CLASS.
     """
     try:
         with Image.open(file) as image:
