@@ -143,14 +143,16 @@ class Work:
         return layers.find_layer(self.image, self.photo, role)
 
     def add_labels(self) -> None:
-        layers.find_photo(self.image, [self.photo])
-        actions.apply(self.image, self.photo, actions.find_labels(self.exchange, DETAIL))
+        photo = layers.find_photo(self.image, [self.photo])
+        self._do(actions.add_label_layer(self.image, photo, DETAIL))
 
     def colorize(self) -> list[str]:
         """As Colorize does; returns what the user is told."""
         photo = layers.find_photo(self.image, [self.photo])
-        found = actions.find_colors(self.exchange, self.layer(layers.LABELS), DETAIL)
-        return actions.apply(self.image, photo, found, show_labels=False).notes
+        return self._do(actions.colorize(self.image, photo, DETAIL, show_labels=False))
+
+    def _do(self, action: actions.Action[Any]) -> list[str]:
+        return action.apply(action.ask(self.exchange)).notes
 
     def edit(self, area: Rectangle) -> None:
         """As live colouring does after a stroke in this rectangle."""
@@ -397,7 +399,8 @@ def check_refused(gray: bytes) -> Callable[[Bridge, str], Any]:
         before = _everything(image)
         result = {"message": "", "before": before}
         try:
-            actions.colorize(image, drawables, DETAIL, lambda *_: None)
+            photo = layers.find_photo(image, drawables)
+            actions.colorize(image, photo, DETAIL).run(image, photo, lambda *_: None)
         except (LayerError, BridgeError) as error:
             result["message"] = str(error)
         result["after"], result["changed"] = _everything(image), image.is_dirty()
@@ -665,7 +668,7 @@ def open_labelled(folder: str) -> Callable[[Bridge, str], Any]:
         work.colorize()
         result["shown"], result["structure"] = work.shown(), structure(image)
         try:
-            actions.add_label_layer(image, [photo], DETAIL, lambda *_: None)
+            actions.add_label_layer(image, photo, DETAIL)
         except LayerError as error:
             result["add labels"] = str(error)
         grass = next(entry for entry in work.entries if entry.name == "grass")
