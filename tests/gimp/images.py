@@ -555,7 +555,7 @@ def check_soft(gray: bytes) -> Callable[[Bridge, str], Any]:
         _WAYS[way](image, labels, next(e.hex for e in work.entries if e.name == STROKES[2]))
         work = Work(bridge, image, work.photo)  # its size may be another
         result["soft"] = _read(work, labels)
-        strips = work.exchange.change_labels("clean_labels")
+        strips = work.exchange.change_labels("clean_labels").strips
         layers.write_labels(image, labels, work.photo, strips)
         result["clean"] = _read(work, labels)
         stored = layers.stored(image, classes.opaque(work.entries))
