@@ -309,7 +309,7 @@ def test_what_is_no_label_file_is_refused_and_the_labels_stay(file, message):
 
 
 def test_a_label_file_that_does_not_fit_into_a_frame_is_refused(monkeypatch):
-    monkeypatch.setattr(bridge, "PAYLOAD_LIMIT", 200)
+    monkeypatch.setattr(bridge, "PAYLOAD_LIMIT", 250)
     replies = answers(FakeWorkerClient(), *LABELLED, frame("encode_labels"))
     assert replies[-1][0]["code"] == "too_large"
 
