@@ -57,6 +57,13 @@ json.dump(names["result"], open({answer!r}, "w"))
 """
 
 
+# Searching for a menu entry needs pauses that no machine keeps.
+_SHORTCUTS = """\
+(file-version 1)
+(action "plug-in-semcolor-panel" "<Primary><Alt>p")
+"""
+
+
 class GimpError(AssertionError):
     """GIMP, or the script in it, failed; the message is what it printed."""
 
@@ -84,6 +91,7 @@ class Gimp:
         (folder / "run").mkdir(mode=0o700)
         self.profile = folder / "config/GIMP" / version
         self.profile.mkdir(parents=True)
+        (self.profile / "shortcutsrc").write_text(_SHORTCUTS)
 
     def install(self, palette: str) -> Path:
         """Install the plug-in the way a user's set-up does, with GIMP's own Python."""

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,11 @@ gi.require_version("Babl", "0.1")
 from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402
 
 Gegl.init(None)
+
+_LIMIT_SECONDS = 120  # far more than anything takes, also on a busy machine
+_REST_SECONDS = 2
+_IDLE_TICKS = 10  # of the processor's time, 10 ms each, that waiting costs in that time
+_SWATCH_PIXELS = 300  # nearly 18 × 18
 
 _FORMATS = {  # babl format: (channels, numpy dtype)
     "Y' u8": (1, "uint8"),
@@ -238,15 +244,19 @@ def show(image: Gimp.Image) -> None:
     _find_window("^Welcome to GIMP", "--sync")
     while welcome := _find_window("^Welcome to GIMP"):
         subprocess.run(["xdotool", "windowactivate", welcome, "key", "Escape"], check=False)
-        time.sleep(0.5)
+        time.sleep(0.5)  # pressed again, should it not have heard: Escape does no harm
     window = _find_window("GIMP$", "--sync")
-    subprocess.run(["xdotool", "windowactivate", "--sync", window], check=True, timeout=60)
+    subprocess.run(
+        ["xdotool", "windowactivate", "--sync", window], check=True, timeout=_LIMIT_SECONDS
+    )
 
 
 def _find_window(name: str, *options: str) -> str:
     """The number of the visible window of this name, "" when there is none; may wait for it."""
     search = ["xdotool", "search", "--onlyvisible", "--limit", "1", *options, "--name", name]
-    done = subprocess.run(search, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        search, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=False
+    )
     return done.stdout.strip()
 
 
@@ -272,7 +282,7 @@ def confirm(title: str) -> None:
 
 def wait(until: Callable[[], bool]) -> None:
     """Wait for something to happen; the limit only ends a test that has failed."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + _LIMIT_SECONDS
     while not until():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.1)
@@ -286,18 +296,21 @@ PALETTE = {"sky": "#00c040", "grass": "#0000c0", "water": "#c04040", "ground": "
 
 def open_panel(image: Gimp.Image) -> str:
     """Open the panel on an image that is shown; return its window's number."""
-    for words in (("key", "slash"), ("type", "Semantic Color Panel"), ("key", "Return")):
-        subprocess.run(["xdotool", *words], check=True)
-        time.sleep(1)  # the search looks for actions a moment after the last key
-    window = _find_window("^Semantic Color", "--sync")
+    press("ctrl+alt+p", lambda: panels() != "")  # the shortcut that `harness` gives it
+    window = panels()
     subprocess.run(["xdotool", "windowmove", "--sync", window, "1200", "20"], check=True)
-    time.sleep(1)
+    activate(window)
     return window
 
 
 def panels() -> str:
     """The number of a panel's window that is open, or ""."""
     return _find_window("^Semantic Color")
+
+
+def closing_window() -> str:
+    """The number of the window that asks whether to save an image that is closed, or ""."""
+    return _find_window("^Close")
 
 
 def message_window() -> str:
@@ -319,16 +332,24 @@ def stroke(dx: int = 0, dy: int = 0, meanwhile: Callable[[], None] = lambda: Non
     window = activate_image()
     place = _geometry(window)
     x, y = place["X"] + place["WIDTH"] // 2 + dx, place["Y"] + place["HEIGHT"] // 2 + dy
-    _mouse("mousemove", str(x), str(y), "mousedown", "1")
-    for step in range(1, 9):
-        _mouse("mousemove", str(x + 10 * step), str(y))
-        if step == 4:
-            meanwhile()
-    _mouse("mouseup", "1")
+    _mouse("mousemove", x, y, "mousedown", 1, *_motion(x, y, range(10, 50, 10)))
+    meanwhile()
+    _mouse(*_motion(x, y, range(50, 90, 10)), "mouseup", 1)
 
 
 def shows(window: str, color: str) -> bool:
     """Whether a window shows this colour anywhere now."""
+    return tuple(bytes.fromhex(color.removeprefix("#"))) in _colors(window)
+
+
+def swatches(window: str) -> set[tuple[int, int, int]]:
+    """The vivid colours (R, G, B) of which a window shows a swatch now."""
+    counts = _colors(window)
+    return {c for c in counts if counts[c] >= _SWATCH_PIXELS and max(c) - min(c) > 60}
+
+
+def _colors(window: str) -> "Counter[tuple[int, int, int]]":
+    """How many pixels of each colour a window shows."""
     place = _geometry(window)
     with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".png") as file:
         area = ",".join(str(place[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
@@ -336,35 +357,60 @@ def shows(window: str, color: str) -> bool:
         screen = load(file.name)
     data = content(screen.get_layers()[0], "R'G'B' u8")
     screen.delete()
-    wanted = bytes.fromhex(color.removeprefix("#"))
-    return any(data[start : start + 3] == wanted for start in range(0, len(data), 3))
+    return Counter(zip(data[0::3], data[1::3], data[2::3], strict=True))
 
 
 def settle(layer: Gimp.Drawable) -> bytes:
-    """Wait until a layer has not changed for two seconds; return its pixels."""
-    last, since = content(layer), time.monotonic()
-    end = since + 60
-    while time.monotonic() - since < 2:
+    """Wait until a layer does not change and nobody works at it; return its pixels."""
+
+    def state() -> tuple[bytes, int]:
+        return content(layer), _work()
+
+    (last, work), since = state(), time.monotonic()
+    end = since + _LIMIT_SECONDS
+    while time.monotonic() - since < _REST_SECONDS:
         assert time.monotonic() < end, "it never rests"
         time.sleep(0.2)
-        now = content(layer)
-        if now != last:
-            last, since = now, time.monotonic()
+        now, work_now = state()
+        # A job on a busy machine takes long, but not without a share of the processor.
+        if now != last or work_now - work > _IDLE_TICKS:
+            last, work, since = now, work_now, time.monotonic()
     return last
+
+
+def _work() -> int:
+    """The processor's time that our bridges and workers have used so far, in ticks of 10 ms."""
+    return sum(_ticks(pid) for pid in _own(b"semcolor.bridge") + _own(b"semcolor_worker"))
+
+
+def _ticks(pid: int) -> int:
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])  # in user mode and in the kernel
 
 
 def kill_worker() -> None:
     """Kill our worker, as a machine that runs out of memory does."""
-    own = f"HOME={os.environ['HOME']}".encode()
-    for pid in _processes():
-        if b"-m\0semcolor_worker\0" in _command_line(pid) and own in _environment(pid):
-            os.kill(pid, signal.SIGKILL)
+    for pid in _own(b"-m\0semcolor_worker\0"):
+        os.kill(pid, signal.SIGKILL)
 
 
 def bridges() -> list[int]:
     """The bridges that run for us."""
+    return _own(b"semcolor.bridge")
+
+
+def plug_ins() -> list[int]:
+    """Our plug-in's processes."""
+    return _own(b"semcolor/semcolor.py")
+
+
+def _own(words: bytes) -> list[int]:
+    """The processes of this test that have these words in their command line."""
     own = f"HOME={os.environ['HOME']}".encode()
-    found = [pid for pid in _processes() if b"semcolor.bridge" in _command_line(pid)]
+    found = [pid for pid in _processes() if words in _command_line(pid)]
     return [pid for pid in found if own in _environment(pid) and not ended(pid)]
 
 
@@ -377,8 +423,10 @@ def _environment(pid: int) -> list[bytes]:
 
 def activate(window: str) -> None:
     """Give a window the keyboard."""
-    subprocess.run(["xdotool", "windowactivate", "--sync", window], check=True, timeout=60)
-    time.sleep(0.5)
+    subprocess.run(
+        ["xdotool", "windowactivate", "--sync", window], check=True, timeout=_LIMIT_SECONDS
+    )
+    time.sleep(0.5)  # keys sent now may still reach the window that had the keyboard
 
 
 def activate_image() -> str:
@@ -394,6 +442,11 @@ def _geometry(window: str) -> dict[str, int]:
     return {name: int(value) for name, _, value in (line.partition("=") for line in lines)}
 
 
-def _mouse(*words: str) -> None:
-    subprocess.run(["xdotool", *words], check=True)
-    time.sleep(0.03)
+def _motion(x: int, y: int, steps: range) -> list[str | int]:
+    """Words for xdotool: along a row, with the moments of a hand."""
+    return [word for step in steps for word in ("mousemove", x + step, y, "sleep", 0.03)]
+
+
+def _mouse(*words: object) -> None:
+    """In one process, so that a busy machine does not make several strokes of one."""
+    subprocess.run(["xdotool", *map(str, words)], check=True)
