@@ -10,6 +10,8 @@ from typing import NamedTuple
 UNLABELLED = 0
 FILE_NAME = "semcolor.gpl"
 
+_SHADE = 8  # of 255; two classes differ by at least 64 in a channel
+
 
 class LabelClass(NamedTuple):
     """One class: its id, its name, its colour (sRGB, 0..255)."""
@@ -103,6 +105,17 @@ def by_color(classes: list[LabelClass], stored: bytes, color: str) -> LabelClass
         if rgb in (bytes(entry.rgb), stored[4 * entry.id : 4 * entry.id + 3]):
             return entry
     return None
+
+
+def nearly(classes: list[LabelClass], color: str) -> LabelClass | None:
+    """The class of which this `#rrggbb` is a shade, as colour profiles make; None: of no class."""
+    rgb = bytes.fromhex(color.removeprefix("#"))
+    distances = {
+        entry: max(abs(one - other) for one, other in zip(rgb, entry.rgb, strict=True))
+        for entry in classes
+    }
+    nearest = min(distances, key=lambda entry: distances[entry])
+    return nearest if distances[nearest] <= _SHADE else None
 
 
 def matches(entry: LabelClass, search: str) -> bool:

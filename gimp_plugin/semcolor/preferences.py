@@ -1,38 +1,46 @@
-"""What the panel remembers from one time to the next: a small JSON file in GIMP's folder."""
+"""What the panel remembers from one time to the next: a small JSON file in GIMP's folder.
+
+A file of an earlier version is brought up to date step by step. One of a later version is left as
+it is, for the semcolor that wrote it, and this one goes without.
+"""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-_VERSION = 1
+from rectangle import Rectangle
+
+Stored = dict[str, Any]
+
+_LARGEST_DETAIL = 4096
+_DETAIL_STEP = 32
 
 
 @dataclass
 class Preferences:
-    """Recently used classes (ids, newest first), detail (0: the model's default), live."""
+    """Recently used classes (ids, newest first), detail (0: the model's default), live, and where
+    the window was on the screen."""
 
     recent: list[int] = field(default_factory=list)
     detail: int = 0
     live: bool = False
+    window: Rectangle | None = None
 
 
 def load(path: Path) -> Preferences:
     """What was saved; the defaults when there is nothing, or nothing of use."""
     try:
-        stored = json.loads(path.read_text("utf-8"))
-        if stored["version"] != _VERSION:
-            return Preferences()
-        return Preferences(
-            [int(class_id) for class_id in stored["recent"]],
-            int(stored["detail"]),
-            bool(stored["live"]),
-        )
+        return _parse(_brought_up_to_date(_read(path)))
     except (OSError, ValueError, KeyError, TypeError):
         return Preferences()
 
 
 def save(path: Path, preferences: Preferences) -> None:
     """Write the file as a whole. Not being able to is not worth a word to somebody who paints."""
+    if _is_of_a_later_version(path):
+        return
     part = path.with_suffix(".part")
     try:
         path.parent.mkdir(exist_ok=True)
@@ -40,3 +48,45 @@ def save(path: Path, preferences: Preferences) -> None:
         part.replace(path)
     except OSError:
         pass
+
+
+def _from_1_to_2(stored: Stored) -> Stored:
+    return {**stored, "window": None}
+
+
+_STEPS: list[Callable[[Stored], Stored]] = [_from_1_to_2]
+_VERSION = len(_STEPS) + 1
+
+
+def _read(path: Path) -> Stored:
+    stored: Stored = json.loads(path.read_text("utf-8"))
+    if not isinstance(stored["version"], int):
+        raise ValueError("no version")
+    return stored
+
+
+def _brought_up_to_date(stored: Stored) -> Stored:
+    if not 1 <= stored["version"] <= _VERSION:
+        raise ValueError("a later version, or none that ever was")
+    for step in _STEPS[stored["version"] - 1 :]:
+        stored = step(stored)
+    return stored
+
+
+def _parse(stored: Stored) -> Preferences:
+    detail = int(stored["detail"])
+    if detail % _DETAIL_STEP or not 0 <= detail <= _LARGEST_DETAIL:
+        raise ValueError("the worker would refuse it")
+    return Preferences(
+        [int(class_id) for class_id in stored["recent"]],
+        detail,
+        bool(stored["live"]),
+        stored["window"] and Rectangle(*map(int, stored["window"])),
+    )
+
+
+def _is_of_a_later_version(path: Path) -> bool:
+    try:
+        return bool(_read(path)["version"] > _VERSION)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

@@ -255,11 +255,56 @@ def test_beside_finds_the_commonest_neighbour() -> None:
     assert beside(rare * 12, Rectangle(0, 0, 3, 4), mine) is None
 
 
-def test_preferences_survive_and_nonsense_does_not(tmp_path: Path) -> None:
-    file = tmp_path / "plug-in-settings" / "semcolor.json"
+def test_shades_of_a_class_are_that_class() -> None:
+    entries = [classes.LabelClass(0, "x", (0, 0, 192)), classes.LabelClass(1, "y", (64, 0, 192))]
+    assert classes.nearly(entries, "#0000c0") == entries[0]
+    assert classes.nearly(entries, "#3c05bc") == entries[1]
+    assert classes.nearly(entries, "#0a00c0") is None
+    assert classes.nearly(entries, "#00c0c0") is None
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "plug-in-settings" / "semcolor.json"
+
+
+def test_preferences_survive(file: Path) -> None:
     assert preferences.load(file) == preferences.Preferences()
-    saved = preferences.Preferences(recent=[5, 3], detail=512, live=True)
+    saved = preferences.Preferences([5, 3], 512, True, Rectangle(-5, 20, 300, 720))
     preferences.save(file, saved)
     assert preferences.load(file) == saved
-    file.write_text('{"version": 99, "recent": [1]}')
+
+
+def test_preferences_of_an_earlier_version_are_taken_over(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('{"version": 1, "recent": [5, 3], "detail": 512, "live": true}')
+    assert preferences.load(file) == preferences.Preferences([5, 3], 512, True, None)
+
+
+def test_preferences_of_a_later_version_are_left_alone(file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text('{"version": 99, "recent": {}}')
     assert preferences.load(file) == preferences.Preferences()
+    preferences.save(file, preferences.Preferences(detail=512))
+    assert file.read_text() == '{"version": 99, "recent": {}}'
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[]",
+        b'{"version": 0}',
+        b'{"version": "2"}',
+        b'{"version": 2, "recent": 5, "detail": 0, "live": false, "window": null}',
+        b'{"version": 2, "recent": [], "detail": 7, "live": false, "window": null}',
+        b'{"version": 2, "recent": [], "detail": 0, "live": false, "window": [1, 2]}',
+    ],
+)
+def test_damaged_preferences_are_the_defaults_and_are_replaced(file: Path, damaged: bytes) -> None:
+    file.parent.mkdir()
+    file.write_bytes(damaged)
+    assert preferences.load(file) == preferences.Preferences()
+    preferences.save(file, preferences.Preferences(detail=512))
+    assert preferences.load(file).detail == 512
