@@ -38,6 +38,7 @@ SELECTION_FORMAT = "Y u8"
 
 _PARASITE = "semcolor-layer"
 _PARASITE_VERSION = 2
+_STAMP = "semcolor-colors"
 _STRIP_PIXELS = 4_000_000
 _STRIP_BYTES = 16 * 2**20
 _BYTES_PER_PIXEL = {
@@ -380,7 +381,15 @@ def replace_pixels(
         shadow = layer.get_shadow_buffer()
         _copy(pixels, shadow)
         layer.merge_shadow(True)
+    stamp = os.urandom(8).hex().encode()
+    layer.attach_parasite(Gimp.Parasite.new(_STAMP, Gimp.PARASITE_UNDOABLE, stamp))
     layer.update(0, 0, width, height)
+
+
+def colors_stamp(layer: Gimp.Layer) -> bytes:
+    """Another one after each `replace_pixels`, and after its undo and redo."""
+    parasite = layer.get_parasite(_STAMP)
+    return bytes(parasite.get_data()) if parasite else b""
 
 
 @timed("write")

@@ -8,6 +8,7 @@ import classes
 import gi
 from classes import LabelClass
 from live import Pointer
+from rectangle import Rectangle
 
 gi.require_version("Gdk", "3.0")
 gi.require_version("GimpUi", "3.0")
@@ -18,7 +19,7 @@ _SWATCH = 18  # pixels
 _MARGIN = 12
 _TWO_LINES = 36  # pixels
 _DETAILS = (0, 256, 384, 512, 768, 1024, 1536)
-_SLIDER_REST_MS = 300
+_REST_MS = 300
 _STATE_COLORS = {
     "stopped": "#888888",
     "starting": "#d09000",
@@ -66,6 +67,9 @@ class Listener(Protocol):
     def opacity_chosen(self, role: str, percent: float) -> None:
         """The layer with this role shall have this opacity."""
 
+    def window_placed(self, place: Rectangle) -> None:
+        """The window lies there now, in pixels of the whole desktop."""
+
     def closed(self) -> None:
         """The window shall close."""
 
@@ -77,9 +81,16 @@ class Panel:
         title: what the window is called.
         entries: all classes, *unlabelled* first.
         listener: gets every action of the user.
+        place: where the window was last time, as `window_placed` told.
     """
 
-    def __init__(self, title: str, entries: list[LabelClass], listener: Listener) -> None:
+    def __init__(
+        self,
+        title: str,
+        entries: list[LabelClass],
+        listener: Listener,
+        place: Rectangle | None = None,
+    ) -> None:
         GimpUi.init("semcolor")
         self._listener, self._entries = listener, entries
         self._quiet = False  # while the program, not the user, moves a widget
@@ -95,13 +106,13 @@ class Panel:
         self._suggestions = Gtk.Box(spacing=6, homogeneous=True, no_show_all=True)
         self._buttons: dict[str, Gtk.Button] = {}
         self._sliders: dict[str, Gtk.Scale] = {}
-        self._slider_timers: dict[str, int] = {}
-        self._window = self._make_window(title)
+        self._timers: dict[str, int] = {}  # of what moves: a slider, by its role, or the window
+        self._window = self._make_window(title, place)
         self.say(_HINT)
 
     def close(self) -> None:
         """Take the window away. Timers end."""
-        for timer in self._slider_timers.values():
+        for timer in self._timers.values():
             GLib.source_remove(timer)
         self._window.destroy()
 
@@ -111,6 +122,10 @@ class Panel:
         screen = self._window.get_screen().get_root_window()
         _, x, y, state = screen.get_device_position(device)
         return Pointer(x, y, bool(state & Gdk.ModifierType.BUTTON1_MASK))
+
+    def raise_window(self) -> None:
+        """Bring the window to the front, for a user who looks for it."""
+        self._window.present_with_time(Gdk.CURRENT_TIME)
 
     def show_state(self, state: str, sentence: str) -> None:
         """The worker's state, and the sentence that helps."""
@@ -135,7 +150,7 @@ class Panel:
     def show_current(self, entry: LabelClass | None, color: str) -> None:
         """The class that the foreground colour paints; None: that colour is no class's."""
         self._current_swatch.set_from_pixbuf(_swatch(color))
-        self._current.set_text(entry.name if entry else f"{color} is no class: pick one below")
+        self._current.set_text(entry.name if entry else "no class: pick one below")
         self._list.select(entry.id if entry else None)
 
     def show_suggestions(self, colors: list[tuple[str, float]]) -> None:
@@ -166,7 +181,7 @@ class Panel:
         for role, percent in opacities.items():
             slider = self._sliders[role]
             slider.set_sensitive(percent is not None)
-            if percent is not None and role not in self._slider_timers:
+            if percent is not None and role not in self._timers:
                 self._silently(partial(slider.set_value, percent))
         has_labels = opacities["labels"] is not None
         self._buttons["add labels"].set_visible(not has_labels)
@@ -174,11 +189,12 @@ class Panel:
         for name in _EDITING:
             self._buttons[name].set_sensitive(has_labels)
 
-    def _make_window(self, title: str) -> Gtk.Window:
+    def _make_window(self, title: str, place: Rectangle | None) -> Gtk.Window:
         window = GimpUi.Dialog(title=title, role="semcolor-panel")
         window.set_default_size(300, 720)
         GimpUi.window_set_transient(window)
         window.connect("response", lambda *_: self._listener.closed())
+        window.connect("configure-event", self._on_configure)
         window.connect("delete-event", self._on_delete)
         window.connect("key-press-event", self._on_key)
         box = window.get_content_area()
@@ -192,6 +208,8 @@ class Panel:
         box.pack_start(self._settings_box(), False, False, 0)
         box.pack_start(Gtk.Separator(), False, False, 0)
         box.pack_start(self._message, False, False, 0)
+        if place:
+            _place(window, place)
         window.show_all()
         self._list.start_search()
         return window
@@ -239,9 +257,11 @@ class Panel:
         for row, (role, label) in enumerate(sliders):
             grid.attach(Gtk.Label(label=label, xalign=0), 0, row, 1, 1)
             grid.attach(self._slider(role), 1, row, 1, 1)
-        grid.attach(Gtk.Label(label="Detail", xalign=0), 0, 2, 1, 1)
-        for detail in _DETAILS:
-            self._detail.append_text(f"{detail} pixels" if detail else "The model's default")
+        detail = Gtk.Label(label="_Detail", use_underline=True, xalign=0)
+        detail.set_mnemonic_widget(self._detail)
+        grid.attach(detail, 0, 2, 1, 1)
+        for pixels in _DETAILS:
+            self._detail.append_text(f"{pixels} pixels" if pixels else "The model's default")
         self._detail.set_hexpand(True)
         self._detail.set_tooltip_text("How large the network sees the photo's longer side")
         self._detail.connect("changed", self._on_detail)
@@ -278,17 +298,28 @@ class Panel:
 
     def _on_slider(self, scale: Gtk.Scale, role: str) -> None:
         """Tell when it rests: each change of a layer's opacity is one undo step."""
-        if self._quiet:
-            return
+        if not self._quiet:
+            tell = self._listener.opacity_chosen
+            self._when_at_rest(role, lambda: tell(role, scale.get_value()))
+
+    def _on_configure(self, window: Gtk.Window, _: Gdk.Event) -> bool:
+        tell = self._listener.window_placed
+        self._when_at_rest(
+            "window", lambda: tell(Rectangle(*window.get_position(), *window.get_size()))
+        )
+        return False
+
+    def _when_at_rest(self, what: str, action: Callable[[], None]) -> None:
+        """Act when this has not moved for a moment."""
 
         def rested() -> bool:
-            del self._slider_timers[role]
-            self._listener.opacity_chosen(role, scale.get_value())
+            del self._timers[what]
+            action()
             return False
 
-        if role in self._slider_timers:
-            GLib.source_remove(self._slider_timers[role])
-        self._slider_timers[role] = GLib.timeout_add(_SLIDER_REST_MS, rested)
+        if what in self._timers:
+            GLib.source_remove(self._timers[what])
+        self._timers[what] = GLib.timeout_add(_REST_MS, rested)
 
     def _on_key(self, _: Gtk.Widget, event: Gdk.EventKey) -> bool:
         if event.state & Gdk.ModifierType.CONTROL_MASK and event.keyval == Gdk.KEY_f:
@@ -346,10 +377,16 @@ class _ClassList:
 
     def select(self, class_id: int | None) -> None:
         row = self._rows.get(class_id) if class_id is not None else None
-        if row:
-            self._list.select_row(row)
-        else:
+        if not row:
             self._list.unselect_all()
+        elif not row.is_selected():
+            self._list.select_row(row)
+            GLib.idle_add(self._scroll_to, row)  # when the rows are in place
+
+    def _scroll_to(self, row: Gtk.ListBoxRow) -> bool:
+        place = row.get_allocation()
+        self._list.get_adjustment().clamp_page(place.y, place.y + place.height)
+        return False
 
     def _row(self, entry: LabelClass) -> Gtk.ListBoxRow:
         box = Gtk.Box(spacing=8, border_width=3)
@@ -409,6 +446,17 @@ class _ClassList:
     def _choose(self, row: Gtk.ListBoxRow) -> None:
         self._search.set_text("")
         self._chosen(row.class_id)
+
+
+def _place(window: Gtk.Window, place: Rectangle) -> None:
+    """As near as the screen, which may be another one by now, allows."""
+    area = window.get_display().get_monitor_at_point(place.x, place.y).get_workarea()
+    width, height = min(place.width, area.width), min(place.height, area.height)
+    window.set_default_size(width, height)
+    window.move(
+        min(max(place.x, area.x), area.x + area.width - width),
+        min(max(place.y, area.y), area.y + area.height - height),
+    )
 
 
 def _wrapped_label() -> Gtk.Label:

@@ -5,6 +5,7 @@ Everything here runs in the main thread, except the jobs: functions that are giv
 
 import struct
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import actions
 import classes
 import layers
+import one_panel
 import preferences
 from background import Background, Status
 from bridge_client import BridgeError, sentence
@@ -30,15 +32,23 @@ _SNAP_MARGIN = 32  # pixels; how far outside of its rectangle a stroke may grow
 _ROLES = (layers.LABELS, layers.COLORIZED)
 _PICK_FIRST = "Pick a class in the list first."
 _PAINT_FIRST = "Paint on the label layer first, then press this."
+_HOW_TO_PICK = (
+    "That is no class's colour. For Ctrl+click to pick classes from the label layer, switch off "
+    "“Sample merged” in the Color Picker's options."
+)
 _BLACK_ERASES = "Black means unlabelled. So does what the Eraser leaves."
 
 
 def run(image: Gimp.Image, photo: Gimp.Layer) -> None:
     """Open the panel on this photo; returns when it, the image or GIMP is closed.
 
+    If the photo has a panel, that one is brought to the front.
+
     Raises:
         LayerError: the classes are not installed.
     """
+    if one_panel.raise_other(image, photo):
+        return
     settings = Path(Gimp.directory()) / "plug-in-settings" / "semcolor.json"
     Session(image, photo, actions.read_classes(), settings).run()
 
@@ -57,6 +67,7 @@ class Session:
         self._last_edit: Rectangle | None = None
         self._edit_so_far = NOWHERE
         self._seen: Thumbnail | None = None  # of the labels as they were read
+        self._colors_stamp: bytes | None = None
         self._classified = b""  # the thumbnail whose classes are shown
         self._wanted: Callable[[], None] | None = None  # what a button asks for; the newest wins
         self._was_ambiguous = False
@@ -64,7 +75,8 @@ class Session:
         self._shares: dict[int, float] = {}
         self._loop = GLib.MainLoop()
         name = image.get_name().removesuffix(" (imported)").strip("[]")
-        self._panel = Panel(f"Semantic Color: {name}", entries, self)
+        self._panel = Panel(f"Semantic Color: {name}", entries, self, self._preferences.window)
+        one_panel.be_the_one(image, photo, self._panel.raise_window)
         self._background = Background(self._open_exchange, self._show_progress, self._show_status)
 
     def run(self) -> None:
@@ -139,6 +151,11 @@ class Session:
             layer.set_opacity(percent)
             Gimp.displays_flush()
 
+    def window_placed(self, place: Rectangle) -> None:
+        """The user has moved the window, or changed its size."""
+        self._preferences.window = place
+        self._save_preferences()
+
     def closed(self) -> None:
         """The user has closed the panel."""
         self._loop.quit()
@@ -148,12 +165,21 @@ class Session:
     @timed("tick")
     def _tick(self) -> bool:
         if self._watch.is_due(time.monotonic(), self._panel.pointer()):
+            self._try_to_serve()
             if not self._is_open():
                 self._loop.quit()
                 return False
-            self._serve()
         GLib.timeout_add(round(1000 * self._watch.pause(time.monotonic())), self._tick)
         return False  # the next pause is another one
+
+    def _try_to_serve(self) -> None:
+        try:
+            if self._is_open():
+                self._serve()
+        except Exception as error:
+            if self._is_open():  # otherwise it was closed in the middle of this
+                traceback.print_exc()
+                self._panel.say(_text_of(error))
 
     def _serve(self) -> None:
         if layers.whole(self._photo) != self._whole:  # scaled or cropped
@@ -179,6 +205,9 @@ class Session:
         label_layer = found[layers.LABELS]
         if label_layer:
             self._watch_labels(label_layer)
+        colorized = found[layers.COLORIZED]
+        if colorized:
+            self._watch_colors(colorized)
 
     def _watch_labels(self, label_layer: Gimp.Layer) -> None:
         now = time.monotonic()
@@ -196,6 +225,12 @@ class Session:
             self._last_edit, self._edit_so_far = self._edit_so_far, NOWHERE
         self._seen = thumbnail
 
+    def _watch_colors(self, colorized: Gimp.Layer) -> None:
+        """Undo of Colorize brings back colours of other labels, of which these tell nothing."""
+        last, self._colors_stamp = self._colors_stamp, layers.colors_stamp(colorized)
+        if last not in (None, self._colors_stamp):
+            self._start_over()
+
     @timed("thumbnail")
     def _thumbnail(self, layer: Gimp.Layer) -> Thumbnail:
         data, width, height, channels = layer.get_thumbnail_data(_THUMBNAIL, _THUMBNAIL)
@@ -207,9 +242,25 @@ class Session:
 
     def _show_foreground(self) -> None:
         color = layers.hex_of(Gimp.context_get_foreground())
-        if color != self._foreground:
-            self._foreground = color
-            self._panel.show_current(self._current(), color)
+        if color == self._foreground:
+            return
+        self._foreground = color
+        self._panel.show_current(self._current(), color)
+        if not self._current() and self._paints_labels():
+            self._purify_foreground()
+
+    def _purify_foreground(self) -> None:
+        """What was picked from the label layer may be a shade of a class."""
+        entry = classes.nearly(self._entries, self._foreground)
+        if entry:
+            self._panel.say(f"{self._foreground} is nearly {entry.name}, so you paint that.")
+            Gimp.context_set_foreground(Gegl.Color.new(entry.hex))
+        else:
+            self._panel.say(_HOW_TO_PICK)
+
+    def _paints_labels(self) -> bool:
+        label_layer = self._layer(layers.LABELS)
+        return bool(label_layer) and self._image.get_selected_layers() == [label_layer]
 
     def _show_classes(self) -> None:
         seen = self._seen

@@ -1,5 +1,6 @@
 """Helpers for the scripts that tests run in GIMP's own Python (so only `gi` and the stdlib)."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -8,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gi
@@ -23,6 +24,7 @@ Gegl.init(None)
 _LIMIT_SECONDS = 120  # far more than anything takes, also on a busy machine
 _REST_SECONDS = 2
 _IDLE_TICKS = 10  # of the processor's time, 10 ms each, that waiting costs in that time
+_SMALLEST_EDIT = 20_000  # bytes; far more than the panel sends for other purposes
 _SWATCH_PIXELS = 300  # nearly 18 × 18
 
 _FORMATS = {  # babl format: (channels, numpy dtype)
@@ -166,13 +168,18 @@ def structure(image: Gimp.Image) -> dict:
         "selection": list(Gimp.Selection.bounds(image))[1:],
         "channels": len(image.get_channels()),
         "foreground": foreground(),
+        "background": _hex(Gimp.context_get_background()),
+        "paint method": Gimp.context_get_paint_method()[-1],
     }
 
 
 def foreground() -> str:
     """The user's foreground colour as `#rrggbb`."""
-    color = Gimp.context_get_foreground().get_bytes(Babl.format("R'G'B' u8"))
-    return "#" + color.get_data().hex()
+    return _hex(Gimp.context_get_foreground())
+
+
+def _hex(color: Gegl.Color) -> str:
+    return "#" + color.get_bytes(Babl.format("R'G'B' u8")).get_data().hex()
 
 
 def failure(action: Callable, *arguments: Any, **properties: Any) -> str | None:
@@ -251,13 +258,27 @@ def show(image: Gimp.Image) -> None:
     )
 
 
+def show_another(image: Gimp.Image) -> None:
+    """Open a second image in the window, in front of the first."""
+    Gimp.Display.new(image)
+    size = f"{image.get_width()}x{image.get_height()}"
+    _find_window(f"{size}.* GIMP$", "--sync")
+    activate_image()
+
+
 def _find_window(name: str, *options: str) -> str:
-    """The number of the visible window of this name, "" when there is none; may wait for it."""
-    search = ["xdotool", "search", "--onlyvisible", "--limit", "1", *options, "--name", name]
-    done = subprocess.run(
-        search, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=False
-    )
-    return done.stdout.strip()
+    """The number of a visible window of this name, "" when there is none; may wait for it."""
+    return "".join(_find_windows(name, "--limit", "1", *options))
+
+
+def _find_windows(name: str, *options: str) -> list[str]:
+    search = ["xdotool", "search", "--onlyvisible", *options, "--name", name]
+    while True:
+        done = subprocess.run(
+            search, capture_output=True, text=True, timeout=_LIMIT_SECONDS, check=False
+        )
+        if "BadWindow" not in done.stderr:  # a window that went away stops the search
+            return done.stdout.split()
 
 
 def press(keys: str, until: Callable[[], bool]) -> None:
@@ -296,16 +317,41 @@ PALETTE = {"sky": "#00c040", "grass": "#0000c0", "water": "#c04040", "ground": "
 
 def open_panel(image: Gimp.Image) -> str:
     """Open the panel on an image that is shown; return its window's number."""
-    press("ctrl+alt+p", lambda: panels() != "")  # the shortcut that `harness` gives it
-    window = panels()
-    subprocess.run(["xdotool", "windowmove", "--sync", window, "1200", "20"], check=True)
+    others = panels()
+    new: set[str] = set()
+    # The shortcut is the one that `harness` gives it.
+    press("ctrl+alt+p", lambda: new.update(set(panels()) - set(others)) or new)
+    (window,) = new
+    subprocess.run(["xdotool", "windowmove", window, "1200", "20"], check=True)
+    wait(lambda: geometry(window)["X"] >= 1200)
     activate(window)
     return window
 
 
-def panels() -> str:
-    """The number of a panel's window that is open, or ""."""
-    return _find_window("^Semantic Color")
+def panels() -> list[str]:
+    """The numbers of the panels' windows that are open."""
+    return _find_windows("^Semantic Color:")
+
+
+def close_panel(window: str) -> None:
+    """Close a panel as a user does, and wait until its process has ended."""
+    others = len(plug_ins()) - 1
+    activate(window)
+    press("alt+F4", lambda: len(plug_ins()) == others)
+
+
+def close_image(image: Gimp.Image) -> None:
+    """Close the image in front without saving it."""
+    activate_image()
+    press("ctrl+w", closing_window)
+    activate(closing_window())
+    press("ctrl+d", lambda: not image.is_valid())
+
+
+def is_active(window: str) -> bool:
+    """Whether this window has the keyboard."""
+    command = ["xdotool", "getactivewindow"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip() == window
 
 
 def closing_window() -> str:
@@ -330,11 +376,20 @@ def choose_class(panel: str, name: str) -> None:
 def stroke(dx: int = 0, dy: int = 0, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Paint a stroke of 80 pixels with the mouse, beginning (dx, dy) beside the window's middle."""
     window = activate_image()
-    place = _geometry(window)
+    place = geometry(window)
     x, y = place["X"] + place["WIDTH"] // 2 + dx, place["Y"] + place["HEIGHT"] // 2 + dy
     _mouse("mousemove", x, y, "mousedown", 1, *_motion(x, y, range(10, 50, 10)))
     meanwhile()
     _mouse(*_motion(x, y, range(50, 90, 10)), "mouseup", 1)
+
+
+def pick(dx: int = 0, dy: int = 0) -> None:
+    """Ctrl+click with a paint tool: GIMP picks the colour (dx, dy) beside the window's middle."""
+    place = geometry(activate_image())
+    x, y = place["X"] + place["WIDTH"] // 2 + dx, place["Y"] + place["HEIGHT"] // 2 + dy
+    # GIMP turns the tool into the Color Picker when it sees the pointer move with Ctrl held.
+    _mouse("mousemove", x, y, "keydown", "ctrl", *_motion(x, y, range(3)), "click", 1)
+    _mouse("keyup", "ctrl")
 
 
 def shows(window: str, color: str) -> bool:
@@ -350,7 +405,7 @@ def swatches(window: str) -> set[tuple[int, int, int]]:
 
 def _colors(window: str) -> "Counter[tuple[int, int, int]]":
     """How many pixels of each colour a window shows."""
-    place = _geometry(window)
+    place = geometry(window)
     with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".png") as file:
         area = ",".join(str(place[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
         subprocess.run(["scrot", "-o", "-a", area, file.name], check=True)
@@ -393,8 +448,34 @@ def _ticks(pid: int) -> int:
 
 def kill_worker() -> None:
     """Kill our worker, as a machine that runs out of memory does."""
+    _signal_worker(signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def worker_asleep() -> Iterator[None]:
+    """A worker that answers nothing in the block."""
+    _signal_worker(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        _signal_worker(signal.SIGCONT)
+
+
+def wait_for_job(action: Callable[[], None]) -> None:
+    """Do something that edits labels, and wait until the one bridge has got the edit."""
+    (bridge,) = bridges()
+    before = _bytes_read(bridge)
+    action()
+    wait(lambda: _bytes_read(bridge) > before + _SMALLEST_EDIT)
+
+
+def _bytes_read(pid: int) -> int:
+    return int(pathlib.Path(f"/proc/{pid}/io").read_text().split()[1])
+
+
+def _signal_worker(number: int) -> None:
     for pid in _own(b"-m\0semcolor_worker\0"):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
 
 
 def bridges() -> list[int]:
@@ -436,7 +517,8 @@ def activate_image() -> str:
     return window
 
 
-def _geometry(window: str) -> dict[str, int]:
+def geometry(window: str) -> dict[str, int]:
+    """X, Y, WIDTH and HEIGHT of a window on the screen."""
     command = ["xdotool", "getwindowgeometry", "--shell", window]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
     return {name: int(value) for name, _, value in (line.partition("=") for line in lines)}

@@ -190,22 +190,154 @@ def test_clean_labels_after_a_soft_brush(gimp: Gimp, live: str) -> None:
     assert np.count_nonzero(changed & ~soft) < 0.1 * np.count_nonzero(changed)
 
 
-@pytest.mark.parametrize("end", ["alt+F4", "ctrl+w", "live"])
+def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str) -> None:
+    """Live colouring makes no undo steps, but Colorize does; a stroke lies between the two."""
+    script = """
+    def stamp():
+        parasite = colors.get_parasite("semcolor-colors")
+        return parasite and bytes(parasite.get_data())
+
+    activate(panel)
+    press("alt+v", lambda: True)  # off
+    stroke(0, 80)
+    wait(lambda: content(labels) != labels_before)
+    result["stale"] = content(colors) == colors_before
+    colorize(image)
+    painted = content(colors)
+    result["coloured"] = painted != colors_before
+    activate(panel)
+    press("alt+v", lambda: True)  # on
+    settle(colors)
+    activate_image()
+    for keys in ("ctrl+z", "ctrl+y"):
+        before = stamp()
+        press(keys, lambda: stamp() != before)
+        wait(lambda: content(colors) == painted)
+    """
+    result = run(gimp, live, script)
+    assert result["stale"]
+    assert result["coloured"]
+
+
+def test_one_panel_for_each_photo(gimp: Gimp, live: str, photo_file: Path) -> None:
+    """A second one brings the first to the front, also after a crash; other photos have theirs."""
+    script = f"""
+    image.clean_all()
+    activate_image()
+    press("ctrl+alt+p", lambda: is_active(panel))
+    wait(lambda: len(plug_ins()) == 1)
+    wait(lambda: panels() == [panel])
+    result["dirty"] = image.is_dirty()
+
+    other = load_gray({gimp.path(photo_file)!r}, 8, 400)
+    show_another(other)
+    other_panel = open_panel(other)
+    press("alt+v", lambda: len(other.get_layers()) == 3)
+    other_labels, other_colors, _ = other.get_layers()
+    before = settle(other_colors)
+    stroke(0, 80)
+    wait(lambda: content(other_colors) != before)
+    result["apart"] = content(colors) == colors_before
+    paint(labels, "#0000c0", 200, 200, 60, 60)
+    wait(lambda: content(colors) != colors_before)
+    close_panel(other_panel)
+    (killed,) = plug_ins()
+    os.kill(killed, signal.SIGKILL)
+    wait(lambda: not panels())
+    press("Escape", lambda: not message_window())  # GIMP says that a plug-in crashed
+    close_image(other)
+    open_panel(image)
+    """
+    result = run(gimp, live, script)
+    assert result["dirty"] is False
+    assert result["apart"]
+
+
+def test_class_is_picked_from_the_label_layer(gimp: Gimp, live: str) -> None:
+    script = """
+    stroke(0, 80)
+    wait(lambda: content(labels) != labels_before)
+    labels.set_opacity(100)
+    choose_class(panel, "sky")
+    press("n", lambda: True)
+    pick(40, 80)
+    wait(lambda: foreground() == PALETTE["grass"])
+    Gimp.context_set_foreground(Gegl.Color.new("#05bd44"))
+    wait(lambda: foreground() == PALETTE["sky"])
+    image.set_selected_layers([photo])
+    Gimp.context_set_foreground(Gegl.Color.new("#0505c5"))
+    wait(lambda: shows(panel, "#0505c5"))
+    result["on the photo"] = foreground()
+    """
+    result = run(gimp, live, script)
+    assert result["on the photo"] == "#0505c5"  # who retouches the photo keeps any colour
+
+
+def test_settings_are_there_the_next_time(gimp: Gimp, live: str) -> None:
+    script = """
+    import json
+    file = pathlib.Path(Gimp.directory(), "plug-in-settings/semcolor.json")
+
+    def saved():
+        return json.loads(file.read_text())
+
+    activate(panel)
+    subprocess.run(["xdotool", "windowsize", panel, "360", "800"], check=True)
+    wait(lambda: saved()["window"][2:] == [360, 800])
+    press("alt+d", lambda: True)
+    press("Down", lambda: saved()["detail"] == 256)
+    result["placed"] = geometry(panel)
+    close_panel(panel)
+    press("ctrl+alt+p", panels)
+    (panel,) = panels()
+    wait(lambda: shows(panel, READY))
+    result["placed again"] = geometry(panel)
+    choose_class(panel, "sky")
+    result["saved"] = saved()
+    before = settle(colors)
+    stroke(0, 80)
+    wait(lambda: content(colors) != before)  # it is live
+    """
+    result = run(gimp, live, script)
+    assert result["placed again"] == result["placed"]
+    assert result["saved"]["detail"] == 256
+    sky, grass = (next(c.id for c in all_classes() if c.name == name) for name in ("sky", "grass"))
+    assert result["saved"]["recent"] == [sky, grass]
+
+
+def test_live_and_image_end_while_the_worker_works(gimp: Gimp, live: str) -> None:
+    script = """
+    with worker_asleep():
+        wait_for_job(lambda: stroke(0, 80))
+        activate(panel)
+        press("alt+v", lambda: True)  # off
+    off = settle(colors)
+    stroke(0, -80)
+    result["off"] = settle(colors) == off
+    activate(panel)
+    press("alt+v", lambda: True)  # on
+    wait(lambda: content(colors) != off)
+    settle(colors)
+    with worker_asleep():
+        wait_for_job(lambda: stroke(-150, 0))
+        close_image(image)
+        wait(lambda: not panels() and not bridges() and not plug_ins())
+    time.sleep(1)  # GIMP would complain now
+    result["message"] = message_window()
+    """
+    result = run(gimp, live, script)
+    assert result["off"]
+    assert result["message"] == ""
+
+
+@pytest.mark.parametrize("end", ["the panel", "GIMP"])
 def test_every_end_is_clean(gimp: Gimp, live: str, end: str) -> None:
-    """The panel closed, the image closed, and GIMP quitting with the panel open."""
+    """The panel closed, and GIMP quitting with the panel open."""
     script = f"""
     stroke(0, 80)
-    if {end!r} == "alt+F4":
-        activate(panel)
-        press("alt+F4", lambda: not panels())
-    elif {end!r} == "ctrl+w":
-        activate_image()
-        press("ctrl+w", closing_window)
-        activate(closing_window())
-        press("ctrl+d", lambda: not image.is_valid())  # don't save
-        wait(lambda: not panels())
-    if {end!r} != "live":
-        wait(lambda: not bridges() and not plug_ins())
+    if {end!r} == "the panel":
+        close_panel(panel)
+        wait(lambda: not panels() and not bridges())
         time.sleep(1)  # GIMP would complain now
     result["message"] = message_window()
     """
