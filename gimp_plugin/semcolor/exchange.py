@@ -142,7 +142,8 @@ class Exchange:
             Pairs of `#rrggbb` and how likely that is (0..1).
         """
         self._bridge.request("begin_mask", **area._asdict())
-        self._send_rows(self._image.get_selection(), area, layers.SELECTION_FORMAT)
+        selection = self._in_gimp(self._image.get_selection)
+        self._send_rows(selection, area, layers.SELECTION_FORMAT)
         answer, _ = self._bridge.request("suggest", detail=detail)
         return [(color["rgb"], color["share"]) for color in answer["colors"]]
 

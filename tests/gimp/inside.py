@@ -409,7 +409,8 @@ def _colors(window: str) -> "Counter[tuple[int, int, int]]":
     with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".png") as file:
         area = ",".join(str(place[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
         subprocess.run(["scrot", "-o", "-a", area, file.name], check=True)
-        screen = load(file.name)
+        picture = Gio.File.new_for_path(file.name)
+        screen = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, picture)
     data = content(screen.get_layers()[0], "R'G'B' u8")
     screen.delete()
     return Counter(zip(data[0::3], data[1::3], data[2::3], strict=True))
