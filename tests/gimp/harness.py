@@ -153,7 +153,8 @@ class Gimp:
         self, script: str, screen_size: str = "1600x1000", **environment: str
     ) -> dict[str, Any]:
         """Like `run`, in a real window on a screen of its own, which `inside` can press keys in."""
-        screen = ["xvfb-run", "-a", "-s", f"-screen 0 {screen_size}x24"]
+        # Keys don't repeat: on a busy machine, each is held down for long.
+        screen = ["xvfb-run", "-a", "-s", f"-screen 0 {screen_size}x24 -r"]
         # Without a window manager, no window would be given the keyboard reliably.
         desktop = ["sh", "-c", 'openbox & exec "$@"', "sh"]
         gimp = [f"gimp-{self.version}", "-n"]
