@@ -85,11 +85,19 @@ def add_label_layer(image: Gimp.Image, photo: Gimp.Layer, detail: int) -> Action
 
 
 def colorize(
-    image: Gimp.Image, photo: Gimp.Layer, detail: int, show_labels: bool = True
+    image: Gimp.Image,
+    photo: Gimp.Layer,
+    detail: int,
+    show_labels: bool = True,
+    plain: bool | None = None,
 ) -> Action[Found]:
     """Colour the photo from its label layer; make or update its colorized layer.
 
     A photo without a label layer gets one, shown or not. Else as `add_label_layer`.
+
+    Args:
+        plain: whether the colorized layer covers the photo, see `layers.set_plain`; None: not if
+            it is new, and otherwise its mode stays.
 
     Raises:
         LayerError: the colorized layer is locked.
@@ -105,7 +113,7 @@ def colorize(
             labels = exchange.segment(detail)
         return Found(labels, exchange.colorize(detail), ambiguous)
 
-    return Action(ask, partial(_put, image, photo, show_labels=show_labels))
+    return Action(ask, partial(_put, image, photo, show_labels=show_labels, plain=plain))
 
 
 def export_labels(
@@ -322,6 +330,7 @@ def _put(
     found: Found,
     show_labels: bool = True,
     replace_labels: bool = False,
+    plain: bool | None = None,
 ) -> Outcome:
     """Put what was found into the image: one undo step. Its layer is the colorized one if any.
 
@@ -336,6 +345,8 @@ def _put(
         if found.labels:
             label_layer = _put_labels(image, photo, found.labels, show_labels, replace_labels)
         made = _put_colors(image, photo, found.colors) if found.colors else label_layer
+        if plain is not None:
+            layers.set_plain(made, plain)
     if label_layer and show_labels:
         image.set_selected_layers([label_layer])
     return Outcome({"layer": made, "ambiguous-pixels": found.ambiguous}, notes)

@@ -36,6 +36,16 @@ def ask_for_invitation() -> str | None:
     return line if answer == Gtk.ResponseType.OK else None
 
 
+def ask_for_settings(config: Gimp.ProcedureConfig) -> bool:
+    """Let the user set a procedure's arguments; whether to go on. GIMP keeps them for next time."""
+    GimpUi.init("semcolor")
+    dialog = GimpUi.ProcedureDialog.new(config.get_procedure(), config, None)
+    dialog.fill(None)
+    answer: bool = dialog.run()
+    dialog.destroy()
+    return answer
+
+
 def ask_where_to_export(image: Gimp.Image) -> Gio.File | None:
     """Where the user wants the label map, beside the photo at first; None: nowhere."""
     chooser = _chooser("Export Labels", Gtk.FileChooserAction.SAVE, "_Export")

@@ -392,6 +392,11 @@ def colors_stamp(layer: Gimp.Layer) -> bytes:
     return bytes(parasite.get_data()) if parasite else b""
 
 
+def set_plain(layer: Gimp.Layer, plain: bool) -> None:
+    """Let a colorized layer cover the photo, or give it only hue and chroma."""
+    layer.set_mode(Gimp.LayerMode.NORMAL if plain else Gimp.LayerMode.LCH_COLOR)
+
+
 @timed("write")
 def write_directly(
     layer: Gimp.Layer, photo: Gimp.Layer, area: Rectangle, pixel_format: str, pixels: bytes

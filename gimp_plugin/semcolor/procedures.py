@@ -18,6 +18,8 @@ PALETTE = "Semantic Color: PASCAL-Context 59"
 MENU = "<Image>/Filters/Semantic Color"
 EDIT_MENU = f"{MENU}/Edit Labels"
 _LARGEST = 2**31 - 1  # pixels
+_DETAIL_STEP = 32  # pixels
+_PLAIN, _LCH = "rgb", "lch-color"
 
 
 class Value(NamedTuple):
@@ -111,6 +113,17 @@ def _open_panel(call: Call) -> None:
     # After a success GIMP would write down the arguments in the image, which may be closed by now.
 
 
+def _colorize_with_settings(call: Call) -> actions.Outcome | None:
+    if call.interactive:
+        from dialogs import ask_for_settings
+
+        if not ask_for_settings(call.config):
+            return None
+    detail = round(call.value("detail") / _DETAIL_STEP) * _DETAIL_STEP
+    plain = call.value("layer-kind") == _PLAIN
+    return call.ask(actions.colorize(*call.place, detail, show_labels=False, plain=plain))
+
+
 def _fill_region(call: Call) -> actions.Outcome:
     x, y = call.value("x"), call.value("y")
     if call.interactive or min(x, y) < 0:
@@ -177,12 +190,19 @@ def _foreground() -> str:
     return layers.hex_of(Gimp.context_get_foreground())
 
 
+def _kinds() -> Gimp.Choice:
+    choice = Gimp.Choice.new()
+    choice.add(_LCH, 0, "LCh colour over the photo (recommended)", "")
+    choice.add(_PLAIN, 1, "A plain RGB layer", "")
+    return choice
+
+
 # --- The table ---------------------------------------------------------------------------------
 
 _DETAIL = Value(
     "int",
     "detail",
-    "_Detail",
+    "_Detail (0: default)",
     "Longest side, in pixels, at which the network looks at the photo; a multiple of 32. "
     "0 is the model's default",
     (0, 4096, 0),
@@ -194,6 +214,14 @@ _CLASS = Value(
     f"A class's name, as the palette “{PALETTE}” has it; “unlabelled” clears. Empty, and always "
     "when the user is asked: the class of the foreground colour",
     ("",),
+)
+_LAYER_KIND = Value(
+    "choice",
+    "layer-kind",
+    "Layer _kind",
+    "Only hue and chroma, so that the photo's own lightness and all later retouching show through; "
+    "or all of the colour, which covers the photo",
+    (_kinds(), _LCH),
 )
 _FILE = "file", "file", "_File"
 _ANY_FILE = (Gimp.FileChooserAction.ANY, True, None)  # we say ourselves what is wrong with it
@@ -242,6 +270,17 @@ _ALL = (
             actions.colorize(*call.place, call.value("detail"), show_labels=False)
         ),
         (_DETAIL,),
+        (Value(*_LAYER, "The new or updated colorized layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
+        before_painting=True,
+    ),
+    Procedure(
+        "colorize-with-settings",
+        "Colorize with Se_ttings…",
+        "Colour a black-and-white photo, and choose how",
+        "Does the same as Colorize, with a detail (rounded to a multiple of 32) and a kind of "
+        "layer that you choose. A colorized layer that is there becomes that kind.",
+        _colorize_with_settings,
+        (_DETAIL, _LAYER_KIND),
         (Value(*_LAYER, "The new or updated colorized layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
         before_painting=True,
     ),

@@ -61,6 +61,7 @@ json.dump(names["result"], open({answer!r}, "w"))
 _SHORTCUTS = """\
 (file-version 1)
 (action "plug-in-semcolor-panel" "<Primary><Alt>p")
+(action "plug-in-semcolor-colorize-with-settings" "<Primary><Alt>c")
 """
 
 

@@ -359,6 +359,11 @@ def closing_window() -> str:
     return _find_window("^Close")
 
 
+def settings_dialog() -> str:
+    """The number of the window of Colorize with Settings, or ""."""
+    return _find_window("^Colorize with Settings")
+
+
 def message_window() -> str:
     """The number of a window in which GIMP complains, or ""."""
     return _find_window("^GIMP Message")

@@ -260,6 +260,49 @@ def test_colorize_again_is_one_undo_step(gimp: Gimp, photo_file: Path) -> None:
     assert result["after"] == result["before"]
 
 
+def test_colorize_with_settings_makes_a_plain_layer_on_demand(gimp: Gimp, photo_file: Path) -> None:
+    """The mode changes, the colours don't; and Colorize leaves the mode as it is."""
+    result = gimp.run(f"""
+        image = load_gray({gimp.path(photo_file)!r}, 8)
+        def with_settings(kind):
+            mode = Gimp.RunMode.NONINTERACTIVE
+            return call("plug-in-semcolor-colorize-with-settings", run_mode=mode, image=image,
+                        drawables=[image.get_layers()[-1]], detail=250, layer_kind=kind)
+
+        colors = with_settings("rgb")
+        image.get_layers()[0].set_visible(False)
+        result["plain"], result["seen"] = pixels(colors, "R'G'B' u8"), visible(image, "R'G'B' u8")
+        colorize(image)
+        result["again"] = colors.get_mode() == Gimp.LayerMode.NORMAL
+        with_settings("lch-color")
+        result["structure"] = structure(image)
+        result["lch"] = pixels(colors, "R'G'B' u8")
+    """)
+    assert (result["seen"] == result["plain"]).all()
+    assert result["again"]
+    assert [layer["lch color"] for layer in result["structure"]["layers"]] == [False, True, False]
+    assert (result["lch"] == result["plain"]).all()
+
+
+def test_colorize_with_settings_asks(gimp: Gimp, photo_file: Path) -> None:
+    result = gimp.run_in_window(f"""
+        image = load_gray({gimp.path(photo_file)!r}, 8)
+        show(image)
+        press("ctrl+alt+c", settings_dialog)
+        activate(settings_dialog())
+        press("Escape", lambda: not settings_dialog())
+        result["cancelled"] = structure(image)["layers"]
+        activate_image()
+        press("ctrl+alt+c", settings_dialog)
+        activate(settings_dialog())
+        subprocess.run(["scrot", "-o", os.environ["HOME"] + "/dialog.png"], check=True)
+        press("alt+o", lambda: len(image.get_layers()) == 3)
+        result["mode"] = image.get_layers()[1].get_mode() == Gimp.LayerMode.LCH_COLOR
+    """)
+    assert len(result["cancelled"]) == 1
+    assert result["mode"]
+
+
 def test_plug_in_that_is_killed_leaves_image_and_no_bridge(gimp: Gimp, photo_file: Path) -> None:
     result = gimp.run(f"""
         image = load_gray({gimp.path(photo_file)!r}, 8)
