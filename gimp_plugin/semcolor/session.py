@@ -49,6 +49,8 @@ def run(image: Gimp.Image, photo: Gimp.Layer) -> None:
     """
     if one_panel.raise_other(image, photo):
         return
+    # The image may be closed between two calls. GIMP's own handler would open a window each time.
+    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     settings = Path(Gimp.directory()) / "plug-in-settings" / "semcolor.json"
     Session(image, photo, actions.read_classes(), settings).run()
 

@@ -527,7 +527,8 @@ def geometry(window: str) -> dict[str, int]:
     """X, Y, WIDTH and HEIGHT of a window on the screen."""
     command = ["xdotool", "getwindowgeometry", "--shell", window]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    return {name: int(value) for name, _, value in (line.partition("=") for line in lines)}
+    found = {name: int(value) for name, _, value in (line.partition("=") for line in lines)}
+    return {name: found[name] for name in ("X", "Y", "WIDTH", "HEIGHT")}
 
 
 def _motion(x: int, y: int, steps: range) -> list[str | int]:

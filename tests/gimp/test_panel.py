@@ -244,7 +244,9 @@ def test_one_panel_for_each_photo(gimp: Gimp, live: str, photo_file: Path) -> No
     (killed,) = plug_ins()
     os.kill(killed, signal.SIGKILL)
     wait(lambda: not panels())
-    press("Escape", lambda: not message_window())  # GIMP says that a plug-in crashed
+    wait(message_window)  # GIMP says that a plug-in crashed
+    activate(message_window())
+    press("Escape", lambda: not message_window())
     close_image(other)
     open_panel(image)
     """
