@@ -19,10 +19,12 @@ from exchange import Exchange, LabelChange
 from gi.repository import Gegl, Gimp, Gio
 from layers import LayerError
 from rectangle import Rectangle
+from translation import tr
 
 T = TypeVar("T")
 
-_NOTHING = "There was nothing to change."
+_THIN_SPACE = "\u202f"  # between thousands, in any language
+_NOTHING = tr("There was nothing to change.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def add_label_layer(image: Gimp.Image, photo: Gimp.Layer, detail: int) -> Action
     """
     if layers.find_layer(image, photo, layers.LABELS):
         raise LayerError(
-            "This photo has a label layer already. Edit that one, or delete it to start again."
+            tr("This photo has a label layer already. Edit that one, or delete it to start again.")
         )
     return Action(
         lambda exchange: Found(exchange.segment(detail), None), partial(_put, image, photo)
@@ -127,7 +129,7 @@ def export_labels(
     """
     label_layer = find_label_layer(image, photo)
     if not file.get_basename().lower().endswith(".png"):
-        raise files.FileError("A label map is written as PNG: end the file's name in .png.")
+        raise files.FileError(tr("A label map is written as PNG: end the file's name in .png."))
 
     def ask(exchange: Exchange) -> tuple[bytes, int]:
         ambiguous = exchange.send_labels(label_layer)
@@ -181,7 +183,8 @@ def fill_region(image: Gimp.Image, photo: Gimp.Layer, entry: LabelClass, x: int,
     label_layer = find_label_layer(image, photo)
     place = layers.place_in(photo, label_layer)
     if not Rectangle(x, y, 1, 1).clip(place):
-        raise LayerError(f"The label layer has no pixel ({x}, {y}) of the photo.")
+        message = tr("The label layer has no pixel ({x}, {y}) of the photo.")
+        raise LayerError(message.format(x=x, y=y))
     seed = x - place.x, y - place.y
     return Outcome({"pixels": layers.fill_region(image, label_layer, _paint(entry), *seed)})
 
@@ -225,7 +228,7 @@ def suggest(
     label_layer = find_label_layer(image, photo)
     area = layers.selection_in(photo, image).clip(layers.whole(photo))
     if not area:
-        raise LayerError("Select an object first, with any of GIMP's selection tools.")
+        raise LayerError(tr("Select an object first, with any of GIMP's selection tools."))
 
     def ask(exchange: Exchange) -> list[tuple[str, float]]:
         exchange.send_labels(label_layer, edit)
@@ -234,7 +237,10 @@ def suggest(
     def apply(answer: list[tuple[str, float]]) -> Outcome:
         colors, shares = [color for color, _ in answer], [share for _, share in answer]
         likely = ", ".join(f"{color} ({share:.0%})" for color, share in answer)
-        return Outcome({"colors": colors, "shares": shares}, [f"Likely colours: {likely}."])
+        return Outcome(
+            {"colors": colors, "shares": shares},
+            [tr("Likely colours: {colors}.").format(colors=likely)],
+        )
 
     return Action(ask, apply)
 
@@ -280,7 +286,10 @@ def read_classes() -> list[LabelClass]:
         return classes.read_palette(Path(Gimp.directory()) / "palettes" / classes.FILE_NAME)
     except (OSError, ValueError) as error:
         raise LayerError(
-            "The palette of the classes is missing. Run semcolor's set-up again, then restart GIMP."
+            tr(
+                "The palette of the classes is missing. Run semcolor's set-up again, then restart "
+                "GIMP."
+            )
         ) from error
 
 
@@ -302,8 +311,13 @@ def find_label_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
     """The photo's label layer. Raises LayerError when there is none."""
     layer = layers.find_layer(image, photo, layers.LABELS)
     if not layer:
-        raise LayerError("This photo has no label layer yet: make one with Add Label Layer.")
+        raise LayerError(tr("This photo has no label layer yet: make one with Add Label Layer."))
     return layer
+
+
+def our_mistake(error: Exception) -> str:
+    """What to tell the user about a fault of ours."""
+    return tr("semcolor made a mistake ({error}). Please report it.").format(error=repr(error))
 
 
 def ambiguous_note(pixels: int, whole: Rectangle) -> list[str]:
@@ -311,11 +325,13 @@ def ambiguous_note(pixels: int, whole: Rectangle) -> list[str]:
     if not pixels:
         return []
     percent = 100 * pixels / (whole.width * whole.height)
-    share = f"{percent:.1f} %" if percent >= 0.1 else "less than 0.1 %"
-    return [
-        f"{pixels:,} pixels ({share}) of the labels were in between, so each became a class "
-        "beside it. The Pencil paints hard edges, which avoids this; Clean Labels makes them hard."
-    ]
+    share = f"{percent:.1f} %" if percent >= 0.1 else tr("less than 0.1 %")
+    message = tr(
+        "{pixels} pixels ({share}) of the labels were in between, so each became a class beside "
+        "it. The Pencil paints hard edges, which avoids this; Clean Labels makes them hard."
+    )
+    count = f"{pixels:,}".replace(",", _THIN_SPACE)
+    return [message.format(pixels=count, share=share)]
 
 
 def _check_writable(image: Gimp.Image, photo: Gimp.Layer, role: str) -> None:
@@ -375,7 +391,7 @@ def _put_colors(image: Gimp.Image, photo: Gimp.Layer, colors: Gegl.Buffer) -> Gi
 def _conversion_note(image: Gimp.Image) -> list[str]:
     if layers.is_rgb(image):
         return []
-    return ["The image is now in RGB mode, which holds colours; undo takes that back too."]
+    return [tr("The image is now in RGB mode, which holds colours; undo takes that back too.")]
 
 
 def _label_change(

@@ -18,19 +18,25 @@ from pathlib import Path
 from typing import IO, Any
 
 from timings import timed
+from translation import tr
 
 PROTOCOL = 3
 INSTALL_FILE = Path(__file__).with_name("install.json")
-SET_UP_AGAIN = "Run semcolor's set-up again, then restart GIMP."
+SET_UP_AGAIN = tr("Run semcolor's set-up again, then restart GIMP.")
 
 Progress = Callable[[float, str], None]
 Header = dict[str, Any]
 _LENGTHS = struct.Struct(">II")
+_REFUSALS = {"unknown_class", "size_mismatch", "too_large", "not_an_image"}
 _LIMIT = 64 * 2**20  # bytes of a header or payload, both ways
 
 
 class BridgeError(Exception):
     """The bridge could not do it. The message is one sentence or two that say what to do."""
+
+
+class RefusedError(BridgeError):
+    """Nor could it later, unless the user changes something."""
 
 
 class Bridge:
@@ -82,15 +88,18 @@ class Bridge:
 
         Raises:
             BridgeError: the bridge answered with an error, or ended.
+            RefusedError: what it was asked for can't be done with this image.
         """
         try:
             with timed(f"request {op}"):
                 return self._exchange({"op": op, **fields}, payload)
         except (OSError, EOFError, ValueError, KeyError) as error:
-            raise BridgeError(
-                "semcolor's bridge ended or sent something that is not an answer. "
-                f"{SET_UP_AGAIN} (Details: {error or type(error).__name__})"
-            ) from error
+            message = tr(
+                "semcolor's bridge ended or sent something that is not an answer. {advice} "
+                "(Details: {details})"
+            )
+            details = error or type(error).__name__
+            raise BridgeError(message.format(advice=SET_UP_AGAIN, details=details)) from error
 
     def _exchange(self, request: Header, payload: bytes) -> tuple[Header, bytes]:
         self._send(request, payload)
@@ -99,7 +108,8 @@ class Bridge:
             if header["type"] == "progress":
                 self._report(header["fraction"], header["text"])
             elif header["type"] == "error":
-                raise BridgeError(sentence(header["message"]))
+                kind = RefusedError if header["code"] in _REFUSALS else BridgeError
+                raise kind(sentence(header["message"]))
             else:
                 return header, answer
 
@@ -128,7 +138,8 @@ def _command() -> list[str]:
     try:
         return list(json.loads(INSTALL_FILE.read_text("utf-8"))["bridge"])
     except (OSError, ValueError, KeyError) as error:
-        raise BridgeError(f"semcolor is not set up for this GIMP. {SET_UP_AGAIN}") from error
+        message = tr("semcolor is not set up for this GIMP.")
+        raise BridgeError(f"{message} {SET_UP_AGAIN}") from error
 
 
 def _start(command: list[str]) -> subprocess.Popen[bytes]:
@@ -139,14 +150,15 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=flags
         )
     except OSError as error:
-        raise BridgeError(
-            f"semcolor's bridge ({command[0]}) can't be started: {error.strerror}. {SET_UP_AGAIN}"
-        ) from error
+        message = tr("semcolor's bridge ({program}) can't be started: {reason}.")
+        message = message.format(program=command[0], reason=error.strerror)
+        raise BridgeError(f"{message} {SET_UP_AGAIN}") from error
 
 
 def sentence(message: str) -> str:
     """The command line prints messages after a colon; in a window they stand alone."""
-    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
+    alone = f"{message[:1].upper()}{message[1:].rstrip('.')}."
+    return tr(alone)
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

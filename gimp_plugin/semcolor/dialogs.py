@@ -5,8 +5,9 @@ import gi
 gi.require_version("GimpUi", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gimp, GimpUi, Gio, Gtk  # noqa: E402
+from translation import tr  # noqa: E402
 
-_TEXT = (
+_TEXT = tr(
     "To use a worker on another machine, run there “semcolor worker invite NAME”\n"
     "and paste the line that it prints. “local” goes back to this machine's own worker."
 )
@@ -20,9 +21,9 @@ def ask_for_invitation() -> str | None:
     with the last values.
     """
     GimpUi.init("semcolor")
-    dialog = GimpUi.Dialog(title="Connect to a Worker", role="semcolor-connect")
-    dialog.add_button("_Cancel", Gtk.ResponseType.CANCEL)
-    dialog.add_button("_Connect", Gtk.ResponseType.OK)
+    dialog = GimpUi.Dialog(title=tr("Connect to a Worker"), role="semcolor-connect")
+    dialog.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
+    dialog.add_button(tr("_Connect"), Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
     entry = Gtk.Entry(width_chars=60, activates_default=True, placeholder_text="semcolor-1-…")
     box = dialog.get_content_area()
@@ -48,7 +49,7 @@ def ask_for_settings(config: Gimp.ProcedureConfig) -> bool:
 
 def ask_where_to_export(image: Gimp.Image) -> Gio.File | None:
     """Where the user wants the label map, beside the photo at first; None: nowhere."""
-    chooser = _chooser("Export Labels", Gtk.FileChooserAction.SAVE, "_Export")
+    chooser = _chooser(tr("Export Labels"), Gtk.FileChooserAction.SAVE, tr("_Export"))
     chooser.set_do_overwrite_confirmation(True)
     folder, name = _beside(image)
     if folder:
@@ -64,7 +65,7 @@ def ask_where_to_export(image: Gimp.Image) -> Gio.File | None:
 
 def ask_what_to_import(image: Gimp.Image) -> Gio.File | None:
     """The label map that the user chose, the one beside the photo at first; None: none."""
-    chooser = _chooser("Import Labels", Gtk.FileChooserAction.OPEN, "_Import")
+    chooser = _chooser(tr("Import Labels"), Gtk.FileChooserAction.OPEN, tr("_Import"))
     folder, name = _beside(image)
     if folder:
         chooser.set_current_folder_file(folder)
@@ -78,12 +79,12 @@ def ask_what_to_import(image: Gimp.Image) -> Gio.File | None:
 def _chooser(title: str, action: Gtk.FileChooserAction, verb: str) -> Gtk.FileChooserDialog:
     GimpUi.init("semcolor")
     chooser = Gtk.FileChooserDialog(title=title, action=action, local_only=False)
-    chooser.add_button("_Cancel", Gtk.ResponseType.CANCEL)
+    chooser.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
     chooser.add_button(verb, Gtk.ResponseType.OK)
     chooser.set_default_response(Gtk.ResponseType.OK)
     GimpUi.window_set_transient(chooser)
     pictures = Gtk.FileFilter()
-    pictures.set_name("Label maps (PNG)")
+    pictures.set_name(tr("Label maps (PNG)"))
     pictures.add_pattern(f"*{_PNG}")
     pictures.add_pattern(f"*{_PNG.upper()}")
     chooser.add_filter(pictures)

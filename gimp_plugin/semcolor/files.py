@@ -3,6 +3,7 @@
 import contextlib
 
 from gi.repository import Gio, GLib
+from translation import tr
 
 LIMIT = 64 * 2**20  # bytes; the bridge takes no more at a time
 
@@ -21,14 +22,16 @@ def read(file: Gio.File) -> bytes:
     try:
         info = file.query_info("standard::type,standard::size", Gio.FileQueryInfoFlags.NONE, None)
         if info.get_file_type() != Gio.FileType.REGULAR:
-            raise FileError(f"{name} is not a file.")
+            raise FileError(tr("{file} is not a file.").format(file=name))
         if info.get_size() > LIMIT:
-            raise FileError(f"{name} is too large for a label map ({LIMIT >> 20} MiB at most).")
+            message = tr("{file} is too large for a label map ({limit} MiB at most).")
+            raise FileError(message.format(file=name, limit=LIMIT >> 20))
         _, content, _ = file.load_contents(None)
     except GLib.Error as error:
         if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND):
-            raise FileError(f"There is no file {name}.") from error
-        raise FileError(f"{name} can't be read: {error.message}.") from error
+            raise FileError(tr("There is no file {file}.").format(file=name)) from error
+        message = tr("{file} can't be read: {reason}.")
+        raise FileError(message.format(file=name, reason=error.message)) from error
     return bytes(content)
 
 
@@ -49,7 +52,8 @@ def write(file: Gio.File, content: bytes) -> None:
             raise
         stream.close(None)
     except GLib.Error as error:
-        raise FileError(f"“{file.get_parse_name()}” can't be written: {error.message}.") from error
+        message, name = tr("{file} can't be written: {reason}."), f"“{file.get_parse_name()}”"
+        raise FileError(message.format(file=name, reason=error.message)) from error
 
 
 def _discard(stream: Gio.FileOutputStream) -> None:

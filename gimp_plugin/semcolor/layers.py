@@ -28,6 +28,7 @@ gi.require_version("Babl", "0.1")
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 from rectangle import NOWHERE, Rectangle  # noqa: E402
 from timings import timed  # noqa: E402
+from translation import tr  # noqa: E402
 
 LABELS = "labels"
 COLORIZED = "colorized"
@@ -66,13 +67,15 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Gimp.Layer:
         LayerError: not exactly one layer is selected, or it can't be a photo.
     """
     if len(drawables) != 1:
-        raise LayerError("Select one layer, the photo, and try again.")
+        raise LayerError(tr("Select one layer, the photo, and try again."))
     layer = drawables[0]
     mark = _read_mark(layer)
     if mark and mark["role"] != _PHOTO:
         layer = _photo_with_key(image, mark["key"])
         if layer is None:
-            raise LayerError("This layer's photo is gone. Select the photo's layer and try again.")
+            raise LayerError(
+                tr("This layer's photo is gone. Select the photo's layer and try again.")
+            )
     _check_is_photo(image, layer)
     return layer
 
@@ -88,21 +91,24 @@ def check_unlocked(layer: Gimp.Layer) -> None:
     item = layer
     while item:  # a group's lock holds for all that is in it
         if item.get_lock_content():
-            raise LayerError(f"The layer “{item.get_name()}” is locked. Unlock its pixels first.")
+            message = tr("The layer “{layer}” is locked. Unlock its pixels first.")
+            raise LayerError(message.format(layer=item.get_name()))
         item = item.get_parent()
 
 
 def _check_is_photo(image: Gimp.Image, layer: Gimp.Drawable) -> None:
     if image.get_floating_sel() is not None:
-        raise LayerError("Anchor the floating selection first (Layer ▸ Anchor Layer).")
+        raise LayerError(tr("Anchor the floating selection first (Layer ▸ Anchor Layer)."))
     if not layer.is_layer():
-        raise LayerError("Select the photo's layer itself, not a mask or channel.")
+        raise LayerError(tr("Select the photo's layer itself, not a mask or channel."))
     # Asked by name: GIMP 3.0 has no link and vector layers to ask about.
     kind = type(layer).__name__
     if layer.is_group() or kind in ("TextLayer", "VectorLayer", "LinkLayer"):
         raise LayerError(
-            "Text, vector, link and group layers can't be coloured. "
-            "Select a photo, or merge or rasterize this layer first."
+            tr(
+                "Text, vector, link and group layers can't be coloured. "
+                "Select a photo, or merge or rasterize this layer first."
+            )
         )
     if layer.get_parent():
         check_unlocked(layer.get_parent())  # our layers go there
@@ -204,8 +210,10 @@ def stored(image: Gimp.Image, colors: bytes) -> bytes:
     """
     if not is_rgb(image):
         raise LayerError(
-            "The label layer lost its colours when the image left RGB mode. Undo that, or delete "
-            "the label layer and start again."
+            tr(
+                "The label layer lost its colours when the image left RGB mode. Undo that, or "
+                "delete the label layer and start again."
+            )
         )
     with _row_of(image, colors) as layer:
         area = Gegl.Rectangle.new(0, 0, layer.get_width(), 1)
@@ -213,8 +221,10 @@ def stored(image: Gimp.Image, colors: bytes) -> bytes:
         found: bytes = buffer.get(area, 1.0, LABEL_FORMAT, Gegl.AbyssPolicy.NONE)
     if len(set(memoryview(found).cast("I"))) < area.width:
         raise LayerError(
-            "The image's colour profile is too small for the label colours. Convert the image to "
-            "sRGB first (Image ▸ Color Management)."
+            tr(
+                "The image's colour profile is too small for the label colours. Convert the image "
+                "to sRGB first (Image ▸ Color Management)."
+            )
         )
     return found
 
@@ -341,7 +351,7 @@ def add_label_layer(image: Gimp.Image, photo: Gimp.Layer, pixels: Gegl.Buffer) -
     """Insert a label layer directly above the photo, or above its colorized layer."""
     layer = Gimp.Layer.new(
         image,
-        "Labels",
+        tr("Labels"),
         photo.get_width(),
         photo.get_height(),
         Gimp.ImageType.RGBA_IMAGE,
@@ -356,7 +366,7 @@ def add_colorized_layer(image: Gimp.Image, photo: Gimp.Layer, pixels: Gegl.Buffe
     """Insert a colorized layer directly above the photo: its hue and chroma, the photo's light."""
     layer = Gimp.Layer.new(
         image,
-        "Colorized",
+        tr("Colorized"),
         photo.get_width(),
         photo.get_height(),
         Gimp.ImageType.RGB_IMAGE,
@@ -484,14 +494,16 @@ def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int,
 
 def _require_selection(image: Gimp.Image, layer: Gimp.Layer) -> None:
     if Gimp.Selection.is_empty(image) or not layer.mask_intersect()[0]:
-        raise LayerError("Select an area of the photo first, with any of GIMP's selection tools.")
+        raise LayerError(
+            tr("Select an area of the photo first, with any of GIMP's selection tools.")
+        )
 
 
 def _add_chosen_layer(image: Gimp.Image, photo: Gimp.Layer) -> Gimp.Layer:
     """Insert a transparent layer above the colorized layer."""
     layer = Gimp.Layer.new(
         image,
-        "Chosen Colours",
+        tr("Chosen Colours"),
         photo.get_width(),
         photo.get_height(),
         Gimp.ImageType.RGBA_IMAGE,

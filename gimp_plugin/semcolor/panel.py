@@ -9,6 +9,7 @@ import gi
 from classes import LabelClass
 from live import Pointer
 from rectangle import Rectangle
+from translation import tr
 
 gi.require_version("Gdk", "3.0")
 gi.require_version("GimpUi", "3.0")
@@ -20,30 +21,38 @@ _MARGIN = 12
 _TWO_LINES = 36  # pixels
 _DETAILS = (0, 256, 384, 512, 768, 1024, 1536)
 _REST_MS = 300
-_STATE_COLORS = {
-    "stopped": "#888888",
-    "starting": "#d09000",
-    "loading": "#d09000",
-    "ready": "#40a040",
-    "busy": "#3080d0",
-    "lost": "#d03030",
+_STATES = {
+    "stopped": (tr("Stopped"), "#888888"),
+    "starting": (tr("Starting"), "#d09000"),
+    "loading": (tr("Loading"), "#d09000"),
+    "ready": (tr("Ready"), "#40a040"),
+    "busy": (tr("Busy"), "#3080d0"),
+    "lost": (tr("Lost"), "#d03030"),
 }
 _MAKING = {
-    "add labels": ("_Add Label Layer", "Let the worker find out what is where"),
-    "colorize": ("C_olorize", "Colour the photo by its labels"),
+    "add labels": (tr("_Add Label Layer"), tr("Let the worker find out what is where")),
+    "colorize": (tr("C_olorize"), tr("Colour the photo by its labels")),
 }
 _EDITING = {
-    "label selection": ("_Label Selection", "The selection becomes the class being painted"),
-    "fill region": ("_Fill Region", "The region around the last stroke becomes the stroke's class"),
-    "snap": (
-        "_Snap to Edges",
-        "The class grows or shrinks to the photo's edges, in the selection "
-        "or around the last stroke",
+    "label selection": (
+        tr("_Label Selection"),
+        tr("The selection becomes the class being painted"),
     ),
-    "clean": ("_Clean Labels", "In-between colours become a class that is beside them"),
-    "suggest": ("Su_ggest Colours", "What other colours the selected object may have"),
+    "fill region": (
+        tr("_Fill Region"),
+        tr("The region around the last stroke becomes the stroke's class"),
+    ),
+    "snap": (
+        tr("_Snap to Edges"),
+        tr(
+            "The class grows or shrinks to the photo's edges, in the selection or around the last "
+            "stroke"
+        ),
+    ),
+    "clean": (tr("_Clean Labels"), tr("In-between colours become a class that is beside them")),
+    "suggest": (tr("Su_ggest Colours"), tr("What other colours the selected object may have")),
 }
-_HINT = "Click a class, then paint with the Pencil on the label layer."
+_HINT = tr("Click a class, then paint with the Pencil on the label layer.")
 
 
 class Listener(Protocol):
@@ -129,9 +138,8 @@ class Panel:
 
     def show_state(self, state: str, sentence: str) -> None:
         """The worker's state, and the sentence that helps."""
-        color = _STATE_COLORS.get(state, "#888888")
-        shown = GLib.markup_escape_text(state.capitalize())
-        self._state.set_markup(f'<span foreground="{color}">●</span>  <b>{shown}</b>')
+        name, color = _STATES[state]
+        self._state.set_markup(f'<span foreground="{color}">●</span>  <b>{name}</b>')
         self._sentence.set_text(sentence)
 
     def say(self, message: str) -> None:
@@ -150,7 +158,7 @@ class Panel:
     def show_current(self, entry: LabelClass | None, color: str) -> None:
         """The class that the foreground colour paints; None: that colour is no class's."""
         self._current_swatch.set_from_pixbuf(_swatch(color))
-        self._current.set_text(entry.name if entry else "no class: pick one below")
+        self._current.set_text(tr(entry.name) if entry else tr("no class: pick one below"))
         self._list.select(entry.id if entry else None)
 
     def show_suggestions(self, colors: list[tuple[str, float]]) -> None:
@@ -219,9 +227,9 @@ class Panel:
         line = Gtk.Box(spacing=8)
         line.pack_start(self._state, True, True, 0)
         line.pack_end(self._live, False, False, 0)
-        live = Gtk.Label(label="Li_ve", use_underline=True, mnemonic_widget=self._live)
+        live = Gtk.Label(label=tr("Li_ve"), use_underline=True, mnemonic_widget=self._live)
         line.pack_end(live, False, False, 0)
-        self._live.set_tooltip_text("Colour follows each stroke on the label layer")
+        self._live.set_tooltip_text(tr("Colour follows each stroke on the label layer"))
         self._live.connect("notify::active", self._on_live)
         box.pack_start(line, False, False, 0)
         box.pack_start(self._sentence, False, False, 0)
@@ -235,7 +243,7 @@ class Panel:
 
     def _current_box(self) -> Gtk.Widget:
         box = Gtk.Box(spacing=8)
-        box.pack_start(Gtk.Label(label="Painting"), False, False, 0)
+        box.pack_start(Gtk.Label(label=tr("Painting")), False, False, 0)
         box.pack_start(self._current_swatch, False, False, 0)
         box.pack_start(self._current, True, True, 0)
         return box
@@ -253,17 +261,18 @@ class Panel:
 
     def _settings_box(self) -> Gtk.Widget:
         grid = Gtk.Grid(row_spacing=4, column_spacing=8)
-        sliders = (("labels", "Label opacity"), ("colorized", "Saturation"))
+        sliders = (("labels", tr("Label opacity")), ("colorized", tr("Saturation")))
         for row, (role, label) in enumerate(sliders):
             grid.attach(Gtk.Label(label=label, xalign=0), 0, row, 1, 1)
             grid.attach(self._slider(role), 1, row, 1, 1)
-        detail = Gtk.Label(label="_Detail", use_underline=True, xalign=0)
+        detail = Gtk.Label(label=tr("_Detail"), use_underline=True, xalign=0)
         detail.set_mnemonic_widget(self._detail)
         grid.attach(detail, 0, 2, 1, 1)
         for pixels in _DETAILS:
-            self._detail.append_text(f"{pixels} pixels" if pixels else "The model's default")
+            text = tr("{pixels} pixels") if pixels else tr("The model's default")
+            self._detail.append_text(text.format(pixels=pixels))
         self._detail.set_hexpand(True)
-        self._detail.set_tooltip_text("How large the network sees the photo's longer side")
+        self._detail.set_tooltip_text(tr("How large the network sees the photo's longer side"))
         self._detail.connect("changed", self._on_detail)
         grid.attach(self._detail, 1, 2, 1, 1)
         return grid
@@ -338,12 +347,13 @@ class _ClassList:
     def __init__(self, entries: list[LabelClass], chosen: Callable[[int], None]) -> None:
         self._shares: dict[int, float] = {}
         self._recent: list[int] = []
-        self._search = Gtk.SearchEntry(placeholder_text="Search a class")
+        self._search = Gtk.SearchEntry(placeholder_text=tr("Search a class"))
         self._list = Gtk.ListBox(activate_on_single_click=True)
         self._rows: dict[int, Gtk.ListBoxRow] = {}
         self._share_labels: dict[int, Gtk.Label] = {}
-        self._entries = {entry.id: entry for entry in entries}
-        for entry in entries:
+        self._entries = {entry.id: entry._replace(name=tr(entry.name)) for entry in entries}
+        self._in_english = {entry.id: entry for entry in entries}
+        for entry in self._entries.values():
             self._list.add(self._row(entry))
         self._list.set_filter_func(self._is_found)
         self._list.set_sort_func(self._compare)
@@ -427,7 +437,7 @@ class _ClassList:
         if group == 0 or (before and self._group(before.class_id) == group):
             row.set_header(None)
             return
-        title = {1: "In this photo", 2: "Recently used", 3: "Other classes"}[group]
+        title = {1: tr("In this photo"), 2: tr("Recently used"), 3: tr("Other classes")}[group]
         label = Gtk.Label(xalign=0, margin_start=6, margin_top=6, margin_bottom=2)
         label.set_markup(f"<small><b>{title}</b></small>")
         label.get_style_context().add_class("dim-label")
@@ -435,7 +445,8 @@ class _ClassList:
         row.set_header(label)
 
     def _is_found(self, row: Gtk.ListBoxRow) -> bool:
-        return classes.matches(self._entries[row.class_id], self._search.get_text())
+        names = (self._entries[row.class_id], self._in_english[row.class_id])
+        return any(classes.matches(entry, self._search.get_text()) for entry in names)
 
     def _choose_first(self, _: Gtk.SearchEntry) -> None:
         self._list.invalidate_filter()  # the search itself is told of the last keys with a delay

@@ -13,6 +13,7 @@ from classes import LabelClass
 from files import FileError
 from gi.repository import Gimp, Gio
 from layers import LayerError
+from translation import tr
 
 PALETTE = "Semantic Color: PASCAL-Context 59"
 MENU = "<Image>/Filters/Semantic Color"
@@ -69,17 +70,17 @@ class Call:
         if name and not self.interactive:
             found = classes.by_name(entries, name)
             if not found:
-                raise LayerError(
-                    f"There is no class “{name}”. The palette “{PALETTE}” has all names."
-                )
+                message = tr("There is no class “{name}”. The palette “{palette}” has all names.")
+                raise LayerError(message.format(name=name, palette=PALETTE))
             return found
         color = _foreground()
         found = actions.class_of_color(self.image, entries, color)
         if not found:
-            raise LayerError(
-                f"The foreground colour, {color}, is no class's. Pick one from the palette "
-                f"“{PALETTE}”, or in the panel."
+            message = tr(
+                "The foreground colour, {color}, is no class's. Pick one from the palette "
+                "“{palette}”, or in the panel."
             )
+            raise LayerError(message.format(color=color, palette=PALETTE))
         return found
 
 
@@ -106,7 +107,7 @@ class Procedure:
 
 def _open_panel(call: Call) -> None:
     if not call.interactive:
-        raise LayerError("The panel needs a window: scripts use the other procedures.")
+        raise LayerError(tr("The panel needs a window: scripts use the other procedures."))
     from session import run
 
     run(*call.place)
@@ -129,7 +130,7 @@ def _fill_region(call: Call) -> actions.Outcome:
     if call.interactive or min(x, y) < 0:
         area = layers.selection_in(call.photo, call.image)
         if not area:
-            raise LayerError("Select an area first: the region in its middle is filled.")
+            raise LayerError(tr("Select an area first: the region in its middle is filled."))
         x, y = area.x + area.width // 2, area.y + area.height // 2
     return actions.fill_region(*call.place, call.entry(), x, y)
 
@@ -138,7 +139,7 @@ def _snap(call: Call) -> actions.Outcome:
     selected, whole = layers.selection_in(call.photo, call.image), layers.whole(call.photo)
     area = selected.clip(whole) if selected else whole
     if not area:
-        raise LayerError("Select an area of the photo, or nothing at all.")
+        raise LayerError(tr("Select an area of the photo, or nothing at all."))
     return call.ask(actions.snap(*call.place, call.entry(), area))
 
 
@@ -147,7 +148,8 @@ def _choose_color(call: Call) -> actions.Outcome:
     if call.interactive or not color:
         color = _foreground()
     if not re.fullmatch("#[0-9a-f]{6}", color):
-        raise LayerError(f"“{color}” is no colour: write it as #rrggbb, for instance #80a0c0.")
+        message = tr("“{color}” is no colour: write it as #rrggbb, for instance #80a0c0.")
+        raise LayerError(message.format(color=color))
     return actions.choose_color(*call.place, color)
 
 
@@ -182,7 +184,7 @@ def _connect(call: Call) -> actions.Outcome | None:
 def _given_file(call: Call) -> Gio.File:
     file = call.value("file")
     if not file:
-        raise FileError("Say which file, with the argument “file”.")
+        raise FileError(tr("Say which file, with the argument “file”."))
     return file
 
 
@@ -192,8 +194,8 @@ def _foreground() -> str:
 
 def _kinds() -> Gimp.Choice:
     choice = Gimp.Choice.new()
-    choice.add(_LCH, 0, "LCh colour over the photo (recommended)", "")
-    choice.add(_PLAIN, 1, "A plain RGB layer", "")
+    choice.add(_LCH, 0, tr("LCh colour over the photo (recommended)"), "")
+    choice.add(_PLAIN, 1, tr("A plain RGB layer"), "")
     return choice
 
 
@@ -202,103 +204,117 @@ def _kinds() -> Gimp.Choice:
 _DETAIL = Value(
     "int",
     "detail",
-    "_Detail (0: default)",
-    "Longest side, in pixels, at which the network looks at the photo; a multiple of 32. "
-    "0 is the model's default",
+    tr("_Detail (0: default)"),
+    tr(
+        "Longest side, in pixels, at which the network looks at the photo; a multiple of 32. "
+        "0 is the model's default"
+    ),
     (0, 4096, 0),
 )
 _CLASS = Value(
     "string",
     "class",
-    "_Class",
-    f"A class's name, as the palette “{PALETTE}” has it; “unlabelled” clears. Empty, and always "
-    "when the user is asked: the class of the foreground colour",
+    tr("_Class"),
+    tr(
+        "A class's name, as the palette “{palette}” has it; “unlabelled” clears. Empty, and always "
+        "when the user is asked: the class of the foreground colour"
+    ).format(palette=PALETTE),
     ("",),
 )
 _LAYER_KIND = Value(
     "choice",
     "layer-kind",
-    "Layer _kind",
-    "Only hue and chroma, so that the photo's own lightness and all later retouching show through; "
-    "or all of the colour, which covers the photo",
+    tr("Layer _kind"),
+    tr(
+        "Only hue and chroma, so that the photo's own lightness and all later retouching show "
+        "through; or all of the colour, which covers the photo"
+    ),
     (_kinds(), _LCH),
 )
-_FILE = "file", "file", "_File"
+_FILE = "file", "file", tr("_File")
 _ANY_FILE = (Gimp.FileChooserAction.ANY, True, None)  # we say ourselves what is wrong with it
-_LAYER = "layer", "layer", "Layer"
+_LAYER = "layer", "layer", tr("Layer")
 _MAYBE_NO_LAYER = (False,)
-_PIXELS = "int", "pixels", "Pixels"
+_PIXELS = "int", "pixels", tr("Pixels")
 _COUNT = (0, _LARGEST, 0)
 _AMBIGUOUS = Value(
     "int",
     "ambiguous-pixels",
-    "Ambiguous pixels",
-    "How many pixels had no palette colour, so that a class beside them was taken",
+    tr("Ambiguous pixels"),
+    tr("How many pixels had no palette colour, so that a class beside them was taken"),
     _COUNT,
 )
 
 _ALL = (
     Procedure(
         "panel",
-        "Semantic Color _Panel…",
-        "Pick classes to paint, and let colour follow each stroke",
-        "Opens a window that stays beside the image while you paint on its label layer. It ends "
-        "with the window or the image.",
+        tr("Semantic Color _Panel…"),
+        tr("Pick classes to paint, and let colour follow each stroke"),
+        tr(
+            "Opens a window that stays beside the image while you paint on its label layer. It "
+            "ends with the window or the image."
+        ),
         _open_panel,
         before_painting=True,
     ),
     Procedure(
         "add-label-layer",
-        "_Add Label Layer",
-        "Find out what is where in a photo, as a layer to paint on",
-        "Labels every part of the selected photo with one of 59 classes (sky, water, person, …) "
-        "and adds the labels as a half-transparent layer above it, in the colours of the palette "
-        f"“{PALETTE}”. Correct them with the Pencil, then run Colorize.",
+        tr("_Add Label Layer"),
+        tr("Find out what is where in a photo, as a layer to paint on"),
+        tr(
+            "Labels every part of the selected photo with one of 59 classes (sky, water, person, "
+            "…) and adds the labels as a half-transparent layer above it, in the colours of the "
+            "palette “{palette}”. Correct them with the Pencil, then run Colorize."
+        ).format(palette=PALETTE),
         lambda call: call.ask(actions.add_label_layer(*call.place, call.value("detail"))),
         (_DETAIL,),
-        (Value(*_LAYER, "The new label layer", _MAYBE_NO_LAYER),),
+        (Value(*_LAYER, tr("The new label layer"), _MAYBE_NO_LAYER),),
         before_painting=True,
     ),
     Procedure(
         "colorize",
-        "_Colorize",
-        "Colour a black-and-white photo from its label layer",
-        "Gives the selected photo the colours that its label layer asks for, in a layer of their "
-        "own: the photo itself is never changed. Run it again after changing labels. A photo "
-        "without a label layer gets one first, hidden.",
+        tr("_Colorize"),
+        tr("Colour a black-and-white photo from its label layer"),
+        tr(
+            "Gives the selected photo the colours that its label layer asks for, in a layer of "
+            "their own: the photo itself is never changed. Run it again after changing labels. A "
+            "photo without a label layer gets one first, hidden."
+        ),
         lambda call: call.ask(
             actions.colorize(*call.place, call.value("detail"), show_labels=False)
         ),
         (_DETAIL,),
-        (Value(*_LAYER, "The new or updated colorized layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
+        (Value(*_LAYER, tr("The new or updated colorized layer"), _MAYBE_NO_LAYER), _AMBIGUOUS),
         before_painting=True,
     ),
     Procedure(
         "colorize-with-settings",
-        "Colorize with Se_ttings…",
-        "Colour a black-and-white photo, and choose how",
-        "Does the same as Colorize, with a detail (rounded to a multiple of 32) and a kind of "
-        "layer that you choose. A colorized layer that is there becomes that kind.",
+        tr("Colorize with Se_ttings…"),
+        tr("Colour a black-and-white photo, and choose how"),
+        tr(
+            "Does the same as Colorize, with a detail (rounded to a multiple of 32) and a kind of "
+            "layer that you choose. A colorized layer that is there becomes that kind."
+        ),
         _colorize_with_settings,
         (_DETAIL, _LAYER_KIND),
-        (Value(*_LAYER, "The new or updated colorized layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
+        (Value(*_LAYER, tr("The new or updated colorized layer"), _MAYBE_NO_LAYER), _AMBIGUOUS),
         before_painting=True,
     ),
     Procedure(
         "label-selection",
-        "_Label Selection",
-        "Make the selection the class of the foreground colour",
-        "Fills the selection in the label layer, with hard edges.",
+        tr("_Label Selection"),
+        tr("Make the selection the class of the foreground colour"),
+        tr("Fills the selection in the label layer, with hard edges."),
         lambda call: actions.label_selection(*call.place, call.entry()),
         (_CLASS,),
-        (Value(*_PIXELS, "How many pixels were filled", _COUNT),),
+        (Value(*_PIXELS, tr("How many pixels were filled"), _COUNT),),
         EDIT_MENU,
     ),
     Procedure(
         "fill-region",
-        "_Fill Region",
-        "Make the region in the selection's middle the class of the foreground colour",
-        "Fills the connected region of one class in the label layer.",
+        tr("_Fill Region"),
+        tr("Make the region in the selection's middle the class of the foreground colour"),
+        tr("Fills the connected region of one class in the label layer."),
         _fill_region,
         (
             _CLASS,
@@ -307,127 +323,157 @@ _ALL = (
                     "int",
                     axis,
                     f"_{axis.upper()}",
-                    "A pixel of the region, counted from the photo's upper left corner; -1: that "
-                    "in the middle of the selection",
+                    tr(
+                        "A pixel of the region, counted from the photo's upper left corner; -1: "
+                        "that in the middle of the selection"
+                    ),
                     (-1, _LARGEST, -1),
                 )
                 for axis in "xy"
             ),
         ),
-        (Value(*_PIXELS, "How many pixels the region has", _COUNT),),
+        (Value(*_PIXELS, tr("How many pixels the region has"), _COUNT),),
         EDIT_MENU,
     ),
     Procedure(
         "snap-to-edges",
-        "_Snap to Edges",
-        "Fit what is of the foreground colour's class to the photo's edges",
-        "Lets what has the class grow or shrink to the photo's edges, in the selection's bounds, "
-        "or in the whole photo when nothing is selected.",
+        tr("_Snap to Edges"),
+        tr("Fit what is of the foreground colour's class to the photo's edges"),
+        tr(
+            "Lets what has the class grow or shrink to the photo's edges, in the selection's "
+            "bounds, or in the whole photo when nothing is selected."
+        ),
         _snap,
         (_CLASS,),
-        (Value(*_PIXELS, "How many pixels have another class now", _COUNT),),
+        (Value(*_PIXELS, tr("How many pixels have another class now"), _COUNT),),
         EDIT_MENU,
     ),
     Procedure(
         "clean-labels",
-        "_Clean Labels",
-        "Replace colours in the label layer that are no class's",
-        "Soft brushes and scaling make in-between colours. Each such pixel becomes one of the "
-        "classes beside it.",
+        tr("_Clean Labels"),
+        tr("Replace colours in the label layer that are no class's"),
+        tr(
+            "Soft brushes and scaling make in-between colours. Each such pixel becomes one of the "
+            "classes beside it."
+        ),
         lambda call: call.ask(actions.clean(*call.place)),
         (),
-        (Value(*_PIXELS, "How many pixels had no palette colour", _COUNT),),
+        (Value(*_PIXELS, tr("How many pixels had no palette colour"), _COUNT),),
         EDIT_MENU,
     ),
     Procedure(
         "suggest-colors",
-        "Suggest Colors",
-        "Find other colours that the selected object may have",
-        "Needs a colour model that finds several colours likely. choose-color takes one of them.",
+        tr("Suggest Colours"),
+        tr("Find other colours that the selected object may have"),
+        tr(
+            "Needs a colour model that finds several colours likely. choose-color takes one of "
+            "them."
+        ),
         lambda call: call.ask(actions.suggest(*call.place, call.value("detail"))),
         (_DETAIL,),
         (
-            Value("string_array", "colors", "Colours", "Up to six, as #rrggbb, most likely first"),
-            Value("double_array", "shares", "Shares", "How likely each of them is, 0 to 1"),
+            Value(
+                "string_array",
+                "colors",
+                tr("Colours"),
+                tr("Up to six, as #rrggbb, most likely first"),
+            ),
+            Value("double_array", "shares", tr("Shares"), tr("How likely each of them is, 0 to 1")),
         ),
         None,
     ),
     Procedure(
         "choose-color",
-        "_Give Selection the Foreground Color",
-        "Give the selection the hue of the foreground colour",
-        "Gives the selection the hue and chroma of a colour, in a layer of chosen colours between "
-        "colorized layer and labels, which colouring leaves alone.",
+        tr("_Give Selection the Foreground Colour"),
+        tr("Give the selection the hue of the foreground colour"),
+        tr(
+            "Gives the selection the hue and chroma of a colour, in a layer of chosen colours "
+            "between colorized layer and labels, which colouring leaves alone."
+        ),
         _choose_color,
         (
             Value(
                 "string",
                 "color",
-                "C_olor",
-                "A colour as #rrggbb. Empty, and always when the user is asked: the foreground "
-                "colour",
+                tr("C_olour"),
+                tr(
+                    "A colour as #rrggbb. Empty, and always when the user is asked: the foreground "
+                    "colour"
+                ),
                 ("",),
             ),
         ),
-        (Value(*_LAYER, "The layer of chosen colours", _MAYBE_NO_LAYER),),
+        (Value(*_LAYER, tr("The layer of chosen colours"), _MAYBE_NO_LAYER),),
         EDIT_MENU,
     ),
     Procedure(
         "import-labels",
-        "_Import Labels…",
-        "Read the label layer from a file",
-        "Takes an indexed PNG of the photo's size, as “semcolor segment” writes, or a picture in "
-        "the palette's colours. The label layer gets its labels, or is made.",
+        tr("_Import Labels…"),
+        tr("Read the label layer from a file"),
+        tr(
+            "Takes an indexed PNG of the photo's size, as “semcolor segment” writes, or a picture "
+            "in the palette's colours. The label layer gets its labels, or is made."
+        ),
         _import_labels,
-        (Value(*_FILE, "The label map", _ANY_FILE),),
-        (Value(*_LAYER, "The label layer", _MAYBE_NO_LAYER), _AMBIGUOUS),
+        (Value(*_FILE, tr("The label map"), _ANY_FILE),),
+        (Value(*_LAYER, tr("The label layer"), _MAYBE_NO_LAYER), _AMBIGUOUS),
         before_painting=True,
     ),
     Procedure(
         "export-labels",
-        "_Export Labels…",
-        "Write the label layer to a file",
-        "Writes an indexed PNG whose values are class ids, as “semcolor segment” does and "
-        "“semcolor colorize --labels” takes. A file that is there is replaced.",
+        tr("_Export Labels…"),
+        tr("Write the label layer to a file"),
+        tr(
+            "Writes an indexed PNG whose values are class ids, as “semcolor segment” does and "
+            "“semcolor colorize --labels” takes. A file that is there is replaced."
+        ),
         _export_labels,
-        (Value(*_FILE, "The label map; ends in .png", _ANY_FILE),),
+        (Value(*_FILE, tr("The label map; ends in .png"), _ANY_FILE),),
         (_AMBIGUOUS,),
     ),
     Procedure(
         "connect",
-        "Connect to a _Worker…",
-        "Let a worker on another machine do the work",
-        "Takes the line that “semcolor worker invite NAME” printed on that machine; “local” goes "
-        "back to this machine's own worker.",
+        tr("Connect to a _Worker…"),
+        tr("Let a worker on another machine do the work"),
+        tr(
+            "Takes the line that “semcolor worker invite NAME” printed on that machine; “local” "
+            "goes back to this machine's own worker."
+        ),
         _connect,
         (
             Value(
                 "string",
                 "invitation",
-                "_Invitation",
-                "The line, for scripts; a window asks the user",
+                tr("_Invitation"),
+                tr("The line, for scripts; a window asks the user"),
                 ("",),
             ),
         ),
-        (Value("string", "message", "Message", "Which worker is used from now on", ("",)),),
+        (Value("string", "message", tr("Message"), tr("Which worker is used from now on"), ("",)),),
         for_image=False,
     ),
     Procedure(
         "worker-status",
-        "Worker Status",
-        "Tell how the worker is",
-        "Never starts it, and waits for a second at most.",
+        tr("Worker Status"),
+        tr("Tell how the worker is"),
+        tr("Never starts it, and waits for a second at most."),
         lambda call: actions.worker_status(call.report),
         (),
         (
             Value(
                 "string",
                 "state",
-                "State",
-                "stopped, starting, loading, ready, busy or lost",
+                tr("State"),
+                tr("stopped, starting, loading, ready, busy or lost"),
                 ("",),
             ),
-            Value("string", "sentence", "Sentence", "The same as a sentence, with advice", ("",)),
+            Value(
+                "string",
+                "sentence",
+                tr("Sentence"),
+                tr("The same as a sentence, with advice"),
+                ("",),
+            ),
         ),
         None,
         for_image=False,

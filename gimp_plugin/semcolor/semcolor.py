@@ -16,8 +16,8 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from actions import Outcome  # noqa: E402
-from bridge_client import BridgeError  # noqa: E402
+from actions import Outcome, our_mistake  # noqa: E402
+from bridge_client import BridgeError, sentence  # noqa: E402
 from files import FileError  # noqa: E402
 from gi.repository import Gegl, Gimp, GLib, GObject  # noqa: E402
 from layers import LayerError, find_photo  # noqa: E402
@@ -41,7 +41,7 @@ class SemanticColor(Gimp.PlugIn):
         return list(PROCEDURES)
 
     def do_set_i18n(self, _name: str) -> bool:
-        """There are no translations yet."""
+        """Our translations are our own affair; see `translation`."""
         return False
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
@@ -123,7 +123,7 @@ def _run(
         return _failure(procedure, str(error))
     except Exception as error:  # a fault of ours: the user gets a sentence, stderr the traceback
         traceback.print_exc()
-        return _failure(procedure, f"semcolor made a mistake ({error!r}). Please report it.")
+        return _failure(procedure, our_mistake(error))
     if outcome is None:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
     if interactive:
@@ -140,7 +140,7 @@ def _start_gegl() -> None:
 
 
 def _report(fraction: float, text: str) -> None:
-    Gimp.progress_set_text(text)
+    Gimp.progress_set_text(sentence(text))
     Gimp.progress_update(fraction)
 
 

@@ -16,7 +16,7 @@ import layers
 import one_panel
 import preferences
 from background import Background, Status
-from bridge_client import BridgeError, sentence
+from bridge_client import BridgeError, RefusedError, sentence
 from classes import LabelClass
 from exchange import Exchange, InGimp
 from gi.repository import Gegl, Gimp, GLib
@@ -25,18 +25,19 @@ from live import Live, Thumbnail, Tiles, Watch
 from panel import Panel
 from rectangle import NOWHERE, Rectangle, beside
 from timings import timed
+from translation import tr
 
 _THUMBNAIL = 256  # pixels, the longer side
 _SNAP_MARGIN = 32  # pixels; how far outside of its rectangle a stroke may grow
 
 _ROLES = (layers.LABELS, layers.COLORIZED)
-_PICK_FIRST = "Pick a class in the list first."
-_PAINT_FIRST = "Paint on the label layer first, then press this."
-_HOW_TO_PICK = (
+_PICK_FIRST = tr("Pick a class in the list first.")
+_PAINT_FIRST = tr("Paint on the label layer first, then press this.")
+_HOW_TO_PICK = tr(
     "That is no class's colour. For Ctrl+click to pick classes from the label layer, switch off "
     "“Sample merged” in the Color Picker's options."
 )
-_BLACK_ERASES = "Black means unlabelled. So does what the Eraser leaves."
+_BLACK_ERASES = tr("Black means unlabelled. So does what the Eraser leaves.")
 
 
 def run(image: Gimp.Image, photo: Gimp.Layer) -> None:
@@ -255,7 +256,8 @@ class Session:
         """What was picked from the label layer may be a shade of a class."""
         entry = classes.nearly(self._entries, self._foreground)
         if entry:
-            self._panel.say(f"{self._foreground} is nearly {entry.name}, so you paint that.")
+            message = tr("{color} is nearly {name}, so you paint that.")
+            self._panel.say(message.format(color=self._foreground, name=tr(entry.name)))
             Gimp.context_set_foreground(Gegl.Color.new(entry.hex))
         else:
             self._panel.say(_HOW_TO_PICK)
@@ -302,7 +304,7 @@ class Session:
     def _start_live_job(self) -> None:
         label_layer, colorized = self._layer(layers.LABELS), self._layer(layers.COLORIZED)
         if not (label_layer and colorized):
-            self._stop_live("Live is off, because one of its layers is gone.")
+            self._stop_live(tr("Live is off, because one of its layers is gone."))
             return
         edit = self._live.next_job(time.monotonic())
         if not edit:
@@ -326,8 +328,9 @@ class Session:
                 self._start_next_job()
             return
         pause = self._live.failed(time.monotonic())
-        if isinstance(error, BridgeError):
-            self._panel.show_state("lost", f"{error} Trying again in {round(pause)} s.")
+        if isinstance(error, BridgeError) and not isinstance(error, RefusedError):
+            message = tr("{error} Trying again in {seconds} s.")
+            self._panel.show_state("lost", message.format(error=error, seconds=round(pause)))
         else:
             self._stop_live(_text_of(error))
 
@@ -351,7 +354,7 @@ class Session:
     def _show_suggestions(self, outcome: actions.Outcome) -> None:
         colors = list(zip(outcome.values["colors"], outcome.values["shares"], strict=True))
         self._panel.show_suggestions(colors)
-        self._panel.say("Click a colour to give it to the selection." if colors else "")
+        self._panel.say(tr("Click a colour to give it to the selection.") if colors else "")
 
     def _say_outcome(self, outcome: actions.Outcome) -> None:
         self._say_notes(outcome.notes)
@@ -398,7 +401,9 @@ class Session:
         painted = stored[4 * entry.id :][:4] if entry.id else bytes(4)
         seed = beside(pixels, area, painted)
         if not seed:
-            raise LayerError("Paint a dab of this class into the region first, then press this.")
+            raise LayerError(
+                tr("Paint a dab of this class into the region first, then press this.")
+            )
         actions.fill_region(self._image, self._photo, entry, *seed)
         Gimp.displays_flush()
 
@@ -442,7 +447,7 @@ class Session:
         def while_open(call: Callable[[], Any]) -> Any:
             def checked() -> Any:
                 if not self._is_open():
-                    raise LayerError("The image was closed.")
+                    raise LayerError(tr("The image was closed."))
                 return call()
 
             return in_gimp(checked)
@@ -478,4 +483,4 @@ class Session:
 def _text_of(error: Exception) -> str:
     if isinstance(error, (LayerError, BridgeError)):
         return str(error)
-    return f"semcolor made a mistake ({error!r}). Please report it."
+    return actions.our_mistake(error)

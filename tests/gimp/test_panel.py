@@ -255,6 +255,17 @@ def test_one_panel_for_each_photo(gimp: Gimp, live: str, photo_file: Path) -> No
     assert result["apart"]
 
 
+def test_labels_that_lost_their_colours_are_no_lost_worker(gimp: Gimp, live: str) -> None:
+    script = """
+    image.set_color_profile(Gimp.ColorProfile.new_rgb_adobe())
+    stroke(0, 80)
+    wait(lambda: content(labels) != labels_before)
+    settle(colors)
+    result["lost"] = shows(panel, LOST)
+    """
+    assert not run(gimp, live, script)["lost"]
+
+
 def test_class_is_picked_from_the_label_layer(gimp: Gimp, live: str) -> None:
     script = """
     stroke(0, 80)
