@@ -25,9 +25,9 @@ class LruCache(Generic[V]):
         self._values.move_to_end(key)
         return self._values[key]
 
-    def pop(self, key: Hashable) -> V:
-        """Remove a value and return it. Raises KeyError."""
-        return self._values.pop(key)
+    def pop(self, key: Hashable) -> V | None:
+        """Remove a value and return it, if it is here."""
+        return self._values.pop(key, None)
 
     def put(self, key: Hashable, value: V) -> V:
         """Keep a value, and return it; the newest is kept whatever it costs."""

@@ -8,7 +8,7 @@ from semcolor.messages import Tint
 
 from .guiding import Guiding
 from .painting import Painting
-from .upsampling import Size
+from .upsampling import Size, gray_range
 from .weights import Model
 from .windows import Window
 
@@ -25,6 +25,7 @@ class Canvas:
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._unguided: Window | None = None
         self._tinted = False
+        self._grays: Tensor | None = None
 
     @property
     def size(self) -> Size:
@@ -34,7 +35,14 @@ class Canvas:
     @property
     def nbytes(self) -> int:
         """Memory that it holds."""
-        return self.painting.nbytes + self.guiding.nbytes
+        grays = 0 if self._grays is None else self._grays.nbytes
+        return self.lightness.nbytes + self.painting.nbytes + self.guiding.nbytes + grays
+
+    def gray_range(self, photo: Tensor) -> Tensor:
+        """:func:`upsampling.gray_range` of the photo."""
+        if self._grays is None:
+            self._grays = gray_range(photo, self.size)
+        return self._grays
 
     def lacks(self, labels: str, tints: tuple[Tint, ...]) -> list[str]:
         """The planes that :meth:`colour` will read."""

@@ -42,21 +42,23 @@ from .upsampling import (
     GuidedChroma,
     Size,
     bilinear_rows,
-    gray_range,
     visible_changes,
 )
 from .weights import Model
 from .windows import Window
 
 PLANE_BUDGET = 1 << 30  # bytes of photos and label maps kept in host memory
-_KEPT = 16  # of the smaller results
+_LOGITS_SHARE = 0.25  # of the memory for results: segmentations, which are made once
+_IDS_BUDGET = 1 << 26  # bytes of label maps at detail
 _SMALLEST_DETAIL = 128  # pixels: what a lack of memory may lead to
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
+_BAND_PIXELS = 1 << 22  # of a photo that is averaged down
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 T = TypeVar("T")
 AtDetail = Segment | Colorize | Changes | Suggest
 Checkpoint = Callable[[], None]
+_Winners = tuple[Tensor, Tensor]  # classes that win anywhere at detail, and their h×w×C logits
 
 
 def _go_on() -> None:
@@ -84,12 +86,8 @@ class Engine:
         self.segmentation = segmentation_model
         self._unet = cast(TwoStreamUNet, color_model.network)
         self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
-        self._canvases: LruCache[Canvas] = LruCache(
-            memory.feature_budget(device), lambda canvas: canvas.nbytes
-        )
-        self._ids: LruCache[dict[Size, Tensor]] = LruCache(_KEPT)  # of label maps, at detail
-        self._grays: LruCache[Tensor] = LruCache(_KEPT)
-        self._logits: LruCache[Tensor] = LruCache(_KEPT)
+        self._ids: LruCache[dict[Size, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
+        self._reserve()
         self._lowered: LruCache[int] = LruCache(1024)  # details, where memory did not suffice
 
     @classmethod
@@ -117,6 +115,15 @@ class Engine:
         """Both models."""
         return [self.color, self.segmentation]
 
+    def _reserve(self) -> None:
+        """Make the caches of results, by the memory that the device has left."""
+        budget = memory.feature_budget(self.device)
+        for_logits = int(_LOGITS_SHARE * budget)
+        self._canvases: LruCache[Canvas] = LruCache(
+            budget - for_logits, lambda canvas: canvas.nbytes
+        )
+        self._logits: LruCache[_Winners] = LruCache(for_logits, lambda winners: winners[1].nbytes)
+
     def put_plane(self, digest: str, plane: Tensor) -> None:
         """Keep a photo (H×W uint8 or uint16) or a label map (H×W uint8)."""
         self._planes.put(digest, plane)
@@ -126,10 +133,11 @@ class Engine:
 
         The base is no longer here: copying all of it would cost more than all else in an edit.
         """
-        plane = self._planes.pop(base)
+        plane = self._planes[base]
+        self._planes.pop(base)
         plane[region.rows, region.columns] = pixels.view(region.height, region.width)
         self._planes.put(digest, plane)
-        known = self._ids.get(base) or {}
+        known = self._ids.pop(base) or {}
         self._ids.put(digest, {size: mended(ids, plane, region) for size, ids in known.items()})
 
     def lacking(self, digests: Iterable[str]) -> list[str]:
@@ -160,11 +168,11 @@ class Engine:
     def _segment(self, request: Segment) -> Tensor:
         photo = self._plane(request.photo, request.region)
         size = self._size(request, self.segmentation)
-        logits = self._logits.get((request.photo, size))
-        if logits is None:
-            logits = self._logits.put((request.photo, size), self._predict(photo, size))
+        winners = self._logits.get((request.photo, size))
+        if winners is None:
+            winners = self._logits.put((request.photo, size), self._predict(photo, size))
         size = (photo.shape[0], photo.shape[1])
-        return _classes(logits, size, request.region, self._checkpoint)
+        return _classes(winners, size, request.region, self._checkpoint)
 
     def colorize(self, request: Colorize) -> Tensor:
         """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU.
@@ -195,12 +203,10 @@ class Engine:
         change = canvas.guiding.since(before)
         if change is None:
             return Rectangle(0, 0, 0, 0)
-        photo, size = self._planes[request.photo], self._size(request, self.color)
-        grays = self._grays.get((request.photo, size))
-        if grays is None:
-            grays = self._grays.put((request.photo, size), gray_range(photo, size))
+        photo = self._planes[request.photo]
         window, one, other = change
-        return visible_changes(one, other, grays, (photo.shape[0], photo.shape[1]), window)
+        grays, size = canvas.gray_range(photo), (photo.shape[0], photo.shape[1])
+        return visible_changes(one, other, grays, size, window)
 
     def snap(self, request: Snap) -> tuple[Rectangle, LabelMap]:
         """Where one class changes when it is fitted to the photo's edges, and the new class ids.
@@ -245,7 +251,7 @@ class Engine:
 
     def forget(self) -> None:
         """Drop all results; photos and label maps stay."""
-        for cache in (self._canvases, self._ids, self._grays, self._logits):
+        for cache in (self._canvases, self._ids, self._logits):
             cache.clear()
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -257,12 +263,12 @@ class Engine:
             raise ValueError(f"the rectangle is not inside the photo of {width} × {height} pixels")
         return plane
 
-    def _predict(self, photo: Tensor, size: Size) -> Tensor:
-        """60×h×w logits at detail."""
+    def _predict(self, photo: Tensor, size: Size) -> _Winners:
         lightness = lightness_at(photo, size, self.device)
         logits: Tensor = self.segmentation.network(self.segmentation.normalise(lightness))[0]
         logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
-        return logits
+        present = logits.argmax(dim=0).unique()
+        return present, logits[present].permute(1, 2, 0).contiguous()
 
     @torch.inference_mode()
     def _within_memory(self, request: AtDetail, model: Model, do: Callable[[], T]) -> T:
@@ -297,6 +303,7 @@ class Engine:
             for one in self.models:
                 one.network.to(self.device)
             self._unet.compute_in(weights.precision_for(self.device))
+            self._reserve()
             self._lowered.clear()
         else:
             raise SemcolorError(
@@ -370,6 +377,10 @@ class Engine:
         return rgb
 
 
+def _bytes(by_size: dict[Size, Tensor]) -> int:
+    return sum(ids.nbytes for ids in by_size.values())
+
+
 def _asked(request: AtDetail, model: Model) -> tuple[str, int, str]:
     return request.photo, request.detail, model.spec.task
 
@@ -393,10 +404,17 @@ def lightness_at(photo: Tensor, size: Size, device: torch.device) -> Tensor:
 
 def shrunk(plane: Tensor, size: Size) -> Tensor:
     """1×1×h×w of a plane, averaged down; uint8 stays uint8, uint16 becomes float."""
-    pixels = plane if plane.dtype == torch.uint8 else plane.float()
-    return F.interpolate(  # on the host: CUDA has no kernel for bytes
-        pixels[None, None], size, mode="bilinear", antialias=True, align_corners=False
-    )
+    if plane.dtype != torch.uint8:
+        bands = plane.split(max(1, _BAND_PIXELS // plane.shape[1]))  # never all of it as float
+        plane = torch.cat([_averaged(band.float(), (len(band), size[1])) for band in bands])
+    return _averaged(plane, size)[None, None]
+
+
+def _averaged(plane: Tensor, size: Size) -> Tensor:
+    """On the host: CUDA has no kernel for bytes."""
+    return F.interpolate(
+        plane[None, None], size, mode="bilinear", antialias=True, align_corners=False
+    )[0, 0]
 
 
 def swatch(lightness: float, a: float, b: float) -> str:
@@ -447,10 +465,9 @@ def tiles(region: Rectangle) -> list[tuple[int, int]]:
     return [(top, min(step, bottom - top)) for top in range(region.y, bottom, step)]
 
 
-def _classes(logits: Tensor, size: Size, region: Rectangle, checkpoint: Checkpoint) -> Tensor:
+def _classes(winners: _Winners, size: Size, region: Rectangle, checkpoint: Checkpoint) -> Tensor:
     """The winning class at full resolution, of those that win anywhere at detail."""
-    present = logits.argmax(dim=0).unique()
-    logits = logits[present].permute(1, 2, 0).contiguous()
+    present, logits = winners
     ids = torch.empty((region.height, region.width), dtype=torch.uint8)
     for top, rows in tiles(region):
         checkpoint()

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from semcolor_worker import weights
 from semcolor_worker.caches import LruCache
 from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.engine import Engine, PlanesMissingError, detail_size, majority, mended
+from semcolor_worker.engine import (
+    Engine,
+    PlanesMissingError,
+    detail_size,
+    majority,
+    mended,
+    shrunk,
+)
 from semcolor_worker.painting import Painting
 from semcolor_worker.training.metrics import ciede2000
 from semcolor_worker.weights import ModelSpec
@@ -106,6 +113,28 @@ def test_an_edited_plane_is_the_base_with_the_rectangle_changed(engine, gray):
     assert engine.needed(Changes("photo", "after", "before")) == ["photo"]  # it is remembered
     assert engine.changes(Changes("photo", "after", "before")).pixels > 80_000 / 2
     assert engine.lacking(["before", "edited"]) == ["before"]
+
+
+def test_edits_of_many_photos_in_turn_read_the_labels_only_where_they_changed(
+    engine, gray, monkeypatch
+):
+    maps, side = 40, Rectangle(0, 0, 64, 64)
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    same.put_plane("photo", gray)
+    for number in range(maps):
+        same.put_plane(f"{number} before", torch.full_like(gray, number))
+        same.colorize(Colorize("photo", f"{number} before", side, 128))
+    read = []
+    monkeypatch.setattr(
+        "semcolor_worker.engine.majority",
+        lambda labels, window, size: read.append(window.area) or majority(labels, window, size),
+    )
+    for number in range(maps):
+        ids = torch.full((side.pixels,), 50, dtype=torch.uint8)
+        same.edit_plane(f"{number} after", f"{number} before", side, ids)
+        same.colorize(Colorize("photo", f"{number} after", side, 128))
+    assert len(read) == maps
+    assert max(read) < 128 * 96 / 50
 
 
 def test_changes_are_where_the_label_was_painted(engine, gray):
@@ -324,6 +353,25 @@ def test_photos_at_detail_keep_to_their_budget(engine, gray, monkeypatch):
             same.put_plane(name, gray)
             same.colorize(Colorize(name, "", whole, 128))
         assert [name for name in "012" if same._canvases.get((name, (96, 128)))] == left
+
+
+def test_segmentations_keep_to_their_budget(engine, gray, monkeypatch):
+    whole = Rectangle(0, 0, 8, 8)
+    for budget, left in ((1, ["2"]), (1 << 30, ["0", "1", "2"])):
+        monkeypatch.setattr("semcolor_worker.memory.feature_budget", lambda _, b=budget: b)
+        same = Engine(engine.color, engine.segmentation, engine.device)
+        for name in "012":
+            same.put_plane(name, gray)
+            same.segment(Segment(name, whole, 128))
+        size = detail_size(gray.shape, 128, engine.segmentation)
+        assert [name for name in "012" if same._logits.get((name, size))] == left
+
+
+def test_a_16_bit_photo_is_averaged_by_bands_as_it_is_as_a_whole(monkeypatch):
+    photo = torch.randint(0, 1 << 16, (331, 207)).to(torch.uint16)
+    whole = shrunk(photo, (32, 48))
+    monkeypatch.setattr("semcolor_worker.engine._BAND_PIXELS", 5000)
+    assert torch.equal(shrunk(photo, (32, 48)), whole)
 
 
 def test_without_memory_what_results_stood_in_for_is_asked_for(engine, gray, monkeypatch):
