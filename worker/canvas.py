@@ -18,9 +18,9 @@ ReadIds = Callable[[], Tensor]
 class Canvas:
     """One photo, for one label map and its tints at a time. ``lightness``: 1×1×h×w, 0..100."""
 
-    def __init__(self, model: Model, lightness: Tensor, checkpoint: Callable[[], None]) -> None:
+    def __init__(self, model: Model, lightness: Tensor) -> None:
         self.lightness = lightness
-        self.painting = Painting(model, lightness, checkpoint)
+        self.painting = Painting(model, lightness)
         self.guiding = Guiding(lightness)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._unguided: Window | None = None

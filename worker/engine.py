@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 from semcolor.classes import NUM_LABELS
 from semcolor.errors import Code, SemcolorError
@@ -72,7 +73,7 @@ class PlanesMissingError(Exception):
 class Engine:
     """Both networks on one device, with caches. Not thread-safe.
 
-    ``checkpoint`` is called between tiles and between groups of layers: what it raises ends the
+    ``checkpoint`` is called between tiles and before each convolution: what it raises ends the
     job there, and the caches stay sound. ``plane_budget``: bytes of photos and label maps.
     """
 
@@ -279,7 +280,8 @@ class Engine:
         dropped = False
         while True:
             try:
-                return do()
+                with register_module_forward_pre_hook(self._before_layer):
+                    return do()
             except (RuntimeError, MemoryError) as error:
                 if not memory.ran_out(error):
                     raise
@@ -290,6 +292,10 @@ class Engine:
             dropped = True
             if self.lacking(self.needed(request)):
                 raise PlanesMissingError  # results that were there stood in for them
+
+    def _before_layer(self, module: nn.Module, _: object) -> None:
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            self._checkpoint()
 
     def _retreat(self, request: AtDetail, model: Model) -> None:
         asked = _asked(request, model)
@@ -321,7 +327,7 @@ class Engine:
         canvas = self._canvases.get((request.photo, size))
         if canvas is None:
             lightness = lightness_at(self._planes[request.photo], size, self.device)
-            canvas = Canvas(self.color, lightness, self._checkpoint)
+            canvas = Canvas(self.color, lightness)
             self._canvases.put((request.photo, size), canvas)
         return canvas
 

@@ -5,7 +5,7 @@ label reaches grows by a few pixels a layer, and each layer's output is kept and
 window: the numbers are those of a full run.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import partial
 from typing import cast
 
@@ -25,15 +25,14 @@ class Painting:
     """The network's chroma of one photo, for one label map at a time.
 
     ``lightness``: 1×1×h×w, L* 0..100. Whatever ends a run halfway (a cancelled job, no memory)
-    leaves the painting sound. ``checkpoint`` is called between layers.
+    leaves the painting sound.
     """
 
-    def __init__(self, model: Model, lightness: Tensor, checkpoint: Callable[[], None]) -> None:
+    def __init__(self, model: Model, lightness: Tensor) -> None:
         self.lightness = lightness
         self.labels: Hashable = None  # the label map that the chroma is of; None: of none
         self._model = model
         self._network = cast(TwoStreamUNet, model.network)
-        self._checkpoint = checkpoint
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._gray = self._network.encode_gray(model.normalise(lightness))
         self._encoded: list[Tensor] = []
@@ -94,7 +93,6 @@ class Painting:
         skip: Read | None = None,
     ) -> Window:  # fmt: skip
         """Run a layer where its input changed; return where its output did."""
-        self._checkpoint()
         scale = index if skip is None else len(self._gray) - 2 - index
         whole = Window.whole(*self._gray[scale].shape[2:])
         changed = reached(layer, changed).inside(whole)
@@ -107,7 +105,6 @@ class Painting:
         return changed
 
     def _finish(self, changed: Window) -> Window:
-        self._checkpoint()
         changed = changed.grown(1).inside(self._whole)
         target = self._whole if self._chroma is None else changed
         crop = target.grown(1).inside(self._whole)

@@ -252,10 +252,11 @@ def test_a_job_ends_at_any_checkpoint_and_leaves_nothing_wrong_behind(engine, gr
     for ask, request in (
         ("colorize", Colorize("photo", "", whole)), ("segment", Segment("photo", whole))
     ):  # fmt: skip
-        for before in range(3):
+        for before in (0, 1, 5, 20, 40):  # deep inside the networks, too
             left = iter(["go on"] * before + ["stop"])
             with pytest.raises(StoppedError):
                 getattr(same, ask)(request)
+            assert next(left, None) is None
         assert (getattr(same, ask)(request) == getattr(engine, ask)(request)).all()
 
 

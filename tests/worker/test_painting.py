@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from semcolor_worker import weights
 from semcolor_worker.painting import Painting
 from semcolor_worker.weights import ModelSpec
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 SHARED = {"widths": [4, 6, 8, 8]}
 PRETRAINED = {
@@ -55,21 +56,24 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
     generator = torch.Generator().manual_seed(seed)
     lightness = 100 * torch.rand(1, 1, height, width, generator=generator)
     ids = torch.randint(0, 60, (height, width), generator=generator).to(torch.uint8)
-    ended = False
+    layers = 0
 
-    def checkpoint():
-        if ended and data.draw(st.integers(0, 9)) == 0:
+    def count(*_):
+        nonlocal layers
+        layers -= 1
+        if layers == 0:
             raise StoppedError
 
-    painting = Painting(model, lightness, checkpoint)
+    painting = Painting(model, lightness)
     painting.paint("first", ids)
     for number, (*place, class_id) in enumerate(data.draw(edits(height, width))):
         before = painting.chroma.clone()
         previous, ids = ids, ids.clone()
         ids[*place] = class_id
-        ended = data.draw(st.booleans())
+        layers = data.draw(st.integers(0, 25))  # until it is stopped
         try:
-            changed = painting.paint(number, ids)
+            with register_module_forward_pre_hook(count):
+                changed = painting.paint(number, ids)
         except StoppedError:
             assert painting.labels is None
             ids = data.draw(st.sampled_from([ids, previous]))  # the edit may be taken back
@@ -78,9 +82,8 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
         if changed is not None:
             before[:, :, *changed.slices] = painting.chroma[:, :, *changed.slices]
         assert torch.equal(before, painting.chroma)
-    ended = False
     painting.paint("last", ids)
-    anew = Painting(model, lightness, checkpoint)
+    anew = Painting(model, lightness)
     anew.paint("last", ids)
     output = model.network(model.normalise(lightness), ids[None].long())
     assert (anew.chroma - model.chroma(output)).abs().max() < 1e-3
