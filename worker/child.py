@@ -42,10 +42,10 @@ class EngineChild:
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", device: str) -> None:
         self.state = EngineState.STOPPED
-        self.device = device
+        self.device = device  # what it computes on, once it has said so
         self.models: list[str] = []
         self.socket: zmq.Socket[bytes] | None = None
-        self._context = context
+        self._context, self._wanted = context, device
         self._folder = tempfile.TemporaryDirectory(prefix="semcolor-")
         self._process: subprocess.Popen[bytes] | None = None
         self._generation = 0
@@ -60,7 +60,7 @@ class EngineChild:
         self.socket.bind(endpoint)
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "semcolor_worker.engine_main", endpoint, self.device,
+                sys.executable, "-m", "semcolor_worker.engine_main", endpoint, self._wanted,
                 str(resources.plane_budget(engines)),
             ],
             stdin=subprocess.PIPE,

@@ -9,7 +9,9 @@ that pulling a large photo strip by strip runs the network once.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -54,12 +56,15 @@ _IDS_BUDGET = 1 << 26  # bytes of label maps at detail
 _SMALLEST_DETAIL = 128  # pixels: what a lack of memory may lead to
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
 _BAND_PIXELS = 1 << 22  # of a photo that is averaged down
+_RETRY_SECONDS = 60.0  # after so long without a request a lowered detail is raised again
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 T = TypeVar("T")
 AtDetail = Segment | Colorize | Changes | Suggest
 Checkpoint = Callable[[], None]
 _Winners = tuple[Tensor, Tensor]  # classes that win anywhere at detail, and their h×w×C logits
+
+_Asked = tuple[str, int, str]  # photo, detail, task
 
 
 def _go_on() -> None:
@@ -68,6 +73,14 @@ def _go_on() -> None:
 
 class PlanesMissingError(Exception):
     """A job needs planes that it did not need when it began: see :meth:`Engine.needed`."""
+
+
+@dataclass
+class _Lowered:
+    """The detail for which memory did suffice, and when it was last used (monotonic seconds)."""
+
+    detail: int
+    used: float
 
 
 class Engine:
@@ -89,7 +102,8 @@ class Engine:
         self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
         self._ids: LruCache[dict[Size, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
         self._reserve()
-        self._lowered: LruCache[int] = LruCache(1024)  # details, where memory did not suffice
+        self._lowered: LruCache[_Lowered] = LruCache(1024)
+        self._shown: LruCache[Size] = LruCache(1024)  # at detail, of the last colour
 
     @classmethod
     def load(
@@ -124,6 +138,17 @@ class Engine:
             budget - for_logits, lambda canvas: canvas.nbytes
         )
         self._logits: LruCache[_Winners] = LruCache(for_logits, lambda winners: winners[1].nbytes)
+
+    def new_plane(self, height: int, width: int, dtype: torch.dtype) -> Tensor:
+        """An empty plane to be filled; where memory does not suffice, all others make way."""
+        try:
+            return torch.empty((height, width), dtype=dtype)
+        except (RuntimeError, MemoryError) as error:
+            if not memory.ran_out(error):
+                raise
+        self.forget()
+        self._planes.clear()
+        return torch.empty((height, width), dtype=dtype)
 
     def put_plane(self, digest: str, plane: Tensor) -> None:
         """Keep a photo (H×W uint8 or uint16) or a label map (H×W uint8)."""
@@ -185,6 +210,7 @@ class Engine:
     def _colorize(self, request: Colorize) -> Tensor:
         photo = self._plane(request.photo, request.region)
         canvas = self._canvas(request)
+        self._shown.put(_asked(request, self.color), canvas.size)
         self._colour(canvas, request.photo, request.labels, request.tints)
         return self._full_resolution(photo, canvas.guiding.current, request.region)
 
@@ -196,7 +222,9 @@ class Engine:
         return self._within_memory(request, self.color, lambda: self._changes(request))
 
     def _changes(self, request: Changes) -> Rectangle:
-        canvas = self._canvas(request)
+        photo, canvas = self._planes[request.photo], self._canvas(request)
+        if self._shown.get(_asked(request, self.color)) not in (None, canvas.size):
+            return Rectangle(0, 0, photo.shape[1], photo.shape[0])  # lowered, or raised again
         before = request.before, request.tints_before
         if not canvas.guiding.remembers(before):
             self._colour(canvas, request.photo, *before)
@@ -204,7 +232,6 @@ class Engine:
         change = canvas.guiding.since(before)
         if change is None:
             return Rectangle(0, 0, 0, 0)
-        photo = self._planes[request.photo]
         window, one, other = change
         grays, size = canvas.gray_range(photo), (photo.shape[0], photo.shape[1])
         return visible_changes(one, other, grays, size, window)
@@ -248,14 +275,14 @@ class Engine:
     def lowered(self, request: Segment | Colorize) -> int:
         """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
         model = self.segmentation if isinstance(request, Segment) else self.color
-        return self._lowered.get(_asked(request, model)) or 0
+        lowered = self._lowered.get(_asked(request, model))
+        return lowered.detail if lowered else 0
 
     def forget(self) -> None:
         """Drop all results; photos and label maps stay."""
         for cache in (self._canvases, self._ids, self._logits):
             cache.clear()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        memory.give_back(self.device)
 
     def _plane(self, digest: str, region: Rectangle) -> Tensor:
         plane = self._planes[digest]
@@ -277,8 +304,11 @@ class Engine:
         detail; then on the CPU. Raises SemcolorError (NO_MEMORY) when nothing helps.
         """
         self._canvases.trim()
+        self._raise_again(_asked(request, model))
         dropped = False
         while True:
+            if self.lacking(self.needed(request)):
+                raise PlanesMissingError  # results that are no longer here stood in for them
             try:
                 with register_module_forward_pre_hook(self._before_layer):
                     return do()
@@ -290,19 +320,26 @@ class Engine:
             if dropped:
                 self._retreat(request, model)
             dropped = True
-            if self.lacking(self.needed(request)):
-                raise PlanesMissingError  # results that were there stood in for them
 
     def _before_layer(self, module: nn.Module, _: object) -> None:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             self._checkpoint()
 
+    def _raise_again(self, asked: _Asked) -> None:
+        """The pieces of one picture, which follow each other closely, stay at one detail."""
+        lowered, now = self._lowered.get(asked), time.monotonic()
+        if lowered and now > lowered.used + _RETRY_SECONDS:
+            self._lowered.pop(asked)
+        elif lowered:
+            lowered.used = now
+
     def _retreat(self, request: AtDetail, model: Model) -> None:
         asked = _asked(request, model)
-        lower = (self._lowered.get(asked) or request.detail or model.spec.detail) // 2
+        lowered = self._lowered.get(asked)
+        lower = (lowered.detail if lowered else request.detail or model.spec.detail) // 2
         if lower >= _SMALLEST_DETAIL:
             logging.warning("memory ran out: detail %d instead of %d", lower, lower * 2)
-            self._lowered.put(asked, lower)
+            self._lowered.put(asked, _Lowered(lower, time.monotonic()))
         elif self.device.type != "cpu":
             logging.warning("memory ran out on %s: going on with the CPU", self.device)
             self.device = torch.device("cpu")
@@ -319,7 +356,8 @@ class Engine:
             )
 
     def _size(self, request: AtDetail, model: Model) -> Size:
-        detail = self._lowered.get(_asked(request, model)) or request.detail
+        lowered = self._lowered.get(_asked(request, model))
+        detail = lowered.detail if lowered else request.detail
         return detail_size(self._planes[request.photo].shape, detail, model)
 
     def _canvas(self, request: Colorize | Changes | Suggest) -> Canvas:
@@ -387,7 +425,7 @@ def _bytes(by_size: dict[Size, Tensor]) -> int:
     return sum(ids.nbytes for ids in by_size.values())
 
 
-def _asked(request: AtDetail, model: Model) -> tuple[str, int, str]:
+def _asked(request: AtDetail, model: Model) -> _Asked:
     return request.photo, request.detail, model.spec.task
 
 

@@ -81,7 +81,7 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
             case "job":
                 _send(socket, *_do(engine, message))
             case "plane":
-                engine.put_plane(message["digest"], _receive_plane(socket, message))
+                engine.put_plane(message["digest"], _receive_plane(engine, socket, message))
             case "edit":
                 _keep_edit(engine, message, blobs[0])
             case "cancel":
@@ -121,12 +121,14 @@ def _check(socket: "zmq.Socket[bytes]") -> None:
         raise SemcolorError(Code.CANCELLED, "cancelled")
 
 
-def _receive_plane(socket: "zmq.Socket[bytes]", message: dict[str, Any]) -> "Tensor":
+def _receive_plane(
+    engine: "Engine", socket: "zmq.Socket[bytes]", message: dict[str, Any]
+) -> "Tensor":
     """A photo or label map; its rows follow in messages of their own."""
     import torch
 
     dtype = torch.uint8 if message["depth"] == 8 else torch.uint16
-    plane = torch.empty((message["height"], message["width"]), dtype=dtype)
+    plane = engine.new_plane(message["height"], message["width"], dtype)
     pixels, filled = plane.numpy().data.cast("B"), 0
     while filled < len(pixels):
         block = socket.recv(copy=False).buffer
@@ -145,10 +147,9 @@ def _keep_edit(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> No
 def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob]:
     """Do a job; whatever goes wrong becomes a reply, and the engine lives on.
 
-    Not so when the device itself failed: nothing works in this process any more.
+    Not so when nothing works in this process any more.
     """
-    import torch
-
+    from . import memory
     from .engine import PlanesMissingError
 
     job_id, request = decode_request(message["header"], 0)
@@ -166,12 +167,13 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
         reply = error
     except ValueError as error:
         reply = SemcolorError(Code.SIZE_MISMATCH, str(error))
-    except torch.AcceleratorError:
-        raise
     except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
+        if memory.broke(error):
+            raise
         logging.exception("a job failed")
         reply = SemcolorError(Code.ENGINE_FAILED, f"the engine failed: {error}")
-    return {"kind": "reply", "header": encode_reply(job_id, reply)}, blob
+    header = encode_reply(job_id, reply)
+    return {"kind": "reply", "header": header, "device": str(engine.device)}, blob
 
 
 def _missing(engine: "Engine", request: PhotoRequest, message: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """Memory of the device that an engine computes on."""
 
+import contextlib
+import ctypes
+
 import torch
 
 from .resources import available_memory
 
 _AT_MOST = 1 << 30  # bytes on the host, where other programs want memory too
+_CPU_RAN_OUT = ("DefaultCPUAllocator: ", "std::bad_alloc")
 _SHARE = 0.25  # of the host's memory that is free; twice as much of a GPU's
 
 
@@ -18,6 +22,23 @@ def feature_budget(device: torch.device) -> int:
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error says that memory did not suffice; PyTorch has no type for it on the CPU."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "DefaultCPUAllocator" in str(error) and "memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        words in str(error) for words in _CPU_RAN_OUT
     )
+
+
+def broke(error: BaseException) -> bool:
+    """Whether nothing can be computed in this process any more.
+
+    Once oneDNN had no memory to generate code in, it fails for good.
+    """
+    primitive = "could not create a primitive" in str(error)
+    return primitive or isinstance(error, torch.AcceleratorError)
+
+
+def give_back(device: torch.device) -> None:
+    """Let the system have what was freed and is only kept for the next allocation."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # glibc alone has it
+        ctypes.CDLL(None).malloc_trim(0)

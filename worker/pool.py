@@ -256,6 +256,7 @@ class EnginePool:
             case "missing":
                 self._send_planes(station, message["digests"], message["bases"])
             case "reply":
+                station.engine.device = message["device"]  # lack of memory may have moved it
                 self._finish(station, message["header"], blob)
 
     def _add_devices(self, devices: list[str]) -> None:

@@ -279,6 +279,25 @@ def two_devices(home):
     local_worker.stop()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process: Linux only")
+def test_an_engine_short_of_memory_gives_colour_all_the_same(own_worker, sample_gray):
+    """Real limits. It goes down with detail and says so; if it dies, a new one has no limit."""
+    import resource
+
+    session = Session(own_worker, sample_gray)
+    session.colorize(session.whole, 256, quiet)
+    for megabytes in (300, 0):
+        (engine,) = children(own_worker.hello().pid)
+        restarts = own_worker.status().restarts
+        status = Path(f"/proc/{engine}/status").read_text()
+        used = int(re.search(r"VmData:\s+(\d+) kB", status)[1]) << 10
+        limit = used + (megabytes << 20)
+        resource.prlimit(engine, resource.RLIMIT_DATA, (limit, limit))
+        rgb = session.colorize(session.whole, 2048, quiet)
+        assert rgb.astype(int).std(axis=2).mean() > 1
+        assert session.lowered or own_worker.status().restarts > restarts
+
+
 def test_a_lost_devices_sessions_move_and_nobody_notices(two_devices, sample_gray):
     photos = [
         Session(ZmqWorkerClient(two_devices.connection), gray)

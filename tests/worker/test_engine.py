@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -324,7 +326,7 @@ def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, mo
     def encode_small_ones(lightness):
         tried.append(max(lightness.shape))
         if max(lightness.shape) > limit:
-            torch.empty(1 << 50)
+            too_large()
         return encode(lightness)
 
     for one in (engine, same):
@@ -343,6 +345,38 @@ def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, mo
     with pytest.raises(SemcolorError, match="memory does not suffice") as caught:
         same.colorize(Colorize("photo", "", whole))
     assert caught.value.code == Code.NO_MEMORY
+
+
+def too_large():
+    return torch.empty(1 << 50)
+
+
+def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatch):
+    """As colour of another detail differs everywhere, all of it has changed then."""
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    network, whole = engine.color.network, Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    same.put_plane("photo", gray)
+    same.put_plane("labels", torch.full_like(gray, 36))
+    request = Colorize("photo", "", whole, 384)
+    full = same.colorize(request)
+    same.forget()
+    changes = Changes("photo", "labels", "", 384)
+    encode, limit = network.encode_gray, [200]
+    monkeypatch.setattr(
+        network, "encode_gray", lambda x: encode(x if x.shape[3] <= limit[0] else too_large())
+    )
+    assert same.changes(changes) == whole
+    limit = [9999]
+    assert same.lowered(request) == 192
+    now = time.monotonic()
+    for later in (50, 100):  # a minute since the last request, not since the first
+        monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
+        same.changes(changes)
+        assert same.lowered(request) == 192
+    monkeypatch.setattr(time, "monotonic", lambda: now + 200)
+    assert same.changes(changes) == whole
+    assert same.lowered(request) == 0
+    assert (same.colorize(request) == full).all()
 
 
 def test_photos_at_detail_keep_to_their_budget(engine, gray, monkeypatch):
@@ -384,7 +418,19 @@ def test_without_memory_what_results_stood_in_for_is_asked_for(engine, gray, mon
     same.edit_plane("after", "before", region, torch.full((2500,), 9, dtype=torch.uint8))
     request = Changes("photo", "after", "before")
     assert same.lacking(same.needed(request)) == []
-    monkeypatch.setattr(Painting, "paint", lambda *_: torch.empty(1 << 50))
+    monkeypatch.setattr(Painting, "paint", lambda *_: too_large())
     with pytest.raises(PlanesMissingError):
         same.changes(request)
     assert same.lacking(same.needed(request)) == ["before"]
+
+
+def test_without_memory_other_planes_make_way_for_a_new_one(engine, gray, monkeypatch):
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    same.put_plane("photo", gray)
+    empty = torch.empty
+    monkeypatch.setattr(
+        torch, "empty", lambda *a, **k: empty(1 << 50) if same._planes.get("photo") is not None
+        else empty(*a, **k)
+    )  # fmt: skip
+    assert same.new_plane(30, 40, torch.uint16).shape == (30, 40)
+    assert same.lacking(["photo"]) == ["photo"]

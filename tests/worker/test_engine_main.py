@@ -20,6 +20,7 @@ class FakeEngine:
     """Needs no planes; ``work`` is what a job does."""
 
     def __init__(self, work):
+        self.device = torch.device("cpu")
         self.colorize = lambda request: work()
 
     def needed(self, request):
@@ -27,6 +28,9 @@ class FakeEngine:
 
     def lacking(self, digests):
         return []
+
+    def new_plane(self, height, width, dtype):
+        return torch.empty((height, width), dtype=dtype)
 
 
 @pytest.fixture
@@ -73,7 +77,9 @@ def test_a_plane_arrives_block_by_block(sockets):
     plane.append(150, pixels.tobytes())
     for block in plane.blocks:
         supervisor.send(block)
-    received = engine_main._receive_plane(engine, {"width": 7, "height": 150, "depth": 16})
+    received = engine_main._receive_plane(
+        FakeEngine(None), engine, {"width": 7, "height": 150, "depth": 16}
+    )
     assert (received.numpy() == pixels).all()
 
 
@@ -85,9 +91,13 @@ def test_an_error_is_an_answer(error):
     assert decode_reply(do(work)["header"], Segment)[1].code == Code.ENGINE_FAILED
 
 
-def test_a_failed_device_ends_the_process():
+@pytest.mark.parametrize("error", [
+    torch.AcceleratorError("unspecified launch failure"),
+    RuntimeError("could not create a primitive"),
+])  # fmt: skip
+def test_what_lasts_ends_the_process(error):
     def work():
-        raise torch.AcceleratorError("unspecified launch failure")
+        raise error
 
-    with pytest.raises(torch.AcceleratorError):
+    with pytest.raises(type(error)):
         do(work)

@@ -83,7 +83,7 @@ class FakeEngine:
         return {
             "be ready": {"kind": "state", "state": "ready", "models": ["one"]},
             "fail": {"kind": "failed", "code": "bad_weights", "message": "broken"},
-            "answer": {"kind": "reply", "header": self.job},
+            "answer": {"kind": "reply", "header": self.job, "device": self.device},
             "lack": {"kind": "missing", "digests": [PHOTOS[0]], "bases": []},
         }[action]
 
@@ -270,6 +270,14 @@ def test_a_device_that_is_not_there_is_left_out_unless_there_is_no_other():
     bench.do(0, "fail", code="no_device", message="there is no cuda:0")
     assert [bench.codes(job) for job in jobs] == [[Code.NO_DEVICE]] * 2
     assert not bench.pool.engines[0].fault
+
+
+def test_an_engine_that_moved_to_the_cpu_is_shown_there():
+    bench = Bench(["cuda:0"])
+    bench.do(0, "be ready", device="cuda:0")
+    bench.submit(REQUESTS[0])
+    bench.do(0, "answer", device="cpu")
+    assert [engine.device for engine in bench.pool.engines] == ["cpu"]
 
 
 @pytest.mark.parametrize("found", [["cpu"], ["cuda:0", "cuda:1", "cuda:2"]])
