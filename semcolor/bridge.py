@@ -8,8 +8,9 @@ one ``result`` or ``error``:
     hello {protocol}                          → {protocol, version}
     connect {invitation}                      → {message}
     begin_photo {width, height, format}       then `rows` with the pixels, strip by strip
-    segment {detail}                          → {classes: [{id, name, share}]}; these are the
-                                              current labels from now on
+    segment {detail}                          → {classes: [{id, name, share}], lowered}; these are
+                                              the current labels from now on. `lowered`: at which
+                                              detail, if memory sufficed for no more; else 0
     palette {}                                → payload: the classes' colours in the order of their
                                               ids, "R'G'B'A u8"
     begin_labels {width, height}              with the palette as the image gives it back, then
@@ -27,7 +28,7 @@ one ``result`` or ``error``:
     encode_labels {}                          → payload: the current labels as an indexed PNG
     decode_labels {name}, payload: such a file, or any other that the command line reads
                                               → {ambiguous}; these are the current labels
-    colorize {detail, depth}                  → {}
+    colorize {detail, depth}                  → {lowered}
     recolor {detail, depth}                   → {x, y, width, height}: where colour visibly differs
                                               from the last colorize or recolor; width 0: nowhere
     color_rows {first_row, rows, x?, width?}  → payload "R'G'B' u8" or "R'G'B' u16", by depth
@@ -238,7 +239,7 @@ class Bridge:
         labels = session.segment(session.whole, detail, self._progress)
         session.set_labels(labels)
         self._doubt = np.zeros(labels.shape, np.uint8)
-        return {"classes": statistics(labels)}, b""
+        return {"classes": statistics(labels), "lowered": session.lowered}, b""
 
     def _label_rows(
         self, _: bytes, first_row: int, rows: int, x: int = 0, width: int | None = None
@@ -285,7 +286,7 @@ class Bridge:
         self._detail, self._depth = detail, depth
         first_row = Rectangle(0, 0, session.width, 1)
         session.colorize(first_row, detail, self._progress)  # the network runs now, with progress
-        return {}, b""
+        return {"lowered": session.lowered}, b""
 
     def _recolor(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
         self._detail, self._depth = detail, depth

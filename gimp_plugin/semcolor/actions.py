@@ -63,6 +63,8 @@ class Found:
     colors: Gegl.Buffer | None
     ambiguous: int = 0
     """How many pixels of the label layer, or of the file, were no class's colour."""
+    lowered: int = 0
+    """At which detail it was made, where the worker had no memory for more."""
 
 
 # --- Labels and colours for a whole photo ------------------------------------------------------
@@ -82,7 +84,8 @@ def add_label_layer(image: Gimp.Image, photo: Gimp.Layer, detail: int) -> Action
             tr("This photo has a label layer already. Edit that one, or delete it to start again.")
         )
     return Action(
-        lambda exchange: Found(exchange.segment(detail), None), partial(_put, image, photo)
+        lambda exchange: Found(exchange.segment(detail), None, lowered=exchange.lowered),
+        partial(_put, image, photo),
     )
 
 
@@ -113,7 +116,7 @@ def colorize(
             ambiguous = exchange.send_labels(label_layer)
         else:
             labels = exchange.segment(detail)
-        return Found(labels, exchange.colorize(detail), ambiguous)
+        return Found(labels, exchange.colorize(detail), ambiguous, exchange.lowered)
 
     return Action(ask, partial(_put, image, photo, show_labels=show_labels, plain=plain))
 
@@ -334,6 +337,15 @@ def ambiguous_note(pixels: int, whole: Rectangle) -> list[str]:
     return [message.format(pixels=count, share=share)]
 
 
+def _lowered_note(detail: int) -> list[str]:
+    if not detail:
+        return []
+    return [
+        f"The worker's memory sufficed for a detail of {detail} pixels only: close other programs "
+        "where it runs."
+    ]
+
+
 def _check_writable(image: Gimp.Image, photo: Gimp.Layer, role: str) -> None:
     layer = layers.find_layer(image, photo, role)
     if layer:
@@ -355,6 +367,7 @@ def _put(
     Labels that are shown are selected too: the next stroke must go there, not into the photo.
     """
     notes = _conversion_note(image) + ambiguous_note(found.ambiguous, layers.whole(photo))
+    notes += _lowered_note(found.lowered)
     label_layer = None
     with layers.one_undo_step(image):
         layers.make_rgb(image)

@@ -48,6 +48,7 @@ class Exchange:
         self._whole: Rectangle = in_gimp(lambda: layers.whole(photo))
         self._has_photo = self._has_labels = False
         self._ambiguous = 0
+        self.lowered = 0  # the last result's detail, where the worker had no memory for more
         self._classes = b""  # the classes' colours
         self._palette = b""  # ... as the image gave them back last
         self._colored_at: int | None = None  # the detail of the colours that GIMP has
@@ -60,7 +61,8 @@ class Exchange:
         """
         self._require_label_colors()
         self._send_photo()
-        self._bridge.request("segment", detail=detail)
+        answer, _ = self._bridge.request("segment", detail=detail)
+        self.lowered = int(answer["lowered"])
         self._has_labels, self._ambiguous = True, 0
         return self._collect("label_rows", layers.LABEL_FORMAT)
 
@@ -88,7 +90,7 @@ class Exchange:
 
     def colorize(self, detail: int) -> Gegl.Buffer:
         """The whole photo's colours for the labels that were sent, in the image's precision."""
-        self._ask_for_colors("colorize", detail)
+        self.lowered = int(self._ask_for_colors("colorize", detail)["lowered"])
         return self._collect("color_rows", self._in_gimp(self._color_format))
 
     def recolor(self, detail: int, layer: Gimp.Layer) -> Rectangle:

@@ -103,6 +103,17 @@ def test_depth_is_what_the_image_needs():
     assert pixels[0].tolist() == [40 * 257, 60 * 257, 200 * 257]
 
 
+def test_a_lowered_detail_is_told():
+    client = FakeWorkerClient(
+        segment=lambda request: (messages.RegionResult(128), sky(request)[1]),
+        colorize=lambda request: (messages.RegionResult(192), blue(request)[1]),
+    )
+    replies = answers(
+        client, *PHOTO, frame("segment", detail=0), frame("colorize", detail=0, depth=8)
+    )
+    assert [header.get("lowered") for header, _ in replies[-2:]] == [128, 192]
+
+
 def test_neutral_colours_are_the_same_photo_as_gray():
     def digest_of(pixel_format, pixels):
         digests = []
