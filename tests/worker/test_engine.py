@@ -17,12 +17,13 @@ from semcolor_worker.engine import (
     shrunk,
 )
 from semcolor_worker.painting import Painting
-from semcolor_worker.training.metrics import ciede2000
+from semcolor_worker.training.metrics import bleeding, ciede2000
 from semcolor_worker.weights import ModelSpec
 from semcolor_worker.windows import Window
 
 from semcolor.errors import Code, SemcolorError
 from semcolor.messages import Changes, Colorize, Rectangle, Segment
+from semcolor.photos import read_photo
 
 
 @pytest.fixture(scope="module")
@@ -349,6 +350,31 @@ def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, mo
 
 def too_large():
     return torch.empty(1 << 50)
+
+
+@pytest.mark.parametrize("name", ["dust-bowl-home", "nagasaki-boats"])
+def test_label_edges_of_a_photo_hold_at_full_resolution_about_as_at_detail(engine, sample, name):
+    """Pixels that have the colour of a label edge's other side, of those near the edge.
+
+    Labels at full resolution have edges that detail does not show at all: hence a few more.
+    """
+    gray = torch.from_numpy(read_photo(sample.with_stem(name)).gray.copy())
+    whole = Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    engine.put_plane(name, gray)
+    labels = engine.segment(Segment(name, whole))
+    engine.put_plane(f"{name} labels", labels)
+    request = Colorize(name, f"{name} labels", whole)
+    rgb = engine.colorize(request)
+    canvas = engine._canvas(request)
+    ids = majority(labels, Window.whole(*canvas.size), canvas.size)
+    band = round(2 * gray.shape[1] / canvas.size[1])
+    full = lab_from_rgb(rgb.permute(2, 0, 1).float() / 255)[1:]
+    shares = []
+    for chroma, edges, width in ((canvas.painting.chroma[0], ids, 2), (full, labels, band)):
+        crossed, _, looked_at = bleeding(chroma, chroma, edges, width)
+        assert looked_at > 1000
+        shares.append(crossed / looked_at)
+    assert shares[1] < shares[0] + 0.08
 
 
 def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatch):
