@@ -3,7 +3,8 @@
 import os
 
 import pytest
-from semcolor_worker import resources
+import torch
+from semcolor_worker import memory, resources
 
 GIB = 1 << 30
 
@@ -73,3 +74,12 @@ def test_engines_share_what_there_is(monkeypatch):
     assert 4 * resources.plane_budget(3) == GIB
     monkeypatch.setattr(resources, "available_memory", lambda: 64 * GIB)
     assert resources.plane_budget(1) == GIB
+
+
+def test_all_caches_together_leave_half_of_the_free_memory(monkeypatch):
+    """60 megapixels of 16 bits and their labels take 180 MB in each process."""
+    for module in ("resources", "memory"):
+        monkeypatch.setattr(f"semcolor_worker.{module}.available_memory", lambda: 4 * GIB)
+    planes, results = resources.plane_budget(1), memory.feature_budget(torch.device("cpu"))
+    assert 2 * planes + results <= 2 * GIB
+    assert planes >= 2 * 180e6
