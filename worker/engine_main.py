@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 Blob = bytes | memoryview | None
 
+_GIVE_BACK_SECONDS = 10.0  # windows of many sizes leave holes between them; this takes some 15 ms
+
 
 def main(endpoint: str, device: str, plane_budget: int) -> None:
     """Serve jobs until the supervisor goes away.
@@ -63,6 +66,8 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     _send(socket, {"kind": "state", "state": "loading"})
     import torch  # it takes seconds; the supervisor hears from us before
 
+    from . import memory
+
     found = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
     device = device or found[0]
     try:
@@ -74,12 +79,16 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     models = [model.title for model in engine.models]
     ready = {"kind": "state", "state": "ready", "device": device, "devices": found}
     _send(socket, ready | {"models": models})
+    given_back = time.monotonic()
     while True:
         header, *blobs = socket.recv_multipart(copy=False)
         message = unpack(header.bytes)
         match message["kind"]:
             case "job":
                 _send(socket, *_do(engine, message))
+                if time.monotonic() > given_back + _GIVE_BACK_SECONDS:
+                    memory.give_back(torch.device("cpu"))
+                    given_back = time.monotonic()
             case "plane":
                 engine.put_plane(message["digest"], _receive_plane(engine, socket, message))
             case "edit":

@@ -382,7 +382,9 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
     same = Engine(engine.color, engine.segmentation, engine.device)
     network, whole = engine.color.network, Rectangle(0, 0, gray.shape[1], gray.shape[0])
     same.put_plane("photo", gray)
-    same.put_plane("labels", torch.full_like(gray, 36))
+    labels = torch.zeros_like(gray)
+    labels[:40, :40] = 36
+    same.put_plane("labels", labels)
     request = Colorize("photo", "", whole, 384)
     full = same.colorize(request)
     same.forget()
@@ -392,12 +394,13 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
         network, "encode_gray", lambda x: encode(x if x.shape[3] <= limit[0] else too_large())
     )
     assert same.changes(changes) == whole
+    same.colorize(request)
     limit = [9999]
     assert same.lowered(request) == 192
     now = time.monotonic()
     for later in (50, 100):  # a minute since the last request, not since the first
         monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
-        same.changes(changes)
+        assert same.changes(changes) != whole
         assert same.lowered(request) == 192
     monkeypatch.setattr(time, "monotonic", lambda: now + 200)
     assert same.changes(changes) == whole
