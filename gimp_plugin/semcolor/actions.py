@@ -340,10 +340,11 @@ def ambiguous_note(pixels: int, whole: Rectangle) -> list[str]:
 def _lowered_note(detail: int) -> list[str]:
     if not detail:
         return []
-    return [
-        f"The worker's memory sufficed for a detail of {detail} pixels only: close other programs "
+    message = tr(
+        "The worker's memory sufficed for a detail of {detail} pixels only: close other programs "
         "where it runs."
-    ]
+    )
+    return [message.format(detail=detail)]
 
 
 def _check_writable(image: Gimp.Image, photo: Gimp.Layer, role: str) -> None:
