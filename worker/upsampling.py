@@ -23,9 +23,10 @@ Size = tuple[int, int]  # height, width
 _RADIUS = 2  # pixels at detail
 GUIDE_REACH = 2 * _RADIUS  # how far chroma reaches into the coefficients
 _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
-# Colours that are less than one 8-bit level apart are at most one level apart once rounded. Half a
-# level leaves as much for what happens between the places and the grays that are tried.
-_VISIBLE = 0.5 * 257  # in 16 bits
+# Colours that are less than one 8-bit level apart are at most one level apart once rounded. What is
+# left to a whole level is for what happens between the places and the grays that are tried; half a
+# level would be ten times as far away, where bfloat16 rounds otherwise after every edit.
+_VISIBLE = 0.75 * 257  # in 16 bits
 _NEGLIGIBLE = 5e-5  # of f(X/Xn), f(Z/Zn): a fortieth of a unit of a*; nowhere half a level
 # How far apart the grays that are tried are, in 16 bits, and the places: what few of them show
 # need not be shown by all.
