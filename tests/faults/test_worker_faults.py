@@ -279,23 +279,45 @@ def two_devices(home):
     local_worker.stop()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process: Linux only")
+def limit_memory(engine, megabytes):
+    """Let an engine have so much more than it has now; None: as much as there is."""
+    resource = pytest.importorskip("resource")
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("limits of another process: Linux only")
+    status = Path(f"/proc/{engine}/status").read_text()
+    used = int(re.search(r"VmData:\s+(\d+) kB", status)[1]) << 10
+    limit = resource.RLIM_INFINITY if megabytes is None else used + (megabytes << 20)
+    hard = resource.prlimit(engine, resource.RLIMIT_DATA)[1]
+    resource.prlimit(engine, resource.RLIMIT_DATA, (limit, hard))
+
+
 def test_an_engine_short_of_memory_gives_colour_all_the_same(own_worker, sample_gray):
     """Real limits. It goes down with detail and says so; if it dies, a new one has no limit."""
-    import resource
-
     session = Session(own_worker, sample_gray)
     session.colorize(session.whole, 256, quiet)
-    for megabytes in (300, 0):
-        (engine,) = children(own_worker.hello().pid)
-        restarts = own_worker.status().restarts
-        status = Path(f"/proc/{engine}/status").read_text()
-        used = int(re.search(r"VmData:\s+(\d+) kB", status)[1]) << 10
-        limit = used + (megabytes << 20)
-        resource.prlimit(engine, resource.RLIMIT_DATA, (limit, limit))
-        rgb = session.colorize(session.whole, 2048, quiet)
-        assert rgb.astype(int).std(axis=2).mean() > 1
-        assert session.lowered or own_worker.status().restarts > restarts
+    (engine,) = children(own_worker.hello().pid)
+    limit_memory(engine, 300)
+    rgb = session.colorize(session.whole, 2048, quiet)
+    assert rgb.astype(int).std(axis=2).mean() > 1
+    assert session.lowered or own_worker.status().restarts
+
+
+def test_an_engine_without_memory_says_so_and_goes_on_when_there_is_some(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.colorize(session.whole, 256, quiet)
+    (engine,) = children(own_worker.hello().pid)
+    limit_memory(engine, 0)
+    failure = None
+    try:
+        session.colorize(session.whole, 2048, quiet)
+    except SemcolorError as error:
+        failure = error.code
+    assert failure == Code.NO_MEMORY or session.lowered or own_worker.status().restarts
+    (engine,) = children(own_worker.hello().pid)
+    limit_memory(engine, None)
+    rgb = session.colorize(session.whole, 384, quiet)
+    assert rgb.astype(int).std(axis=2).mean() > 1
+    assert not session.lowered
 
 
 def test_a_lost_devices_sessions_move_and_nobody_notices(two_devices, sample_gray):
