@@ -248,8 +248,9 @@ class Session:
         if color == self._foreground:
             return
         self._foreground = color
-        self._panel.show_current(self._current(), color)
-        if not self._current() and self._paints_labels():
+        entry = self._current()
+        self._panel.show_current(entry, color)
+        if not entry and self._paints_labels():
             self._purify_foreground()
 
     def _purify_foreground(self) -> None:
