@@ -41,6 +41,7 @@ from .caches import LruCache
 from .canvas import Canvas
 from .networks.folding import fold_batch_norms
 from .networks.two_stream_unet import TwoStreamUNet
+from .resources import PLANES_AT_MOST
 from .upsampling import (
     GuidedChroma,
     Size,
@@ -50,7 +51,6 @@ from .upsampling import (
 from .weights import Model
 from .windows import Window
 
-PLANE_BUDGET = 1 << 30  # bytes of photos and label maps kept in host memory
 _LOGITS_SHARE = 0.25  # of the memory for results: segmentations, which are made once
 _IDS_BUDGET = 1 << 26  # bytes of label maps at detail
 _SMALLEST_DETAIL = 128  # pixels: what a lack of memory may lead to
@@ -92,7 +92,7 @@ class Engine:
 
     def __init__(
         self, color_model: Model, segmentation_model: Model, device: torch.device,
-        checkpoint: Checkpoint = _go_on, plane_budget: int = PLANE_BUDGET,
+        checkpoint: Checkpoint = _go_on, plane_budget: int = PLANES_AT_MOST,
     ) -> None:  # fmt: skip
         self.device = device
         self._checkpoint = checkpoint
@@ -108,7 +108,7 @@ class Engine:
     @classmethod
     def load(
         cls, folder: Path | None, device: torch.device | None = None,
-        checkpoint: Checkpoint = _go_on, plane_budget: int = PLANE_BUDGET,
+        checkpoint: Checkpoint = _go_on, plane_budget: int = PLANES_AT_MOST,
         precision: torch.dtype | None = None,
     ) -> "Engine":  # fmt: skip
         """A folder's models (None: the bundled ones), on a device (None: the GPU if there is one).

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_PLANES_AT_MOST = 1 << 30  # bytes, in one process
+PLANES_AT_MOST = 1 << 30  # bytes, in one process
 _PLANES_SHARE = 0.25  # of the memory that is free, all processes together
 _UNKNOWN_MEMORY = 4 << 30  # bytes, where the system does not tell
 
@@ -18,7 +18,7 @@ def threads(engines: int) -> int:
 def plane_budget(engines: int) -> int:
     """Bytes of photos and label maps that the supervisor, and each engine, may keep."""
     share = _PLANES_SHARE * available_memory() / (engines + 1)
-    return min(_PLANES_AT_MOST, int(share))
+    return min(PLANES_AT_MOST, int(share))
 
 
 def cores(root: Path = Path("/")) -> int:
