@@ -24,31 +24,20 @@ INSIDE = (slice(_Y + 5, _Y + _HEIGHT - 5), slice(_X + 5, _X + _WIDTH - 5))
 BEST = "RGB FLOAT_LINEAR"
 
 
-def _table(gimp: Gimp, photo_file: Path, check: str, rows: list[str]) -> dict[str, Any]:
-    return gimp.run(
-        f"""
-        import images
-        gray = images.gray_picture({gimp.path(photo_file)!r})
-        images.run(result, {rows!r}, images.{check}(gray))
-    """,
-        BABL_LUT="0",
-    )
-
-
 @pytest.fixture(scope="session")
 def kinds(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return _table(gimp, photo_file, "check_kind", list(KINDS))
+    return gimp.check_rows(photo_file, "check_kind", list(KINDS))
 
 
 @pytest.fixture(scope="session")
 def accepted(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return _table(gimp, photo_file, "check_accepted", list(ACCEPTED))
+    return gimp.check_rows(photo_file, "check_accepted", list(ACCEPTED))
 
 
 @pytest.fixture(scope="session")
 def refused(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
     rows = [row for row in REFUSED if gimp.version != "3.0" or row not in ONLY_3_2]
-    return _table(gimp, photo_file, "check_refused", rows)
+    return gimp.check_rows(photo_file, "check_refused", rows)
 
 
 @pytest.mark.parametrize("row", KINDS)

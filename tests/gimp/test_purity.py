@@ -16,14 +16,7 @@ PAINTED = [entry.rgb for entry in all_classes() if entry.name in STROKES]
 
 @pytest.fixture(scope="session")
 def soft(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return gimp.run(
-        f"""
-        import images
-        gray = images.gray_picture({gimp.path(photo_file)!r})
-        images.run(result, {list(SOFT)!r}, images.check_soft(gray))
-    """,
-        BABL_LUT="0",
-    )
+    return gimp.check_rows(photo_file, "check_soft", list(SOFT))
 
 
 @pytest.mark.parametrize("row", SOFT)

@@ -92,14 +92,7 @@ def test_work_goes_on_elsewhere(opened: dict[str, dict[str, Any]], row: str) -> 
 
 @pytest.fixture(scope="session")
 def changed(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return gimp.run(
-        f"""
-        import images
-        gray = images.gray_picture({gimp.path(photo_file)!r})
-        images.run(result, {list(CHANGES)!r}, images.check_change(gray))
-    """,
-        BABL_LUT="0",
-    )
+    return gimp.check_rows(photo_file, "check_change", list(CHANGES))
 
 
 @pytest.mark.parametrize("row", CHANGES)

@@ -408,27 +408,18 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
     assert (same.colorize(request) == full).all()
 
 
-def test_photos_at_detail_keep_to_their_budget(engine, gray, monkeypatch):
+@pytest.mark.parametrize(("budget", "left"), [(1, ["2"]), (1 << 30, ["0", "1", "2"])])
+def test_what_is_kept_at_detail_keeps_to_its_budget(engine, gray, monkeypatch, budget, left):
     whole = Rectangle(0, 0, 8, 8)
-    for budget, left in ((1, ["2"]), (1 << 30, ["0", "1", "2"])):
-        monkeypatch.setattr("semcolor_worker.memory.feature_budget", lambda _, b=budget: b)
-        same = Engine(engine.color, engine.segmentation, engine.device)
-        for name in "012":
-            same.put_plane(name, gray)
-            same.colorize(Colorize(name, "", whole, 128))
-        assert [name for name in "012" if same._canvases.get((name, (96, 128)))] == left
-
-
-def test_segmentations_keep_to_their_budget(engine, gray, monkeypatch):
-    whole = Rectangle(0, 0, 8, 8)
-    for budget, left in ((1, ["2"]), (1 << 30, ["0", "1", "2"])):
-        monkeypatch.setattr("semcolor_worker.memory.feature_budget", lambda _, b=budget: b)
-        same = Engine(engine.color, engine.segmentation, engine.device)
-        for name in "012":
-            same.put_plane(name, gray)
-            same.segment(Segment(name, whole, 128))
-        size = detail_size(gray.shape, 128, engine.segmentation)
-        assert [name for name in "012" if same._logits.get((name, size))] == left
+    monkeypatch.setattr("semcolor_worker.memory.feature_budget", lambda _: budget)
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    for name in "012":
+        same.put_plane(name, gray)
+        same.colorize(Colorize(name, "", whole, 128))
+        same.segment(Segment(name, whole, 128))
+    assert [name for name in "012" if same._canvases.get((name, (96, 128)))] == left
+    size = detail_size(gray.shape, 128, engine.segmentation)
+    assert [name for name in "012" if same._logits.get((name, size))] == left
 
 
 def test_a_16_bit_photo_is_averaged_by_bands_as_it_is_as_a_whole(monkeypatch):
