@@ -133,7 +133,7 @@ actions = st.lists(
 def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
     scheduler = Scheduler()
     ended, waiting = [], []
-    passed = {}  # by session: whose jobs ran since its own last one, or since it began to wait
+    passed = {}  # by waiting job: whose ran since it came, or since its session's last turn
 
     def end(jobs):
         for job in jobs:
@@ -147,21 +147,19 @@ def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
             return
         end([job])
         assert not any(supersedes(w.request, job.request) for w in waiting if same(w, job))
-        passed[job.session] = []
-        for session in {w.session for w in waiting} - {job.session}:
-            passed[session].append(job.session)
-            edits = [w for w in waiting if w.session == session and not is_segmentation(w)]
-            allowed = OTHERS if edits else PATIENCE + OTHERS
-            assert len(passed[session]) <= allowed
-            assert not edits or len(set(passed[session])) == len(passed[session])
+        for other in waiting:
+            passed[other] = [] if same(other, job) else [*passed[other], job.session]
+            if is_segmentation(other):
+                assert len(passed[other]) <= PATIENCE + OTHERS
+            else:
+                assert len(set(passed[other])) == len(passed[other])
 
     count = 0
     for action, session, request in actions:
         if action == "add":
             count += 1
             job = Job(session, str(count), request)
-            if not any(same(w, job) for w in waiting):
-                passed[session] = []
+            passed[job] = []
             waiting.append(job)
             end(scheduler.add(job))
             assert job in waiting
@@ -172,7 +170,7 @@ def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
             job.attempts = 1
             if scheduler.put_back(job):
                 waiting.append(ended.pop())
-                passed = {name: [] for name in (*passed, job.session)}
+            passed = dict.fromkeys(waiting, [])  # its session has its turn again
         elif action == "cancel" and waiting:
             end([scheduler.cancel(waiting[0].session, waiting[0].id)])
     while waiting:
