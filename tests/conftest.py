@@ -4,12 +4,17 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 
 from semcolor import local_worker
 from semcolor.client import ZmqWorkerClient
 from semcolor.photos import read_photo
+
+# A commit passes or fails; `--hypothesis-profile=default` looks for examples nobody has tried.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 CHECKOUT = Path(__file__).parents[1]
 _FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")

@@ -170,7 +170,7 @@ def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
             job.attempts = 1
             if scheduler.put_back(job):
                 waiting.append(ended.pop())
-            passed = dict.fromkeys(waiting, [])  # its session has its turn again
+            passed = {waits: [] for waits in waiting}  # its session has its turn again
         elif action == "cancel" and waiting:
             end([scheduler.cancel(waiting[0].session, waiting[0].id)])
     while waiting:

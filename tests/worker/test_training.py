@@ -18,6 +18,7 @@ from semcolor_worker.training.compact import compact
 from semcolor_worker.training.datasets import find_pairs, read_pair, split
 from semcolor_worker.training.loop import train
 from semcolor_worker.training.make_weights import make_weights
+from semcolor_worker.training.predict import predict
 from semcolor_worker.training.recipes import RECIPES, recipe
 from semcolor_worker.training.samples import ResumableSampler, Samples
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -181,6 +182,27 @@ def test_a_compact_corpus_is_the_same_corpus(corpus, tmp_path):
         assert small_labels.shape == (32, 40)
         assert torch.equal(small_labels, F.interpolate(labels[None, None], (32, 40))[0, 0])
         assert abs(small_rgb.float().mean() - rgb.float().mean()) < 3
+
+
+def test_colour_learns_from_predicted_maps_where_there_are_any(corpus, tmp_path):
+    """The engine's predictions lie beside the labels, and a share of the samples shows them."""
+    small = tiny("segmentation", 60)
+    train(small, [corpus], tmp_path / "run")
+    pairs = find_pairs([corpus])
+    predict(pairs[:20], tmp_path / "run")
+    assert find_pairs([corpus]) == pairs
+    by_share = {}
+    for share in (0.0, 0.5, 1.0):
+        chosen = dataclasses.replace(tiny("color", 0).unspoilt(), predicted_labels=share)
+        samples = Samples(pairs, chosen)
+        by_share[share] = [samples[index, index]["labels"] for index in range(30)]
+
+    def unlike(share, indices):
+        return sum(not torch.equal(by_share[share][i], by_share[0.0][i]) for i in indices)
+
+    assert unlike(1.0, range(20, 30)) == 0  # nothing was predicted for these
+    assert unlike(1.0, range(20)) > 10
+    assert 0 < unlike(0.5, range(20)) < unlike(1.0, range(20))
 
 
 def test_another_recipes_run_is_not_gone_on_with(corpus, tmp_path):

@@ -82,6 +82,11 @@ def split(pairs: list[Pair]) -> Split:
     return Split([pair for i, pair in enumerate(pairs) if i % HELD_OUT], pairs[::HELD_OUT])
 
 
+def predicted_path(photo: Path) -> Path:
+    """Where the label map is, if any, that a network predicted for a photo."""
+    return photo.parent.parent / "labels_predicted" / f"{photo.stem}.png"
+
+
 def read_pair(pair: Pair) -> tuple[Tensor, Tensor]:
     """A photo as 3×H×W uint8 sRGB and its labels as H×W uint8 class ids.
 

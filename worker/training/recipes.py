@@ -30,7 +30,8 @@ class Recipe:
     # Shares of the samples that are …
     aged: float = 0.0  # damaged as old photographs are
     orthochromatic: float = 0.0  # gray as plates blind to red saw it
-    empty_labels: float = 0.0  # without any labels (this and the following: colour only)
+    predicted_labels: float = 0.0  # labelled by a network (this and the following: colour only)
+    empty_labels: float = 0.0  # without any labels
     coarse_labels: float = 0.0  # labelled as with a broad brush
     wrong_labels: float = 0.0  # wrong about one region
     dropped_class: float = 0.0  # unlabelled by class or rectangle
@@ -38,7 +39,7 @@ class Recipe:
     def unspoilt(self) -> "Recipe":
         """The same without augmentation, for validation."""
         return replace(
-            self, exposure=0, aged=0, orthochromatic=0,
+            self, exposure=0, aged=0, orthochromatic=0, predicted_labels=0,
             empty_labels=0, coarse_labels=0, wrong_labels=0, dropped_class=0,
         )  # fmt: skip
 
@@ -68,6 +69,7 @@ _FAST_COLOR = Recipe(
     exposure=0.15,
     aged=0.3,
     orthochromatic=0.1,
+    predicted_labels=0.25,
     empty_labels=0.1,
     coarse_labels=0.3,
     wrong_labels=0.1,

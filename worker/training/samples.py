@@ -10,7 +10,7 @@ from torch.utils.data import Dataset, Sampler
 
 from ..color import lab_from_rgb
 from . import augmentation
-from .datasets import Pair, read_pair
+from .datasets import Pair, predicted_path, read_pair
 from .recipes import Recipe
 
 
@@ -28,7 +28,10 @@ class Samples(Dataset[dict[str, Tensor]]):
         """``lightness`` 1×S×S (0..100), ``labels`` S×S int64, ``chroma`` 2×S×S (a*, b*)."""
         index, seed = key
         rng = np.random.default_rng(seed)
-        rgb, labels = _crop(*read_pair(self.pairs[index]), self.recipe, rng)
+        pair = self.pairs[index]
+        if rng.random() < self.recipe.predicted_labels:
+            pair = _predicted(pair)
+        rgb, labels = _crop(*read_pair(pair), self.recipe, rng)
         lab = lab_from_rgb(rgb)
         lightness, chroma = lab[:1], lab[1:]
         if rng.random() < self.recipe.orthochromatic:
@@ -63,6 +66,12 @@ class ResumableSampler(Sampler[list[tuple[int, int]]]):
             seeds = rng.integers(2**32, size=self.batch).tolist()
             keys = list(zip(indices, seeds, strict=True))
             yield keys[self.rank :: self.processes]
+
+
+def _predicted(pair: Pair) -> Pair:
+    """With the label map that a network predicted, where there is one."""
+    path = predicted_path(pair.photo)
+    return Pair(pair.photo, path) if path.exists() else pair
 
 
 def _crop(
