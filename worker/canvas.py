@@ -23,6 +23,7 @@ class Canvas:
         self.painting = Painting(model, lightness)
         self.guiding = Guiding(lightness)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
+        self._ids: Tensor | None = None
         self._unguided: Window | None = None
         self._tinted = False
         self._grays: Tensor | None = None
@@ -55,7 +56,8 @@ class Canvas:
         """Bring the network's chroma to a label map; ``ids`` is asked for only when needed."""
         if self.painting.labels == labels:
             return
-        changed = self.painting.paint(labels, ids())
+        self._ids = ids()
+        changed = self.painting.paint(labels, self._ids)
         if changed is not None:
             self._unguided = changed.joined(self._unguided)
 
@@ -68,5 +70,6 @@ class Canvas:
         self.paint(labels, ids)
         everywhere = tints or self._tinted  # a tint moves the mean of all that it covers
         changed = self._whole if everywhere else self._unguided
-        self.guiding.update((labels, tints), tint(self.painting.chroma), changed)
+        assert self._ids is not None
+        self.guiding.update((labels, tints), tint(self.painting.chroma), self._ids, changed)
         self._unguided, self._tinted = None, bool(tints)

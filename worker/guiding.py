@@ -45,14 +45,14 @@ class Guiding:
         assert self._coefficients is not None
         return GuidedChroma(self._coefficients)
 
-    def update(self, name: Name, chroma: Tensor, changed: Window | None) -> None:
-        """Chroma (1×2×h×w a*, b*) is another one now, but only inside a window of it."""
+    def update(self, name: Name, chroma: Tensor, labels: Tensor, changed: Window | None) -> None:
+        """Chroma (1×2×h×w a*, b*) or labels (h×w ids) are others now, but only inside a window."""
         if self._coefficients is None:
-            self._coefficients = guide_chroma(self._lightness, chroma).coefficients
+            self._coefficients = guide_chroma(self._lightness, chroma, labels).coefficients
         elif changed is None:
             self._replaced.append(_Replaced(self.name, None, None))
         else:
-            self._replaced.append(self._replace(chroma, self._near(changed)))
+            self._replaced.append(self._replace(chroma, labels, self._near(changed)))
         self.name = name
 
     def remembers(self, name: Name) -> bool:
@@ -92,10 +92,10 @@ class Guiding:
         """Where coefficients depend on anything inside a window."""
         return window.grown(GUIDE_REACH).inside(self._whole)
 
-    def _replace(self, chroma: Tensor, window: Window) -> _Replaced:
+    def _replace(self, chroma: Tensor, labels: Tensor, window: Window) -> _Replaced:
         crop = self._near(window)
         lightness, chroma = (plane[:, :, *crop.slices] for plane in (self._lightness, chroma))
-        new = guide_chroma(lightness, chroma).coefficients
+        new = guide_chroma(lightness, chroma, labels[crop.slices]).coefficients
         kept = self.current.coefficients
         if window == self._whole:
             self._coefficients = new

@@ -140,7 +140,8 @@ def _full_resolution(small: _Small, cut: Mask, gray: Gray) -> Mask:
     """The cut along the edges of the photo itself."""
     share = torch.from_numpy(cut.astype(np.float32))[None, None]
     lightness = color.gray_lightness(torch.from_numpy(small.gray))[None, None]
-    coefficients = fit_to_lightness(lightness, share)
+    unlabelled = torch.zeros(cut.shape)
+    coefficients = fit_to_lightness(lightness, share, unlabelled)
     inside = cv2.resize(cut.astype(np.uint8), gray.shape[::-1], interpolation=cv2.INTER_NEAREST)
     whole: Mask = inside.astype(np.bool_)
     # Only around the cut there is anything to refine.

@@ -1,11 +1,13 @@
-"""Chroma from detail to full resolution, along the photo's edges.
+"""Chroma from detail to full resolution, along the edges of the photo and of its labels.
 
 The fast guided filter (He & Sun, arXiv 1505.00996): around each pixel at detail chroma is fitted
 as a linear function of lightness; the two coefficients are smooth, so they are interpolated, and
-the *full-resolution* lightness brings the photo's own edges back.
+the *full-resolution* lightness brings the photo's own edges back. Ours: pixels of another class
+count little in a fit, so that colour does not leak over a label edge.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +25,7 @@ Size = tuple[int, int]  # height, width
 _RADIUS = 2  # pixels at detail
 GUIDE_REACH = 2 * _RADIUS  # how far chroma reaches into the coefficients
 _SMOOTHNESS = 4.0  # variance of L* below which an area counts as flat
+_ACROSS = 0.15  # weight of another class's pixels; less of it draws rough strokes' edges too hard
 # Colours that are less than one 8-bit level apart are at most one level apart once rounded. What is
 # left to a whole level is for what happens between the places and the grays that are tried; half a
 # level would be ten times as far away, where bfloat16 rounds otherwise after every edit.
@@ -55,23 +58,33 @@ class GuidedChroma:
         return f
 
 
-def guide_chroma(lightness: Tensor, chroma: Tensor) -> GuidedChroma:
-    """Fit chroma (1×2×h×w a*, b*) to lightness (1×1×h×w, 0..100), both at detail."""
-    coefficients = fit_to_lightness(lightness, chroma)
+def guide_chroma(lightness: Tensor, chroma: Tensor, labels: Tensor) -> GuidedChroma:
+    """Fit chroma (1×2×h×w a*, b*) to lightness (1×1×h×w, 0..100), all at detail.
+
+    ``labels``: h×w class ids.
+    """
+    coefficients = fit_to_lightness(lightness, chroma, labels)
     # f(X/Xn) = (L* + 16)/116 + a*/500 and f(Z/Zn) = (L* + 16)/116 − b*/200 are as linear.
     scale = coefficients.new_tensor([1 / 500, -1 / 200, 1 / 500, -1 / 200])
     shift = coefficients.new_tensor([1 / 116, 1 / 116, 16 / 116, 16 / 116])
     return GuidedChroma((coefficients * scale + shift).contiguous())
 
 
-def fit_to_lightness(lightness: Tensor, values: Tensor) -> Tensor:
-    """h×w×2C: slopes, then offsets of values (1×C×h×w) over lightness (1×1×h×w, 0..100)."""
+def fit_to_lightness(lightness: Tensor, values: Tensor, labels: Tensor) -> Tensor:
+    """h×w×2C: slopes, then offsets of values (1×C×h×w) over lightness (1×1×h×w, 0..100).
+
+    ``labels``: h×w class ids; *unlabelled* is no other class than any.
+    """
     channels = values.shape[1]
+    shares = list(_shares(labels))
     moments = torch.cat([lightness, values, lightness * lightness, lightness * values], dim=1)
-    mean_l, mean_v, mean_ll, mean_lv = _mean(moments).split([1, channels, 1, channels], dim=1)
+    mean_l, mean_v, mean_ll, mean_lv = _mean(moments, shares).split(
+        [1, channels, 1, channels], dim=1
+    )
     slope = (mean_lv - mean_l * mean_v) / (mean_ll - mean_l * mean_l + _SMOOTHNESS)
     offset = mean_v - slope * mean_l
-    return _mean(torch.cat([slope, offset], dim=1))[0].permute(1, 2, 0).contiguous()
+    smooth = _mean(torch.cat([slope, offset], dim=1), shares)
+    return smooth[0].permute(1, 2, 0).contiguous()
 
 
 def gray_range(photo: Tensor, size: Size) -> Tensor:
@@ -204,16 +217,28 @@ def _reach(changed: Tensor, start: int, full: int, small: int) -> tuple[int, int
     return cells[first], cells[first + count + 1] - cells[first]
 
 
-def _mean(values: Tensor) -> Tensor:
-    """Box filter; sums of shifted copies are ten times as fast as average pooling."""
-    side = 2 * _RADIUS + 1
-    padded = F.pad(values, (_RADIUS,) * 4, mode="replicate")
-    rows = _sum([padded[:, :, i : i + values.shape[2]] for i in range(side)])
-    return _sum([rows[..., i : i + values.shape[3]] for i in range(side)]).div_(side * side)
+def _shares(labels: Tensor) -> Iterator[list[Tensor]]:
+    """By axis, across and then down: the weight, h×w, of each of a pixel's neighbours."""
+    ids = labels[None, None].float()
+    for axis in (3, 2):
+        near = torch.cat(_neighbourhood(ids, axis))
+        across = (near != ids) & (near > 0) & (ids > 0)
+        weights = 1 - (1 - _ACROSS) * across.float()
+        yield list(weights / weights.sum(dim=0))
 
 
-def _sum(parts: list[Tensor]) -> Tensor:
-    total = parts[0] + parts[1]
-    for part in parts[2:]:
-        total += part
-    return total
+def _mean(values: Tensor, shares: list[list[Tensor]]) -> Tensor:
+    """Box filter by :func:`_shares`."""
+    for axis, weights in zip((3, 2), shares, strict=True):
+        first, *others = zip(_neighbourhood(values, axis), weights, strict=True)
+        values = first[0] * first[1]
+        for part, weight in others:
+            values.addcmul_(part, weight)
+    return values
+
+
+def _neighbourhood(values: Tensor, axis: int) -> list[Tensor]:
+    """N×C×h×w values, moved along an axis by all that is at most the radius."""
+    margin = (_RADIUS, _RADIUS, 0, 0) if axis == 3 else (0, 0, _RADIUS, _RADIUS)
+    padded = F.pad(values, margin, mode="replicate")
+    return [padded.narrow(axis, i, values.shape[axis]) for i in range(2 * _RADIUS + 1)]

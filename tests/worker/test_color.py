@@ -73,7 +73,7 @@ def test_chroma_follows_the_photos_edge():
     """A step in lightness and chroma at detail comes back sharp at 8 times the size."""
     lightness = torch.where(torch.arange(40) < 20, 30.0, 70.0).expand(1, 1, 40, 40)
     chroma = torch.where(lightness < 50, 40.0, -40.0).repeat(1, 2, 1, 1)
-    guided = guide_chroma(lightness, chroma)
+    guided = guide_chroma(lightness, chroma, torch.zeros(40, 40))
     full = torch.where(torch.arange(320) < 160, 30.0, 70.0).expand(8, 320)
     fx, _ = guided.at(full, (320, 320), Rectangle(0, 100, 320, 8))
     a = (fx - (full + 16) / 116) * 500

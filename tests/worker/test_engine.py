@@ -352,12 +352,11 @@ def too_large():
     return torch.empty(1 << 50)
 
 
-@pytest.mark.parametrize("name", ["dust-bowl-home", "nagasaki-boats"])
-def test_label_edges_of_a_photo_hold_at_full_resolution_about_as_at_detail(engine, sample, name):
-    """Pixels that have the colour of a label edge's other side, of those near the edge.
-
-    Labels at full resolution have edges that detail does not show at all: hence a few more.
-    """
+@pytest.mark.parametrize("name", ["dust-bowl-home", "french-alpine-landscape", "nagasaki-boats"])
+def test_no_more_colour_crosses_a_label_edge_at_full_resolution_than_at_detail(
+    engine, sample, name
+):
+    """Pixels that have the colour of a label edge's other side, of those near the edge."""
     gray = torch.from_numpy(read_photo(sample.with_stem(name)).gray.copy())
     whole = Rectangle(0, 0, gray.shape[1], gray.shape[0])
     engine.put_plane(name, gray)
@@ -374,7 +373,7 @@ def test_label_edges_of_a_photo_hold_at_full_resolution_about_as_at_detail(engin
         crossed, _, looked_at = bleeding(chroma, chroma, edges, width)
         assert looked_at > 1000
         shares.append(crossed / looked_at)
-    assert shares[1] < shares[0] + 0.08
+    assert shares[1] < shares[0]
 
 
 def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatch):

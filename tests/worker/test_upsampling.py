@@ -20,6 +20,10 @@ def photo_of(generator, size, depth):
     return (gray.clamp(0, 1) * top).int().to(dtype)
 
 
+def unlabelled(lightness):
+    return torch.zeros(lightness.shape[2:])
+
+
 def painted(photo, chroma):
     height, width = photo.shape
     f = chroma.at(color.gray_lightness(photo), (height, width), Rectangle(0, 0, width, height))
@@ -46,12 +50,16 @@ def test_outside_the_rectangle_nothing_changes_by_more_than_a_level(data):
     window = window.inside(Window.whole(*small))
     mixed = before.clone()
     mixed[:, :, *window.slices] = after[:, :, *window.slices]
+    labels = torch.randint(0, 3, small, generator=generator).to(torch.uint8)
+    edited = labels.clone()
+    edited[window.slices] = torch.randint(0, 3, (), generator=generator).to(torch.uint8)
     guiding = Guiding(lightness)
-    guiding.update("before", before, None)
+    guiding.update("before", before, labels, None)
     for name in range(data.draw(st.integers(0, 3))):
-        guiding.update(name, before, data.draw(st.sampled_from([window, None])))
-    guiding.update("after", mixed, window)
-    one, other = (guide_chroma(lightness, chroma) for chroma in (before, mixed))
+        guiding.update(name, before, labels, data.draw(st.sampled_from([window, None])))
+    guiding.update("after", mixed, edited, window)
+    one = guide_chroma(lightness, before, labels)
+    other = guide_chroma(lightness, mixed, edited)
     assert torch.allclose(guiding.current.coefficients, other.coefficients, atol=1e-5)
     assert guiding.remembers("before")
     place, *pair = guiding.since("before")
@@ -71,7 +79,8 @@ def test_the_rectangle_is_around_the_change_and_empty_without_one():
     before = 20 * torch.randn(1, 2, 40, 80, generator=generator)
     after = before.clone()
     after[..., 10:15, 50:60] += 30
-    one, other = (guide_chroma(lightness, chroma) for chroma in (before, after))
+    labels = unlabelled(lightness)
+    one, other = (guide_chroma(lightness, chroma, labels) for chroma in (before, after))
     grays, whole = gray_range(photo, (40, 80)), Window.whole(40, 80)
     region = visible_changes(one, other, grays, (400, 800), whole)
     assert region.x <= 500
@@ -96,15 +105,16 @@ def test_the_range_of_grays_holds_every_pixel_that_interpolation_reads(data):
 
 
 def test_what_changed_is_remembered_for_a_while():
-    guiding = Guiding(100 * torch.rand(1, 1, 8, 8))
+    lightness = 100 * torch.rand(1, 1, 8, 8)
+    guiding, labels = Guiding(lightness), unlabelled(lightness)
     for name in range(12):
-        guiding.update(name, torch.full((1, 2, 8, 8), float(name)), Window.whole(8, 8))
+        guiding.update(name, torch.full((1, 2, 8, 8), float(name)), labels, Window.whole(8, 8))
     assert guiding.since(11) is None
     assert [name for name in range(12) if guiding.remembers(name)] == list(range(3, 12))
     _, before, _ = guiding.since(3)
     assert torch.equal(
         before.coefficients,
-        guide_chroma(guiding._lightness, torch.full((1, 2, 8, 8), 3.0)).coefficients,
+        guide_chroma(lightness, torch.full((1, 2, 8, 8), 3.0), labels).coefficients,
     )
     with pytest.raises(KeyError):
         guiding.since(0)
@@ -122,8 +132,28 @@ def test_colour_stays_on_its_side_of_a_label_edge(scale):
     size = (h * scale, w * scale)
     full = torch.where(torch.arange(size[1]) < size[1] // 2, 35.0, 65.0).expand(size)
     whole = Rectangle(0, 0, size[1], size[0])
-    fx, _ = guide_chroma(lightness, chroma).at(full.contiguous(), size, whole)
+    labels = unlabelled(lightness)
+    fx, _ = guide_chroma(lightness, chroma, labels).at(full.contiguous(), size, whole)
     a = 500 * (fx - (full + 16) / 116)
     wanted = torch.where(full < 50, 50.0, -30.0)
     wrong = ((a - wanted).abs() / 80).sum(dim=1) / scale
     assert wrong.max() < 0.1
+
+
+def test_colour_stays_on_its_side_of_a_label_edge_that_the_photo_does_not_show():
+    """How much of the other colour is found across it, in pixels at detail."""
+    lightness = torch.full((1, 1, 24, 24), 50.0)
+    left = torch.arange(24).expand(24, 24) < 12
+    chroma = torch.where(left, 40.0, -40.0).expand(1, 2, 24, 24)
+    leaked = {}
+    for name, labels in {
+        "two classes": torch.where(left, 36, 50),
+        "one class": torch.full((24, 24), 36),
+        "a class beside unlabelled": torch.where(left, 36, 0),
+    }.items():
+        guided = guide_chroma(lightness, chroma, labels.to(torch.uint8)).coefficients
+        a = 500 * (guided[..., 0] * 50 + guided[..., 2] - (50 + 16) / 116)
+        leaked[name] = float((40 - a[12, :12]).sum() / 80)
+    assert leaked["two classes"] < 0.5 * leaked["one class"]
+    assert leaked["two classes"] > 0.1  # still smooth
+    assert leaked["a class beside unlabelled"] == pytest.approx(leaked["one class"])
