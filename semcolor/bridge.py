@@ -28,10 +28,11 @@ one ``result`` or ``error``:
     encode_labels {}                          → payload: the current labels as an indexed PNG
     decode_labels {name}, payload: such a file, or any other that the command line reads
                                               → {ambiguous}; these are the current labels
-    colorize {detail, depth}                  → {lowered}
+    colorize {detail, depth}                  → {}
     recolor {detail, depth}                   → {x, y, width, height}: where colour visibly differs
                                               from the last colorize or recolor; width 0: nowhere
-    color_rows {first_row, rows, x?, width?}  → payload "R'G'B' u8" or "R'G'B' u16", by depth
+    color_rows {first_row, rows, x?, width?}  → {lowered}, payload "R'G'B' u8" or "R'G'B' u16", by
+                                              depth
     begin_mask {x, y, width, height}          then `rows` with "Y u8" of this rectangle: a selection
     suggest {detail}                          → {colors: [{a, b, share, rgb: "#rrggbb"}]}, at most
                                               6, most likely first, for the selection
@@ -82,7 +83,7 @@ from .messages import PIXEL_LIMIT, SIDE_LIMIT, Rectangle, Request, Result
 from .pixels import LabelMap, Mask, Rgb, gray_from_rgb
 from .timings import timed
 
-PROTOCOL = 3
+PROTOCOL = 4
 _NEARLY_ALL = 0.9  # a label layer with more in colours of no class than this share is none any more
 PAYLOAD_LIMIT = 64 * 1024 * 1024  # bytes
 _PREFIX = struct.Struct(">II")
@@ -286,7 +287,7 @@ class Bridge:
         self._detail, self._depth = detail, depth
         first_row = Rectangle(0, 0, session.width, 1)
         session.colorize(first_row, detail, self._progress)  # the network runs now, with progress
-        return {"lowered": session.lowered}, b""
+        return {}, b""
 
     def _recolor(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
         self._detail, self._depth = detail, depth
@@ -296,8 +297,9 @@ class Bridge:
         self, _: bytes, first_row: int, rows: int, x: int = 0, width: int | None = None
     ) -> tuple[Header, memoryview]:
         region = self._inside(x, first_row, self._row(x, width), rows)
-        rgb = self._photo().colorize(region, self._detail, lambda *_: None)
-        return {}, _at_depth(rgb, self._depth).data.cast("B")
+        session = self._photo()
+        rgb = session.colorize(region, self._detail, lambda *_: None)
+        return {"lowered": session.lowered}, _at_depth(rgb, self._depth).data.cast("B")
 
     def _begin_mask(self, _: bytes, **region: int) -> tuple[Header, bytes]:
         area = self._inside(**region)

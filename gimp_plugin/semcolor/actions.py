@@ -18,7 +18,7 @@ from classes import LabelClass
 from exchange import Exchange, LabelChange
 from gi.repository import Gegl, Gimp, Gio
 from layers import LayerError
-from rectangle import Rectangle
+from rectangle import Rectangle, mostly_selected
 from translation import tr
 
 T = TypeVar("T")
@@ -192,6 +192,29 @@ def fill_region(image: Gimp.Image, photo: Gimp.Layer, entry: LabelClass, x: int,
     return Outcome({"pixels": layers.fill_region(image, label_layer, _paint(entry), *seed)})
 
 
+def selected_region(image: Gimp.Image, photo: Gimp.Layer) -> tuple[int, int]:
+    """A pixel of the photo in the region of the label layer that is mostly selected.
+
+    Raises:
+        LayerError: there is no label layer, or none of it is selected.
+    """
+    label_layer = find_label_layer(image, photo)
+
+    def reader(layer: Gimp.Drawable, pixel_format: str) -> Callable[[Rectangle], bytes]:
+        return lambda area: layers.read_layer(layer, photo, area, pixel_format)
+
+    seed = mostly_selected(
+        layers.selection_in(photo, image).clip(layers.place_in(photo, label_layer)),
+        reader(label_layer, layers.LABEL_FORMAT),
+        reader(image.get_selection(), layers.SELECTION_FORMAT),
+    )
+    if not seed:
+        raise LayerError(
+            tr("Select a part of the region first, with any of GIMP's selection tools.")
+        )
+    return seed
+
+
 def snap(
     image: Gimp.Image,
     photo: Gimp.Layer,
@@ -337,7 +360,8 @@ def ambiguous_note(pixels: int, whole: Rectangle) -> list[str]:
     return [message.format(pixels=count, share=share)]
 
 
-def _lowered_note(detail: int) -> list[str]:
+def lowered_note(detail: int) -> list[str]:
+    """What to tell the user about a result at a lowered detail; 0: at the full one."""
     if not detail:
         return []
     message = tr(
@@ -368,7 +392,7 @@ def _put(
     Labels that are shown are selected too: the next stroke must go there, not into the photo.
     """
     notes = _conversion_note(image) + ambiguous_note(found.ambiguous, layers.whole(photo))
-    notes += _lowered_note(found.lowered)
+    notes += lowered_note(found.lowered)
     label_layer = None
     with layers.one_undo_step(image):
         layers.make_rgb(image)

@@ -20,7 +20,7 @@ from typing import IO, Any
 from timings import timed
 from translation import tr
 
-PROTOCOL = 3
+PROTOCOL = 4
 INSTALL_FILE = Path(__file__).with_name("install.json")
 SET_UP_AGAIN = tr("Run semcolor's set-up again, then restart GIMP.")
 

@@ -62,7 +62,7 @@ class Exchange:
         self._require_label_colors()
         self._send_photo()
         answer, _ = self._bridge.request("segment", detail=detail)
-        self.lowered = int(answer["lowered"])
+        self.lowered = answer["lowered"]
         self._has_labels, self._ambiguous = True, 0
         return self._collect("label_rows", layers.LABEL_FORMAT)
 
@@ -90,27 +90,26 @@ class Exchange:
 
     def colorize(self, detail: int) -> Gegl.Buffer:
         """The whole photo's colours for the labels that were sent, in the image's precision."""
-        self.lowered = int(self._ask_for_colors("colorize", detail)["lowered"])
+        self._ask_for_colors("colorize", detail)
         return self._collect("color_rows", self._in_gimp(self._color_format))
 
-    def recolor(self, detail: int, layer: Gimp.Layer) -> Rectangle:
+    def recolor(self, detail: int, layer: Gimp.Layer, stale: Rectangle) -> None:
         """Write the colours that differ from the last ones into the colorized layer.
 
         No undo step is made, and no selection applies.
 
-        Returns:
-            Where they differ; the whole photo after another detail.
+        Args:
+            stale: where to write them in any case.
         """
         area = self._whole
         if self._colored_at == detail:
-            area = _rectangle(self._ask_for_colors("recolor", detail))
+            area = stale.join(_rectangle(self._ask_for_colors("recolor", detail)))
         else:
             self._ask_for_colors("colorize", detail)
         color_format = self._in_gimp(self._color_format)
         for strip, pixels in self._fetch("color_rows", area, color_format):
             write = partial(layers.write_directly, layer, self._photo, strip, color_format, pixels)
             self._in_gimp(write)
-        return area
 
     def change_labels(self, op: str, **fields: int) -> LabelChange:
         """Let the bridge change its labels."""
@@ -198,7 +197,9 @@ class Exchange:
     ) -> Iterator[tuple[Rectangle, bytes]]:
         for strip in layers.strips(area, pixel_format):
             place = {"x": strip.x, "width": strip.width}
-            _, pixels = self._bridge.request(op, first_row=strip.y, rows=strip.height, **place)
+            request = self._bridge.request
+            answer, pixels = request(op, first_row=strip.y, rows=strip.height, **place)
+            self.lowered = answer.get("lowered", self.lowered)
             yield strip, pixels
 
 

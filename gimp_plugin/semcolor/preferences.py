@@ -1,11 +1,15 @@
 """What the panel remembers from one time to the next: a small JSON file in GIMP's folder.
 
+Several panels, each a process of its own, share the file: each writes only what it changes.
+
 A file of an earlier version is brought up to date step by step. One of a later version is left as
 it is, for the semcolor that wrote it, and this one goes without.
 """
 
+import contextlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +20,11 @@ Stored = dict[str, Any]
 
 _LARGEST_DETAIL = 4096
 _DETAIL_STEP = 32
+_STALE_SECONDS = 1.0  # far more than a change takes
+_RETRY_SECONDS = 0.01
 
 
-@dataclass
+@dataclass(frozen=True)
 class Preferences:
     """Recently used classes (ids, newest first), detail (0: the model's default), live, and where
     the window was on the screen."""
@@ -37,17 +43,37 @@ def load(path: Path) -> Preferences:
         return Preferences()
 
 
-def save(path: Path, preferences: Preferences) -> None:
-    """Write the file as a whole. Not being able to is not worth a word to somebody who paints."""
-    if _is_of_a_later_version(path):
-        return
-    part = path.with_suffix(".part")
-    try:
+def change(path: Path, edit: Callable[[Preferences], Preferences]) -> None:
+    """Edit what is saved, and write the file as a whole.
+
+    Not being able to is not worth a word to somebody who paints.
+    """
+    with contextlib.suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        part.write_text(json.dumps({"version": _VERSION, **asdict(preferences)}), "utf-8")
-        part.replace(path)
-    except OSError:
-        pass
+        with _replacing(path) as part:
+            if not _is_of_a_later_version(path):
+                stored = asdict(edit(load(path)))
+                part.write_text(json.dumps({"version": _VERSION, **stored}), "utf-8")
+                part.replace(path)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """An empty file that becomes the next `path`; as long as it is there, the others wait."""
+    part = path.with_suffix(".part")
+    end = time.monotonic() + _STALE_SECONDS
+    while True:
+        try:
+            part.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            if time.monotonic() > end:  # whoever made it was killed
+                part.unlink(missing_ok=True)
+            time.sleep(_RETRY_SECONDS)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _from_1_to_2(stored: Stored) -> Stored:

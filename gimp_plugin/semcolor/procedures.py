@@ -128,10 +128,7 @@ def _colorize_with_settings(call: Call) -> actions.Outcome | None:
 def _fill_region(call: Call) -> actions.Outcome:
     x, y = call.value("x"), call.value("y")
     if call.interactive or min(x, y) < 0:
-        area = layers.selection_in(call.photo, call.image)
-        if not area:
-            raise LayerError(tr("Select an area first: the region in its middle is filled."))
-        x, y = area.x + area.width // 2, area.y + area.height // 2
+        x, y = actions.selected_region(*call.place)
     return actions.fill_region(*call.place, call.entry(), x, y)
 
 
@@ -313,8 +310,11 @@ _ALL = (
     Procedure(
         "fill-region",
         tr("_Fill Region"),
-        tr("Make the region in the selection's middle the class of the foreground colour"),
-        tr("Fills the connected region of one class in the label layer."),
+        tr("Make the region that is mostly selected the class of the foreground colour"),
+        tr(
+            "Fills a connected region of one class in the label layer: of the class that most of "
+            "the selection has, the region nearest to its middle. A rough selection will do."
+        ),
         _fill_region,
         (
             _CLASS,
@@ -325,7 +325,7 @@ _ALL = (
                     f"_{axis.upper()}",
                     tr(
                         "A pixel of the region, counted from the photo's upper left corner; -1: "
-                        "that in the middle of the selection"
+                        "the selection tells"
                     ),
                     (-1, _LARGEST, -1),
                 )

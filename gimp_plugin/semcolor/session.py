@@ -7,6 +7,8 @@ import struct
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,9 @@ from classes import LabelClass
 from exchange import Exchange, InGimp
 from gi.repository import Gegl, Gimp, GLib
 from layers import LayerError
-from live import Live, Thumbnail, Tiles, Watch
+from live import Live, Thumbnail, Tiles, Watch, difference
 from panel import Panel
+from preferences import Preferences
 from rectangle import NOWHERE, Rectangle, beside
 from timings import timed
 from translation import tr
@@ -37,6 +40,7 @@ _HOW_TO_PICK = tr(
     "That is no class's colour. For Ctrl+click to pick classes from the label layer, switch off "
     "“Sample merged” in the Color Picker's options."
 )
+_FULL_DETAIL = tr("The worker has memory for the full detail again.")
 _BLACK_ERASES = tr("Black means unlabelled. So does what the Eraser leaves.")
 
 
@@ -71,9 +75,11 @@ class Session:
         self._edit_so_far = NOWHERE
         self._seen: Thumbnail | None = None  # of the labels as they were read
         self._colors_stamp: bytes | None = None
+        self._colors_seen: Thumbnail | None = None
+        self._stale = NOWHERE  # where the colorized layer has colours of other labels
         self._classified = b""  # the thumbnail whose classes are shown
         self._wanted: Callable[[], None] | None = None  # what a button asks for; the newest wins
-        self._was_ambiguous = False
+        self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
         self._foreground = ""
         self._shares: dict[int, float] = {}
         self._loop = GLib.MainLoop()
@@ -107,10 +113,9 @@ class Session:
             Gimp.displays_flush()
         self._panel.say(_BLACK_ERASES if class_id == classes.UNLABELLED else "")
         if class_id != classes.UNLABELLED:
-            recent = classes.newest_first(self._preferences.recent, class_id)
-            self._preferences.recent = recent
-            self._panel.show_order(self._shares, recent)
-            self._save_preferences()
+            add = partial(classes.newest_first, class_id=class_id)
+            self._prefer(lambda own: replace(own, recent=add(own.recent)))
+            self._panel.show_order(self._shares, self._preferences.recent)
 
     def button_pressed(self, name: str) -> None:
         """Do it now, or as soon as the bridge is free."""
@@ -132,13 +137,11 @@ class Session:
     def live_switched(self, on: bool) -> None:
         """Let colour follow the strokes, or not."""
         self._switch_live(on)
-        self._preferences.live = on
-        self._save_preferences()
+        self._prefer(lambda own: replace(own, live=on))
 
     def detail_chosen(self, detail: int) -> None:
         """The network shall look at the photo at this size from now on."""
-        self._preferences.detail = detail
-        self._save_preferences()
+        self._prefer(lambda own: replace(own, detail=detail))
         self._live.start_over(self._whole)
 
     def color_chosen(self, color: str) -> None:
@@ -156,8 +159,7 @@ class Session:
 
     def window_placed(self, place: Rectangle) -> None:
         """The user has moved the window, or changed its size."""
-        self._preferences.window = place
-        self._save_preferences()
+        self._prefer(lambda own: replace(own, window=place))
 
     def closed(self) -> None:
         """The user has closed the panel."""
@@ -233,6 +235,19 @@ class Session:
         last, self._colors_stamp = self._colors_stamp, layers.colors_stamp(colorized)
         if last not in (None, self._colors_stamp):
             self._start_over()
+        if self._is_live and not self._watch.has_suspicion:
+            self._watch_retouching(colorized)
+
+    def _watch_retouching(self, colorized: Gimp.Layer) -> None:
+        """So does undo of a stroke on the colorized layer, unless the user is at work there."""
+        if self._background.busy or colorized in self._image.get_selected_layers():
+            self._colors_seen = None
+            return
+        last, self._colors_seen = self._colors_seen, self._thumbnail(colorized)
+        if last and last.layer == self._colors_seen.layer:
+            undone = difference(last, self._colors_seen).clip(self._whole)
+            self._stale = undone.join(self._stale)
+            self._live.edited(undone)
 
     @timed("thumbnail")
     def _thumbnail(self, layer: Gimp.Layer) -> Thumbnail:
@@ -311,20 +326,21 @@ class Session:
         if not edit:
             return
         detail = self._preferences.detail
+        stale, self._stale = self._stale, NOWHERE
 
-        def job(exchange: Exchange, in_gimp: InGimp) -> int:
+        def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
             ambiguous = exchange.send_labels(label_layer, edit)
-            exchange.recolor(detail, colorized)
+            exchange.recolor(detail, colorized, stale)
             in_gimp(timed("flush")(Gimp.displays_flush))
-            return ambiguous
+            return ambiguous, exchange.lowered
 
         self._background.submit(job, self._live_job_done)
 
-    def _live_job_done(self, ambiguous: int | None, error: Exception | None) -> None:
-        if error is None:
+    def _live_job_done(self, found: tuple[int, int] | None, error: Exception | None) -> None:
+        if found:
             self._live.succeeded()
             self._panel.show_state("ready", "")
-            self._say_ambiguous(ambiguous or 0)
+            self._say_after_stroke(*found)
             if self._is_open():  # the user may have painted on
                 self._start_next_job()
             return
@@ -332,7 +348,7 @@ class Session:
         if isinstance(error, BridgeError) and not isinstance(error, RefusedError):
             message = tr("{error} Trying again in {seconds} s.")
             self._panel.show_state("lost", message.format(error=error, seconds=round(pause)))
-        else:
+        elif error:
             self._stop_live(_text_of(error))
 
     def _add_labels(self) -> None:
@@ -468,17 +484,22 @@ class Session:
         if not self._background.busy:
             self._panel.show_state(status["state"], sentence(status["sentence"]))
 
-    def _say_ambiguous(self, pixels: int) -> None:
-        """After each stroke; what a button has said stays until the user does something."""
-        if pixels or self._was_ambiguous:
-            self._say_notes(actions.ambiguous_note(pixels, self._whole))
-        self._was_ambiguous = bool(pixels)
+    def _say_after_stroke(self, ambiguous: int, lowered: int) -> None:
+        """Without news, what a button has said stays until the user does something."""
+        notes = actions.ambiguous_note(ambiguous, self._whole)
+        if lowered != self._lowered:
+            notes += actions.lowered_note(lowered) or [_FULL_DETAIL]
+        if notes or self._was_ambiguous:
+            self._say_notes(notes)
+        self._was_ambiguous, self._lowered = bool(ambiguous), lowered
 
     def _say_notes(self, notes: list[str]) -> None:
         self._panel.say(" ".join(notes))
 
-    def _save_preferences(self) -> None:
-        preferences.save(self._settings_file, self._preferences)
+    def _prefer(self, edit: Callable[[Preferences], Preferences]) -> None:
+        """Change this panel's preferences, and what is saved, which other panels change too."""
+        self._preferences = edit(self._preferences)
+        preferences.change(self._settings_file, edit)
 
 
 def _text_of(error: Exception) -> str:

@@ -108,10 +108,9 @@ def test_a_lowered_detail_is_told():
         segment=lambda request: (messages.RegionResult(128), sky(request)[1]),
         colorize=lambda request: (messages.RegionResult(192), blue(request)[1]),
     )
-    replies = answers(
-        client, *PHOTO, frame("segment", detail=0), frame("colorize", detail=0, depth=8)
-    )
-    assert [header.get("lowered") for header, _ in replies[-2:]] == [128, 192]
+    frames = frame("colorize", detail=0, depth=8), frame("color_rows", first_row=0, rows=1)
+    replies = answers(client, *PHOTO, frame("segment", detail=0), *frames)
+    assert [header.get("lowered") for header, _ in replies[-3:]] == [128, None, 192]
 
 
 def test_neutral_colours_are_the_same_photo_as_gray():

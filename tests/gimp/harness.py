@@ -62,6 +62,8 @@ _SHORTCUTS = """\
 (file-version 1)
 (action "plug-in-semcolor-panel" "<Primary><Alt>p")
 (action "plug-in-semcolor-colorize-with-settings" "<Primary><Alt>c")
+(action "view-flip-horizontally" "<Primary><Alt>h")
+(action "view-rotate-90" "<Primary><Alt>r")
 """
 
 

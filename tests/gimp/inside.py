@@ -1,6 +1,7 @@
 """Helpers for the scripts that tests run in GIMP's own Python (so only `gi` and the stdlib)."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -26,6 +27,8 @@ _REST_SECONDS = 2
 _IDLE_TICKS = 10  # of the processor's time, 10 ms each, that waiting costs in that time
 _SMALLEST_EDIT = 20_000  # bytes; far more than the panel sends for other purposes
 _SWATCH_PIXELS = 300  # nearly 18 × 18
+_MESSAGE_PIXELS = 66  # of the panel's height; its last sentence ends in there
+_TEXT_COLORS = 12  # far fewer than the edges of letters have, and more than anything without them
 
 _FORMATS = {  # babl format: (channels, numpy dtype)
     "Y' u8": (1, "uint8"),
@@ -333,6 +336,12 @@ def panels() -> list[str]:
     return _find_windows("^Semantic Color:")
 
 
+def preferences() -> dict[str, Any]:
+    """What the panels have saved."""
+    file = pathlib.Path(Gimp.directory(), "plug-in-settings/semcolor.json")
+    return json.loads(file.read_text())
+
+
 def close_panel(window: str) -> None:
     """Close a panel as a user does, and wait until its process has ended."""
     others = len(plug_ins()) - 1
@@ -402,15 +411,23 @@ def shows(window: str, color: str) -> bool:
     return tuple(bytes.fromhex(color.removeprefix("#"))) in _colors(window)
 
 
+def says(panel: str) -> bool:
+    """Whether there is a sentence at the panel's bottom now."""
+    return len(_colors(panel, lowest=_MESSAGE_PIXELS)) > _TEXT_COLORS
+
+
 def swatches(window: str) -> set[tuple[int, int, int]]:
     """The vivid colours (R, G, B) of which a window shows a swatch now."""
     counts = _colors(window)
     return {c for c in counts if counts[c] >= _SWATCH_PIXELS and max(c) - min(c) > 60}
 
 
-def _colors(window: str) -> "Counter[tuple[int, int, int]]":
-    """How many pixels of each colour a window shows."""
+def _colors(window: str, lowest: int | None = None) -> "Counter[tuple[int, int, int]]":
+    """How many pixels of each colour a window shows, or only so many of its lowest rows."""
     place = geometry(window)
+    if lowest:
+        place["Y"] += place["HEIGHT"] - lowest
+        place["HEIGHT"] = lowest
     with tempfile.NamedTemporaryFile(dir=os.environ["HOME"], suffix=".png") as file:
         area = ",".join(str(place[name]) for name in ("X", "Y", "WIDTH", "HEIGHT"))
         subprocess.run(["scrot", "-o", "-a", area, file.name], check=True)

@@ -2,6 +2,9 @@
 
 import struct
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ sys.path.append(str(CHECKOUT / "gimp_plugin/semcolor"))
 import classes
 import preferences
 from live import Live, Pointer, Thumbnail, Tiles, Watch
-from rectangle import NOWHERE, Rectangle, beside
+from rectangle import NOWHERE, Rectangle, beside, mostly_selected
 
 WHOLE = Rectangle(0, 0, 600, 400)
 UP, DOWN = Pointer(5, 5, False), Pointer(5, 5, True)
@@ -255,6 +258,25 @@ def test_beside_finds_the_commonest_neighbour() -> None:
     assert beside(rare * 12, Rectangle(0, 0, 3, 4), mine) is None
 
 
+def test_mostly_selected_is_the_commonest_colour_nearest_to_the_middle() -> None:
+    """The colours are drawn as letters; the selection as digits, how much of each is selected."""
+    colors = ["aabbbb", "aabbbb", "ccccca"]
+    area = Rectangle(100, 50, 6, 3)
+
+    def place(selection: list[str]) -> tuple[int, int] | None:
+        def reader(rows: list[str], copies: int) -> Callable[[Rectangle], bytes]:
+            values = [bytes(ord(letter) - ord("0") for letter in row) for row in rows]
+            return lambda row: b"".join(bytes([v]) * copies for v in values[row.y - area.y])
+
+        return mostly_selected(area, reader(colors, 4), reader(selection, 1))
+
+    assert place(["110000", "110000", "111110"]) == (103, 52)
+    assert place(["110000", "110000", "110000"]) == (101, 51)
+    assert place(["110000", "110000", "000999"]) == (103, 52)
+    assert place(["009000", "110000", "000000"]) == (102, 50)  # by how much is selected
+    assert place(["000000", "000000", "000000"]) is None
+
+
 def test_shades_of_a_class_are_that_class() -> None:
     entries = [classes.LabelClass(0, "x", (0, 0, 192)), classes.LabelClass(1, "y", (64, 0, 192))]
     assert classes.nearly(entries, "#0000c0") == entries[0]
@@ -271,8 +293,39 @@ def file(tmp_path: Path) -> Path:
 def test_preferences_survive(file: Path) -> None:
     assert preferences.load(file) == preferences.Preferences()
     saved = preferences.Preferences([5, 3], 512, True, Rectangle(-5, 20, 300, 720))
-    preferences.save(file, saved)
+    preferences.change(file, lambda _: saved)
     assert preferences.load(file) == saved
+
+
+def test_panels_change_only_what_is_theirs(file: Path) -> None:
+    preferences.change(file, lambda stored: replace(stored, detail=512))
+    preferences.change(file, lambda stored: replace(stored, live=True))
+    assert preferences.load(file) == preferences.Preferences(detail=512, live=True)
+
+
+def test_no_change_is_lost_when_several_panels_write(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preferences, "_STALE_SECONDS", 100)
+    monkeypatch.setattr(preferences, "_RETRY_SECONDS", 0.001)
+
+    def use_a_class(class_id: int) -> None:
+        preferences.change(file, lambda own: replace(own, recent=[*own.recent, class_id]))
+
+    with ThreadPoolExecutor(4) as panels:
+        list(panels.map(use_a_class, range(60)))
+    assert sorted(preferences.load(file).recent) == list(range(60))
+
+
+def test_panel_that_was_killed_while_it_wrote_stops_no_other(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preferences, "_STALE_SECONDS", 0)
+    file.parent.mkdir()
+    file.with_suffix(".part").write_text('{"version": ')
+    preferences.change(file, lambda stored: replace(stored, detail=512))
+    assert preferences.load(file).detail == 512
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_preferences_of_an_earlier_version_are_taken_over(file: Path) -> None:
@@ -285,7 +338,7 @@ def test_preferences_of_a_later_version_are_left_alone(file: Path) -> None:
     file.parent.mkdir()
     file.write_text('{"version": 99, "recent": {}}')
     assert preferences.load(file) == preferences.Preferences()
-    preferences.save(file, preferences.Preferences(detail=512))
+    preferences.change(file, lambda stored: replace(stored, detail=512))
     assert file.read_text() == '{"version": 99, "recent": {}}'
 
 
@@ -306,5 +359,5 @@ def test_damaged_preferences_are_the_defaults_and_are_replaced(file: Path, damag
     file.parent.mkdir()
     file.write_bytes(damaged)
     assert preferences.load(file) == preferences.Preferences()
-    preferences.save(file, preferences.Preferences(detail=512))
+    preferences.change(file, lambda stored: replace(stored, detail=512))
     assert preferences.load(file).detail == 512

@@ -1,5 +1,8 @@
 """The panel in a real GIMP's window, with mouse and keyboard, the real bridge and worker."""
 
+import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,7 @@ from semcolor.classes import all_classes
 
 from .harness import Gimp
 
-GRASS = (0, 0, 192, 255)
+GRASS, WATER = (0, 0, 192, 255), (192, 64, 64, 255)
 
 # A photo with labels and colours, and the panel open on it, live.
 LIVE = """
@@ -49,7 +52,26 @@ def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
     result["undone"] = structure(image)
     press("ctrl+y", lambda: content(labels) == labels_painted)
     wait(lambda: content(colors) == colors_painted)
-    for tool in ("shift+e", "shift+b"):  # Eraser and Bucket Fill
+
+    Gimp.Selection.none(image)
+    Gimp.context_set_foreground(Gegl.Color.new(PALETTE["water"]))
+    views = {"mirrored": "ctrl+alt+h", "mirrored and turned": "ctrl+alt+r"}  # see `harness`
+    for view, keys in views.items():
+        before = content(colors)
+        result["labels before " + view] = pixels(labels, "R'G'B'A u8")
+        result["colors before " + view] = pixels(colors, "R'G'B' u8")
+        press(keys, lambda: True)
+        stroke(0, 80)
+        wait(lambda: content(colors) != before)
+        settle(colors)
+        result["labels " + view] = pixels(labels, "R'G'B'A u8")
+        result["colors " + view] = pixels(colors, "R'G'B' u8")
+    activate(panel)
+    painted = content(labels)
+    press("alt+f", lambda: content(labels) != painted)
+    result["filled"] = pixels(labels, "R'G'B'A u8")
+    activate_image()
+    for tool in ("shift+e", "shift+b"):  # Eraser and Bucket Fill, in the turned view too
         before = settle(colors)
         press(tool, lambda: True)
         stroke(0, 80)
@@ -58,15 +80,42 @@ def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
     result["photo"] = pixels(photo, "R'G'B' u8")
     """
     result = run(gimp, live, script)
-    painted = (result["labels"] != result["labels before"]).any(axis=2)
-    assert (result["labels"][painted] == GRASS).all()
-    assert 80 * 10 < np.count_nonzero(painted) < 200 * 60
-    moved = np.abs(result["colors"].astype(int) - result["colors before"]).max(axis=2)
-    assert moved[painted].mean() > 4 * moved[~painted].mean()
+    check_stroke(result, "", GRASS)
+    rows, columns = check_stroke(result, " mirrored", WATER)
+    assert np.ptp(columns) > 2 * np.ptp(rows)
+    assert columns.mean() < 300  # the mouse went to the right from the middle
+    rows, columns = check_stroke(result, " mirrored and turned", WATER)
+    assert np.ptp(rows) > 2 * np.ptp(columns)
+    filled = (result["filled"] != result["labels mirrored and turned"]).any(axis=2)
+    assert (result["filled"][filled] == WATER).all()
+    assert len(_colors(result["labels mirrored and turned"][filled])) == 1
     assert (result["photo"] == result["photo before"]).all()
     assert result["before"] == result["after"] == result["undone"]
     assert (result["shift+e"][..., 3] == 0).any()
     assert (result["shift+b"] != result["shift+e"]).any()
+
+
+# A bridge which says that the worker lacks memory, as long as there is a certain file.
+SHORT_OF_MEMORY = """
+import pathlib, sys
+from semcolor import bridge, client
+is_short = pathlib.Path(sys.argv[1]).exists
+client.Session.lowered = property(lambda _: 192 if is_short() else 0, lambda *_: None)
+bridge.main()
+"""
+
+
+@pytest.fixture
+def lack_of_memory(gimp: Gimp) -> Iterator[Path]:
+    """As long as this file is there, the bridge says that the worker lacks memory."""
+    script, lack = gimp.folder / "semcolor.bridge.py", gimp.folder / "lack of memory"
+    script.write_text(SHORT_OF_MEMORY)
+    (installed,) = gimp.profile.glob("plug-ins/*/install.json")
+    content = installed.read_text()
+    command = gimp.host_command(sys.executable, "-I", str(script), str(lack))
+    installed.write_text(json.dumps(json.loads(content) | {"bridge": command}))
+    yield lack
+    installed.write_text(content)
 
 
 def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) -> None:
@@ -85,6 +134,33 @@ def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) 
     """
     result = run(gimp, live, script)
     assert (result["colors"] == result["colorized again"]).all()  # with both strokes
+
+
+def test_lack_of_memory_is_told_when_it_begins_and_ends(
+    gimp: Gimp, live: str, lack_of_memory: Path
+) -> None:
+    script = f"""
+    lack = pathlib.Path({str(lack_of_memory)!r})
+
+    def paint_somewhere(y):
+        before = content(colors)
+        stroke(0, y)
+        wait(lambda: content(colors) != before)
+
+    assert not says(panel)
+    lack.touch()
+    paint_somewhere(80)
+    wait(lambda: says(panel))
+    choose_class(panel, "sky")
+    assert not says(panel)
+    paint_somewhere(80)
+    settle(colors)
+    assert not says(panel)  # it is no news
+    lack.unlink()
+    paint_somewhere(-80)
+    wait(lambda: says(panel))
+    """
+    run(gimp, live, script)
 
 
 def test_buttons_are_undo_steps_on_the_label_layer(gimp: Gimp, live: str) -> None:
@@ -190,8 +266,8 @@ def test_clean_labels_after_a_soft_brush(gimp: Gimp, live: str) -> None:
     assert np.count_nonzero(changed & ~soft) < 0.1 * np.count_nonzero(changed)
 
 
-def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str) -> None:
-    """Live colouring makes no undo steps, but Colorize does; a stroke lies between the two."""
+def test_undo_leaves_no_colours_of_other_labels(gimp: Gimp, live: str) -> None:
+    """Live colouring makes no undo steps, but Colorize does, and so does retouching by hand."""
     script = """
     def stamp():
         parasite = colors.get_parasite("semcolor-colors")
@@ -213,6 +289,21 @@ def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str
         before = stamp()
         press(keys, lambda: stamp() != before)
         wait(lambda: content(colors) == painted)
+
+    settle(colors)
+    activate(panel)
+    press("alt+v", lambda: True)  # off
+    paint(labels, PALETTE["water"], 200, 200, 60, 60)
+    image.set_selected_layers([colors])
+    paint(colors, "#ff0000", 180, 180, 60, 60)
+    image.set_selected_layers([labels])
+    retouched = content(colors)
+    press("alt+v", lambda: content(colors) != retouched)  # on
+    live_colors = settle(colors)
+    activate_image()
+    with worker_asleep():
+        press("ctrl+z", lambda: content(colors) != live_colors)
+    wait(lambda: content(colors) == live_colors)
     """
     result = run(gimp, live, script)
     assert result["stale"]
@@ -238,6 +329,10 @@ def test_one_panel_for_each_photo(gimp: Gimp, live: str, photo_file: Path) -> No
     stroke(0, 80)
     wait(lambda: content(other_colors) != before)
     result["apart"] = content(colors) == colors_before
+    choose_class(other_panel, "sky")
+    subprocess.run(["xdotool", "windowmove", panel, "1150", "40"], check=True)
+    wait(lambda: 1100 < preferences()["window"][0] < 1200)
+    result["preferences"] = preferences()
     paint(labels, "#0000c0", 200, 200, 60, 60)
     wait(lambda: content(colors) != colors_before)
     close_panel(other_panel)
@@ -253,6 +348,7 @@ def test_one_panel_for_each_photo(gimp: Gimp, live: str, photo_file: Path) -> No
     result = run(gimp, live, script)
     assert result["dirty"] is False
     assert result["apart"]
+    assert result["preferences"]["recent"] == [class_id("sky"), class_id("grass")]
 
 
 def test_labels_that_lost_their_colours_are_no_lost_worker(gimp: Gimp, live: str) -> None:
@@ -290,17 +386,11 @@ def test_class_is_picked_from_the_label_layer(gimp: Gimp, live: str) -> None:
 
 def test_settings_are_there_the_next_time(gimp: Gimp, live: str) -> None:
     script = """
-    import json
-    file = pathlib.Path(Gimp.directory(), "plug-in-settings/semcolor.json")
-
-    def saved():
-        return json.loads(file.read_text())
-
     activate(panel)
     subprocess.run(["xdotool", "windowsize", panel, "360", "800"], check=True)
-    wait(lambda: saved()["window"][2:] == [360, 800])
+    wait(lambda: preferences()["window"][2:] == [360, 800])
     press("alt+d", lambda: True)
-    press("Down", lambda: saved()["detail"] == 256)
+    press("Down", lambda: preferences()["detail"] == 256)
     result["placed"] = geometry(panel)
     close_panel(panel)
     press("ctrl+alt+p", panels)
@@ -308,7 +398,7 @@ def test_settings_are_there_the_next_time(gimp: Gimp, live: str) -> None:
     wait(lambda: shows(panel, READY))
     result["placed again"] = geometry(panel)
     choose_class(panel, "sky")
-    result["saved"] = saved()
+    result["saved"] = preferences()
     before = settle(colors)
     stroke(0, 80)
     wait(lambda: content(colors) != before)  # it is live
@@ -316,8 +406,7 @@ def test_settings_are_there_the_next_time(gimp: Gimp, live: str) -> None:
     result = run(gimp, live, script)
     assert result["placed again"] == result["placed"]
     assert result["saved"]["detail"] == 256
-    sky, grass = (next(c.id for c in all_classes() if c.name == name) for name in ("sky", "grass"))
-    assert result["saved"]["recent"] == [sky, grass]
+    assert result["saved"]["recent"] == [class_id("sky"), class_id("grass")]
 
 
 def test_live_and_image_end_while_the_worker_works(gimp: Gimp, live: str) -> None:
@@ -358,6 +447,21 @@ def test_every_end_is_clean(gimp: Gimp, live: str, end: str) -> None:
     """
     assert run(gimp, live, script)["message"] == ""
     assert gimp.bridges() == []
+
+
+def class_id(name: str) -> int:
+    return next(entry.id for entry in all_classes() if entry.name == name)
+
+
+def check_stroke(result: dict, view: str, color: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The stroke is of this colour, and colours moved there; rows and columns of its pixels."""
+    before, after = result[f"labels before{view}"], result[f"labels{view}"]
+    painted = (before != after).any(axis=2)
+    assert (after[painted] == color).all()
+    assert 80 * 10 < np.count_nonzero(painted) < 200 * 60
+    moved = np.abs(result[f"colors{view}"].astype(int) - result[f"colors before{view}"]).max(axis=2)
+    assert moved[painted].mean() > 4 * moved[~painted].mean()
+    return np.nonzero(painted)
 
 
 def _colors(rgba: np.ndarray) -> set[tuple[int, ...]]:

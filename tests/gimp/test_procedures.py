@@ -78,6 +78,9 @@ def edited(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         after("middle", "fill-region", **{{"class": "grass"}})
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 310, 236, 40, 40)  # beyond the photo too
         after("corner", "label-selection", **{{"class": "sky"}})
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 100, 150, 30, 40)  # a part of the pond
+        image.select_rectangle(Gimp.ChannelOps.ADD, 200, 60, 30, 20)  # and a smaller one of the sky
+        after("rough", "fill-region", **{{"class": "grass"}})
         Gimp.Selection.none(image)
         after("region", "fill-region", x=101, y=151, **{{"class": "grass"}})
         after("nothing", "fill-region", x=0, y=0, **{{"class": "unlabelled"}})
@@ -113,6 +116,7 @@ def test_import_makes_the_label_layer(edited: dict, drawn: LabelMap) -> None:
         ("foreground", (slice(30, 50), slice(200, 240)), WATER),
         ("corner", (slice(236, None), slice(310, None)), SKY),
         ("region", (slice(150, 190), slice(100, 180)), GRASS),
+        ("rough", (slice(150, 190), slice(100, 180)), GRASS),
         ("middle", (slice(0, 120), slice(20, None)), GRASS),
         ("nothing", (slice(None), slice(0, 20)), 0),
     ],
@@ -292,6 +296,9 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
         refuse("no colour", "choose-color", image, color="red")
         refuse("panel", "panel", image)
+        labels.set_offsets(50, 0)
+        refuse("region elsewhere", "fill-region", image, **{{"class": "sky"}})
+        labels.set_offsets(0, 0)
         photo = image.get_layers()[-1]
         photo.set_offsets(100, 0)
         refuse("selected elsewhere", "choose-color", image, color="#102030")
@@ -339,7 +346,8 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         ("unknown class", "no class “skye”. The palette “Semantic Color"),
         ("nothing selected", "Select an area"),
         ("nothing suggested", "Select an object"),
-        ("nowhere", "Select an area"),
+        ("nowhere", "Select a part of the region"),
+        ("region elsewhere", "Select a part of the region"),
         ("outside", "no pixel (320, 0)"),
         ("no class", f"{SOFT}, is no class's"),
         ("no colour", "“red” is no colour: write it as #rrggbb"),
