@@ -27,7 +27,7 @@ _REST_SECONDS = 2
 _IDLE_TICKS = 10  # of the processor's time, 10 ms each, that waiting costs in that time
 _SMALLEST_EDIT = 20_000  # bytes; far more than the panel sends for other purposes
 _SWATCH_PIXELS = 300  # nearly 18 × 18
-_MESSAGE_PIXELS = 66  # of the panel's height; its last sentence ends in there
+_MESSAGE_PIXELS = 84  # at the panel's bottom, where xdotool places it: with the last lines there
 _TEXT_COLORS = 12  # far fewer than the edges of letters have, and more than anything without them
 
 _FORMATS = {  # babl format: (channels, numpy dtype)
