@@ -9,7 +9,7 @@ it is, for the semcolor that wrote it, and this one goes without.
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,32 +48,31 @@ def change(path: Path, edit: Callable[[Preferences], Preferences]) -> None:
 
     Not being able to is not worth a word to somebody who paints.
     """
+    if _is_of_a_later_version(path):
+        return
     with contextlib.suppress(OSError):
         path.parent.mkdir(exist_ok=True)
-        with _replacing(path) as part:
-            if not _is_of_a_later_version(path):
-                stored = asdict(edit(load(path)))
-                part.write_text(json.dumps({"version": _VERSION, **stored}), "utf-8")
-                part.replace(path)
+        part = path.with_suffix(".part")
+        _claim(part)
+        try:
+            stored = asdict(edit(load(path)))
+            part.write_text(json.dumps({"version": _VERSION, **stored}), "utf-8")
+            part.replace(path)  # from here on it may be another's
+        except OSError:
+            part.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """An empty file that becomes the next `path`; as long as it is there, the others wait."""
-    part = path.with_suffix(".part")
+def _claim(part: Path) -> None:
+    """Make this file, which others wait for as long as it is there."""
     end = time.monotonic() + _STALE_SECONDS
     while True:
         try:
             part.touch(exist_ok=False)
-            break
+            return
         except FileExistsError:
             if time.monotonic() > end:  # whoever made it was killed
                 part.unlink(missing_ok=True)
             time.sleep(_RETRY_SECONDS)
-    try:
-        yield part
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _from_1_to_2(stored: Stored) -> Stored:
