@@ -16,11 +16,14 @@ ReadIds = Callable[[], Tensor]
 
 
 class Canvas:
-    """One photo, for one label map and its tints at a time. ``lightness``: 1×1×h×w, 0..100."""
+    """One photo, for one label map and its tints at a time.
 
-    def __init__(self, model: Model, lightness: Tensor) -> None:
+    ``lightness``: 1×1×h×w, 0..100. ``thrifty``: see :class:`Painting`.
+    """
+
+    def __init__(self, model: Model, lightness: Tensor, thrifty: bool = False) -> None:
         self.lightness = lightness
-        self.painting = Painting(model, lightness)
+        self.painting = Painting(model, lightness, thrifty)
         self.guiding = Guiding(lightness)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._ids: Tensor | None = None

@@ -36,10 +36,12 @@ from semcolor.messages import (
 )
 from semcolor.pixels import LabelMap
 
-from . import color, memory, suggestions, weights
+from . import color, memory, strips, suggestions, weights
 from .caches import LruCache
 from .canvas import Canvas
+from .networks.efficientnet_fpn import EfficientNetFPN
 from .networks.folding import fold_batch_norms
+from .networks.gridnet import GridNet
 from .networks.two_stream_unet import TwoStreamUNet
 from .resources import PLANES_AT_MOST
 from .upsampling import (
@@ -293,10 +295,8 @@ class Engine:
 
     def _predict(self, photo: Tensor, size: Size) -> _Winners:
         lightness = lightness_at(photo, size, self.device)
-        logits: Tensor = self.segmentation.network(self.segmentation.normalise(lightness))[0]
-        logits[0] = -torch.inf  # *unlabelled* is for the restorer to say, not for the network
-        present = logits.argmax(dim=0).unique()
-        return present, logits[present].permute(1, 2, 0).contiguous()
+        network = cast(EfficientNetFPN | GridNet, self.segmentation.network)
+        return strips.winning_logits(network, self.segmentation.normalise(lightness))
 
     @torch.inference_mode()
     def _within_memory(self, request: AtDetail, model: Model, do: Callable[[], T]) -> T:

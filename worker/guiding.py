@@ -4,12 +4,14 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from .upsampling import GUIDE_REACH, GuidedChroma, guide_chroma
 from .windows import Window
 
 _REMEMBERED = 8  # replaced colourings
+_BAND_PIXELS = 1 << 16
 
 Name = Hashable  # of a colouring
 
@@ -48,7 +50,7 @@ class Guiding:
     def update(self, name: Name, chroma: Tensor, labels: Tensor, changed: Window | None) -> None:
         """Chroma (1×2×h×w a*, b*) or labels (h×w ids) are others now, but only inside a window."""
         if self._coefficients is None:
-            self._coefficients = guide_chroma(self._lightness, chroma, labels).coefficients
+            self._coefficients = self._fitted(chroma, labels, self._whole)
         elif changed is None:
             self._replaced.append(_Replaced(self.name, None, None))
         else:
@@ -93,13 +95,22 @@ class Guiding:
         return window.grown(GUIDE_REACH).inside(self._whole)
 
     def _replace(self, chroma: Tensor, labels: Tensor, window: Window) -> _Replaced:
-        crop = self._near(window)
-        lightness, chroma = (plane[:, :, *crop.slices] for plane in (self._lightness, chroma))
-        new = guide_chroma(lightness, chroma, labels[crop.slices]).coefficients
-        kept = self.current.coefficients
+        new, kept = self._fitted(chroma, labels, window), self.current.coefficients
         if window == self._whole:
             self._coefficients = new
             return _Replaced(self.name, window, kept)
         old = kept[window.slices].clone()
-        kept[window.slices] = new[window.seen_from(crop).slices]
+        kept[window.slices] = new
         return _Replaced(self.name, window, old)
+
+    def _fitted(self, chroma: Tensor, labels: Tensor, window: Window) -> Tensor:
+        """Coefficients inside a window, by bands that stay in the processor's cache."""
+        fitted = []
+        rows = max(1, _BAND_PIXELS // (window.right - window.left))
+        for top in range(window.top, window.bottom, rows):
+            band = window._replace(top=top, bottom=min(top + rows, window.bottom))
+            crop = self._near(band)
+            lightness, part = (plane[:, :, *crop.slices] for plane in (self._lightness, chroma))
+            coefficients = guide_chroma(lightness, part, labels[crop.slices]).coefficients
+            fitted.append(coefficients[band.seen_from(crop).slices])
+        return torch.cat(fitted)

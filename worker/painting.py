@@ -14,6 +14,7 @@ from torch import Tensor
 
 from semcolor.timings import timed
 
+from . import strips
 from .networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
 from .weights import Model
 from .windows import Read, Window, differing, reached, run_inside
@@ -24,17 +25,19 @@ _MENDED = 0.7  # of a map: where more of it is reached, the layer runs on everyt
 class Painting:
     """The network's chroma of one photo, for one label map at a time.
 
-    ``lightness``: 1×1×h×w, L* 0..100. Whatever ends a run halfway (a cancelled job, no memory)
+    ``lightness``: 1×1×h×w, L* 0..100. ``thrifty``: keep no layer that only edits need, so that an
+    edit takes as long as a new label map. Whatever ends a run halfway (a cancelled job, no memory)
     leaves the painting sound.
     """
 
-    def __init__(self, model: Model, lightness: Tensor) -> None:
+    def __init__(self, model: Model, lightness: Tensor, thrifty: bool = False) -> None:
         self.lightness = lightness
         self.labels: Hashable = None  # the label map that the chroma is of; None: of none
         self._model = model
         self._network = cast(TwoStreamUNet, model.network)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
-        self._gray = self._network.encode_gray(model.normalise(lightness))
+        self._gray = strips.gray_features(self._network, model.normalise(lightness))
+        self._thrifty = thrifty
         self._encoded: list[Tensor] = []
         self._decoded: list[Tensor] = []
         self._chroma: Tensor | None = None
@@ -56,7 +59,7 @@ class Painting:
     @property
     def bin_logits(self) -> Tensor:
         """1×bins×h/4×w/4 logits of chroma's distribution."""
-        return self._network.bin_logits(self._decoded[BINS_LEVEL])
+        return self._network.bin_logits(self._decoded[0 if self._thrifty else BINS_LEVEL])
 
     def paint(self, labels: Hashable, ids: Tensor) -> Window | None:
         """Go on to a label map, h×w uint8 class ids on the device; return where chroma changed."""
@@ -69,10 +72,16 @@ class Painting:
         if changed is not None:
             self.labels, self._unfinished = None, changed
             with timed("network"):
-                changed = self._run(ids, changed)
+                changed = self._anew(ids) if self._thrifty else self._run(ids, changed)
             self._ids, self._unfinished = ids, None
         self.labels = labels
         return changed
+
+    def _anew(self, ids: Tensor) -> Window | None:
+        output, binned = strips.chroma(self._network, self._gray, ids)
+        before, self._chroma = self._chroma, self._model.chroma(output)
+        self._decoded = [binned]
+        return self._whole if before is None else differing(self._chroma, before)
 
     def _run(self, ids: Tensor, changed: Window) -> Window:
         network = self._network
@@ -97,9 +106,9 @@ class Painting:
         whole = Window.whole(*self._gray[scale].shape[2:])
         changed = reached(layer, changed).inside(whole)
         if len(kept) == index:
-            kept.append(run_inside(layer, whole, whole, read, skip))
+            kept.append(strips.everywhere(layer, whole, read, skip))
         elif changed.area > _MENDED * whole.area:
-            kept[index] = run_inside(layer, whole, whole, read, skip)
+            kept[index] = strips.everywhere(layer, whole, read, skip)
         else:
             _cut(kept[index], changed).copy_(run_inside(layer, changed, whole, read, skip))
         return changed

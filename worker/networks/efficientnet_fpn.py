@@ -43,9 +43,18 @@ class EfficientNetFPN(nn.Module):
         ``gray``: N×1×H×W float in [−1, 1]. Returns N×60×H×W float logits; channel 0 is
         *background*.
         """
+        return self.logits(self.features(gray))
+
+    def features(self, gray: Tensor) -> Tensor:
+        """The pyramid's finest level, N×96×H/4×W/4."""
         levels = self.encoder(gray)[1:]
         x = self.context(levels[-1].mean((2, 3)))[:, :, None, None]
         pyramid = list(zip(levels, self.lateral, self.smooth, strict=True))
         for level, lateral, smooth in reversed(pyramid):
             x = smooth(lateral(level) + F.interpolate(x, level.shape[2:]))
-        return F.interpolate(self.head(x), scale_factor=4, mode="bilinear", align_corners=False)
+        return x
+
+    def logits(self, features: Tensor) -> Tensor:
+        """From :meth:`features`, or some rows of them."""
+        coarse = self.head(features)
+        return F.interpolate(coarse, scale_factor=4, mode="bilinear", align_corners=False)

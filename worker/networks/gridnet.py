@@ -95,12 +95,20 @@ class GridNet(nn.Module):
 
         ``gray``: N×1×H×W float. Returns N×60×H×W float logits; channel 0 is *background*.
         """
+        return self.logits(self.features(gray))
+
+    def features(self, gray: Tensor) -> Tensor:
+        """The finest row behind the last column, N×C×H×W."""
         grid = self._first_column(self.stem(self.input_norm(gray)))
         for column in range(1, self.turn):
             grid = self._down_column(grid, column)
         for column in range(self.turn, 2 * self.turn):
             grid = self._up_column(grid, column)
-        logits: Tensor = self.head(grid[0])
+        return grid[0]
+
+    def logits(self, features: Tensor) -> Tensor:
+        """From :meth:`features`, or some rows of them."""
+        logits: Tensor = self.head(features)
         return logits
 
     def _first_column(self, x: Tensor) -> list[Tensor]:

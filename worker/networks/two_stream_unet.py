@@ -87,9 +87,9 @@ class PretrainedGray(nn.Module):
         """``gray``: N×1×H×W in [−1, 1]. Returns six levels, finest first."""
         features = self.encoder(gray)
         gray, *features = (tensor.to(self.precision) for tensor in (gray, *features))
-        levels = [self.finest(gray)]
-        levels += [project(level) for project, level in zip(self.project, features, strict=True)]
-        levels = [_instance_norm(level) for level in levels]
+        pairs = zip(self.project, features, strict=True)
+        levels = [_instance_norm(self.finest(gray))]  # each at once: they are large
+        levels += [_instance_norm(project(level)) for project, level in pairs]
         levels[-1] = levels[-1] + self.context(features[-1].mean((2, 3)))[..., None, None]
         return levels
 
