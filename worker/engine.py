@@ -61,6 +61,8 @@ _BAND_PIXELS = 1 << 22  # of a photo that is averaged down
 _RETRY_SECONDS = 60.0  # after so long without a request a lowered detail is raised again
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
+_CPU = torch.device("cpu")
+
 T = TypeVar("T")
 AtDetail = Segment | Colorize | Changes | Suggest
 Checkpoint = Callable[[], None]
@@ -78,8 +80,11 @@ class PlanesMissingError(Exception):
 
 
 @dataclass
-class _Lowered:
-    """The detail for which memory did suffice, and when it was last used (monotonic seconds)."""
+class _Means:
+    """What memory did suffice for, and when it was last used (monotonic seconds).
+
+    ``detail``: 0 where it is the one asked for. Nothing is kept that only edits need.
+    """
 
     detail: int
     used: float
@@ -96,7 +101,8 @@ class Engine:
         self, color_model: Model, segmentation_model: Model, device: torch.device,
         checkpoint: Checkpoint = _go_on, plane_budget: int = PLANES_AT_MOST,
     ) -> None:  # fmt: skip
-        self.device = device
+        self.device = self._home = device
+        self._looked = 0.0  # monotonic seconds: when it was last seen whether the home has room
         self._checkpoint = checkpoint
         self.color = color_model
         self.segmentation = segmentation_model
@@ -104,7 +110,7 @@ class Engine:
         self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
         self._ids: LruCache[dict[Size, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
         self._reserve()
-        self._lowered: LruCache[_Lowered] = LruCache(1024)
+        self._means: LruCache[_Means] = LruCache(1024)  # of what memory did not suffice for
         self._shown: LruCache[Size] = LruCache(1024)  # at detail, of the last colour
 
     @classmethod
@@ -277,8 +283,8 @@ class Engine:
     def lowered(self, request: Segment | Colorize) -> int:
         """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
         model = self.segmentation if isinstance(request, Segment) else self.color
-        lowered = self._lowered.get(_asked(request, model))
-        return lowered.detail if lowered else 0
+        means = self._means.get(_asked(request, model))
+        return means.detail if means else 0
 
     def forget(self) -> None:
         """Drop all results; photos and label maps stay."""
@@ -300,11 +306,14 @@ class Engine:
 
     @torch.inference_mode()
     def _within_memory(self, request: AtDetail, model: Model, do: Callable[[], T]) -> T:
-        """Do a job. When memory does not suffice, without caches; then at a smaller and smaller
-        detail; then on the CPU. Raises SemcolorError (NO_MEMORY) when nothing helps.
+        """Do a job. When memory does not suffice, without caches; then in strips, keeping nothing
+        for edits; then at a smaller and smaller detail; then on the CPU.
+
+        Raises SemcolorError (NO_MEMORY) when nothing helps.
         """
         self._canvases.trim()
-        self._raise_again(_asked(request, model))
+        self._return()
+        self._raise_again(request, model)
         dropped = False
         while True:
             if self.lacking(self.needed(request)):
@@ -325,29 +334,46 @@ class Engine:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             self._checkpoint()
 
-    def _raise_again(self, asked: _Asked) -> None:
+    def _return(self) -> None:
+        """Leave the CPU for the device that had no memory, once it has."""
+        now = time.monotonic()
+        if self.device == self._home or now < self._looked + _RETRY_SECONDS:
+            return
+        self._looked = now
+        if memory.has_room(self._home):
+            logging.info("going back to %s", self._home)
+            try:
+                self._move(self._home)
+            except (RuntimeError, MemoryError) as error:
+                if not memory.ran_out(error):
+                    raise
+                self._move(_CPU)
+
+    def _raise_again(self, request: AtDetail, model: Model) -> None:
         """The pieces of one picture, which follow each other closely, stay at one detail."""
-        lowered, now = self._lowered.get(asked), time.monotonic()
-        if lowered and now > lowered.used + _RETRY_SECONDS:
-            self._lowered.pop(asked)
-        elif lowered:
-            lowered.used = now
+        asked, now = _asked(request, model), time.monotonic()
+        means = self._means.get(asked)
+        if means and now > means.used + _RETRY_SECONDS:
+            self._canvases.pop((request.photo, self._size(request, model)))  # it is thrifty
+            self._means.pop(asked)
+        elif means:
+            means.used = now
 
     def _retreat(self, request: AtDetail, model: Model) -> None:
         asked = _asked(request, model)
-        lowered = self._lowered.get(asked)
-        lower = (lowered.detail if lowered else request.detail or model.spec.detail) // 2
-        if lower >= _SMALLEST_DETAIL:
-            logging.warning("memory ran out: detail %d instead of %d", lower, lower * 2)
-            self._lowered.put(asked, _Lowered(lower, time.monotonic()))
-        elif self.device.type != "cpu":
+        means = self._means.get(asked)
+        detail = (means.detail if means else 0) or request.detail or model.spec.detail
+        if means is None and model is self.color:
+            logging.warning("memory ran out: going on in strips, keeping nothing for edits")
+            self._means.put(asked, _Means(0, time.monotonic()))
+        elif detail // 2 >= _SMALLEST_DETAIL:
+            logging.warning("memory ran out: detail %d instead of %d", detail // 2, detail)
+            self._means.put(asked, _Means(detail // 2, time.monotonic()))
+        elif self.device != _CPU:
             logging.warning("memory ran out on %s: going on with the CPU", self.device)
-            self.device = torch.device("cpu")
-            for one in self.models:
-                one.network.to(self.device)
-            self._unet.compute_in(weights.precision_for(self.device))
-            self._reserve()
-            self._lowered.clear()
+            self._move(_CPU)
+            self._means.clear()
+            self._looked = time.monotonic()
         else:
             raise SemcolorError(
                 Code.NO_MEMORY,
@@ -355,9 +381,17 @@ class Engine:
                 "close other programs there, or scale the photo down",
             )
 
+    def _move(self, device: torch.device) -> None:
+        """To another device; results stay behind."""
+        self.device = device
+        for model in self.models:
+            model.network.to(device)
+        self._unet.compute_in(weights.precision_for(device))
+        self._reserve()
+
     def _size(self, request: AtDetail, model: Model) -> Size:
-        lowered = self._lowered.get(_asked(request, model))
-        detail = lowered.detail if lowered else request.detail
+        means = self._means.get(_asked(request, model))
+        detail = (means.detail if means else 0) or request.detail
         return detail_size(self._planes[request.photo].shape, detail, model)
 
     def _canvas(self, request: Colorize | Changes | Suggest) -> Canvas:
@@ -365,7 +399,8 @@ class Engine:
         canvas = self._canvases.get((request.photo, size))
         if canvas is None:
             lightness = lightness_at(self._planes[request.photo], size, self.device)
-            canvas = Canvas(self.color, lightness)
+            thrifty = self._means.get(_asked(request, self.color)) is not None
+            canvas = Canvas(self.color, lightness, thrifty)
             self._canvases.put((request.photo, size), canvas)
         return canvas
 

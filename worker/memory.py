@@ -8,6 +8,7 @@ import torch
 from .resources import available_memory
 
 _AT_MOST = 1 << 30  # bytes on the host, where other programs want memory too
+_ROOM = 1 << 30  # bytes, many times what made the engine leave
 _CPU_RAN_OUT = ("DefaultCPUAllocator: ", "std::bad_alloc")
 _SHARE = 0.25  # of the host's memory that is free; twice as much of a GPU's
 
@@ -18,6 +19,12 @@ def feature_budget(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return int(2 * _SHARE * free)
     return min(_AT_MOST, int(_SHARE * available_memory()))
+
+
+def has_room(gpu: torch.device) -> bool:
+    """Whether a GPU whose memory did not even suffice for a small picture has some again."""
+    free, total = torch.cuda.mem_get_info(gpu)
+    return free >= min(_ROOM, total // 4)
 
 
 def ran_out(error: BaseException) -> bool:

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from semcolor_worker import weights
+from semcolor_worker import strips, weights
 from semcolor_worker.painting import Painting
 from semcolor_worker.weights import ModelSpec
+from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 SHARED = {"widths": [4, 6, 8, 8]}
@@ -48,9 +49,9 @@ class StoppedError(Exception):
 
 
 @settings(deadline=None, max_examples=40)
-@given(data=st.data(), which=st.integers(0, 1), seed=st.integers(0, 1000))
+@given(data=st.data(), which=st.integers(0, 1), seed=st.integers(0, 1000), thrifty=st.booleans())
 @torch.inference_mode()
-def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
+def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, thrifty):
     model = models[which]
     height, width = (model.stride * data.draw(st.integers(2, 8 // (which + 1))) for _ in "hw")
     generator = torch.Generator().manual_seed(seed)
@@ -64,7 +65,7 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
         if layers == 0:
             raise StoppedError
 
-    painting = Painting(model, lightness)
+    painting = Painting(model, lightness, thrifty)
     painting.paint("first", ids)
     for number, (*place, class_id) in enumerate(data.draw(edits(height, width))):
         before = painting.chroma.clone()
@@ -90,3 +91,31 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed):
     assert (painting.chroma - anew.chroma).abs().max() < 1e-5 * model.spec.chroma_scale
     if which:
         assert torch.allclose(painting.bin_logits, anew.bin_logits, atol=1e-3)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@torch.inference_mode()
+def test_a_large_picture_is_painted_strip_by_strip_as_it_is_as_a_whole(models, which, monkeypatch):
+    monkeypatch.setitem(strips._PIXELS, "cpu", 1)  # of as few rows as possible
+    model = models[which]
+    generator = torch.Generator().manual_seed(0)
+    lightness = 100 * torch.rand(1, 1, 256, 64, generator=generator)
+    ids = torch.randint(0, 60, (256, 64), generator=generator).to(torch.uint8)
+    whole = model.chroma(model.network(model.normalise(lightness), ids[None].long()))
+    rows = []
+
+    def note(module, inputs):
+        if isinstance(module, nn.Conv2d) and module is not model.network.final_conv:
+            rows.append(inputs[0].shape[2])
+
+    with register_module_forward_pre_hook(note):
+        paintings = [Painting(model, lightness, thrifty) for thrifty in (False, True)]
+        for painting in paintings:
+            painting.paint("labels", ids)
+            assert (painting.chroma - whole).abs().max() < 1e-4 * model.spec.chroma_scale
+    assert max(rows) <= 256 / 2
+    kept, thrifty = (painting.nbytes for painting in paintings)
+    assert thrifty < 0.7 * kept
+    if which:
+        one, other = (painting.bin_logits for painting in paintings)
+        assert torch.allclose(one, other, atol=1e-3)
