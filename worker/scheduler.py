@@ -100,6 +100,8 @@ class Scheduler:
         if any(supersedes(newer.request, job.request) for newer in queue.edits):
             return False
         queue.like(job).appendleft(job)
+        if isinstance(job.request, Segment):
+            queue.overtaken = PATIENCE  # it had its turn before those that wait
         return True
 
     def take(self) -> Job | None:

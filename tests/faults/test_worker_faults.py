@@ -395,6 +395,48 @@ def test_a_newer_edit_supersedes_those_that_wait(own_worker, sample_gray):
                        ("0", "result"), ("3", "result"), ("4", "result")]  # fmt: skip
 
 
+def test_an_edit_overtakes_segmentations_that_wait(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.colorize(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    (engine,) = children(own_worker.hello().pid)
+    dealer = raw_socket(own_worker.connection)
+    place = messages.Rectangle(0, 0, 9, 9)
+    os.kill(engine, signal.SIGSTOP)  # so that all of them are there before it goes on
+    try:
+        for number in "1234":
+            dealer.send(messages.encode_request(number, messages.Segment(session.photo, place)))
+        dealer.send(messages.encode_request("edit", messages.Colorize(session.photo, "", place)))
+        wait_until(lambda: own_worker.status().waiting == 5)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    ended = []
+    while len(ended) < 5:
+        assert dealer.poll(60_000), "no answer"
+        reply = messages.unpack(dealer.recv_multipart()[0])
+        if reply["kind"] == "result":
+            ended.append(reply["id"])
+    dealer.close()
+    assert ended == ["1", "edit", "2", "3", "4"]
+
+
+def test_an_engine_computes_with_the_cores_that_the_worker_may_use(home):
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("Linux only")
+    usable = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(usable)})
+    try:
+        client = local_worker.start()
+    finally:
+        os.sched_setaffinity(0, usable)
+    try:
+        wait_until(lambda: client.status().state == "ready")
+        (engine,) = children(client.hello().pid)
+        assert b"OMP_NUM_THREADS=1\0" in Path(f"/proc/{engine}/environ").read_bytes()
+    finally:
+        client.close()
+        local_worker.stop()
+
+
 def test_broken_weights_are_an_error_at_once_and_mended_ones_need_no_restart(
     home, tmp_path, sample_gray
 ):

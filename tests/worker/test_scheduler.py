@@ -75,6 +75,16 @@ def test_a_job_to_repeat_goes_before_everything_unless_superseded():
     assert drained(scheduler) == [new, other]
 
 
+def test_a_segmentation_to_repeat_goes_before_edits_too():
+    scheduler = Scheduler()
+    scheduler.add(segmentation(b"a"))
+    job = scheduler.take()
+    for session in (b"a", b"b"):
+        scheduler.add(edit(session))
+    assert scheduler.put_back(job)
+    assert scheduler.take() is job
+
+
 def test_cancelling_takes_only_that_job():
     scheduler = Scheduler()
     a1, a2, b1 = edit(b"a", "1"), segmentation(b"a", "2"), edit(b"b", "1")

@@ -47,8 +47,8 @@ class EfficientNetFPN(nn.Module):
 
     def features(self, gray: Tensor) -> Tensor:
         """The pyramid's finest level, N×96×H/4×W/4."""
-        levels = self.encoder(gray)[1:]
-        x = self.context(levels[-1].mean((2, 3)))[:, :, None, None]
+        levels: list[Tensor] = self.encoder(gray)[1:]
+        x: Tensor = self.context(levels[-1].mean((2, 3)))[:, :, None, None]
         pyramid = list(zip(levels, self.lateral, self.smooth, strict=True))
         for level, lateral, smooth in reversed(pyramid):
             x = smooth(lateral(level) + F.interpolate(x, level.shape[2:]))
