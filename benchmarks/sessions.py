@@ -21,6 +21,7 @@ from semcolor.client import Session, ZmqWorkerClient
 from semcolor.messages import Rectangle
 
 SIDE = 64  # pixels
+REST_SECONDS = 10.5  # after so long the next job makes the worker give memory back
 WARM_UP = 12  # edits of each client: more than the worker remembers
 
 
@@ -50,6 +51,7 @@ def measure(clients: int, seconds: float, megapixels: float) -> dict[str, float]
     for _ in range(WARM_UP):
         for painter in painters:
             painter.edit()
+    before = memory_at_rest(painters[0])
     start = threading.Barrier(clients + 1)
     threads = [
         threading.Thread(target=painter.paint, args=(start, seconds)) for painter in painters
@@ -65,15 +67,14 @@ def measure(clients: int, seconds: float, megapixels: float) -> dict[str, float]
     elapsed = time.perf_counter() - begin
     times = sorted(time for painter in painters for time in painter.times)
     waits = [statistics.mean(painter.times) for painter in painters]
-    quarter = len(resident) // 4
-    before, after = resident[:quarter], resident[-quarter:]
     return {
         "edits_per_s": round(len(times) / elapsed, 2),
         "p50_ms": round(1000 * times[len(times) // 2], 1),
         "p95_ms": round(1000 * times[len(times) * 95 // 100], 1),
         "fairness": round(min(waits) / max(waits), 3),
-        "memory_mb": round(statistics.median(after), 1),
-        "memory_growth": round(statistics.median(after) / statistics.median(before), 3),
+        "memory_mb": round(statistics.median(resident), 1),
+        "peak_mb": round(max(resident), 1),
+        "memory_growth": round(memory_at_rest(painters[0]) / before, 3),
     }
 
 
@@ -104,6 +105,13 @@ class Painter:
         changed = self._session.recolor(0, lambda *_: None)
         if changed.pixels:
             self._session.colorize(changed, 0, lambda *_: None)
+
+
+def memory_at_rest(painter: Painter) -> float:
+    """The worker's when it has just given back what is free, which it does now and then."""
+    time.sleep(REST_SECONDS)
+    painter.edit()
+    return worker_memory()
 
 
 def worker_memory() -> float:

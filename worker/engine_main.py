@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 Blob = bytes | memoryview | None
 
-_GIVE_BACK_SECONDS = 2.0  # windows of many sizes leave holes between them; this takes some 15 ms
+_GIVE_BACK_SECONDS = 10.0  # windows of many sizes leave holes between them; this takes some 15 ms
 
 
 def main(endpoint: str, device: str, plane_budget: int) -> None:
