@@ -72,16 +72,16 @@ class Painting:
         if changed is not None:
             self.labels, self._unfinished = None, changed
             with timed("network"):
-                changed = self._anew(ids) if self._thrifty else self._run(ids, changed)
+                changed = (self._anew if self._thrifty else self._run)(ids, changed)
             self._ids, self._unfinished = ids, None
         self.labels = labels
         return changed
 
-    def _anew(self, ids: Tensor) -> Window | None:
+    def _anew(self, ids: Tensor, changed: Window) -> Window:
         output, binned = strips.chroma(self._network, self._gray, ids)
         before, self._chroma = self._chroma, self._model.chroma(output)
         self._decoded = [binned]
-        return self._whole if before is None else differing(self._chroma, before)
+        return self._whole if before is None else changed.joined(differing(self._chroma, before))
 
     def _run(self, ids: Tensor, changed: Window) -> Window:
         network = self._network
