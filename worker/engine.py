@@ -40,7 +40,7 @@ from . import color, memory, strips, suggestions, weights
 from .caches import LruCache
 from .canvas import Canvas
 from .networks.efficientnet_fpn import EfficientNetFPN
-from .networks.folding import fold_batch_norms
+from .networks.folding import fold_activations, fold_batch_norms
 from .networks.gridnet import GridNet
 from .networks.two_stream_unet import TwoStreamUNet
 from .resources import PLANES_AT_MOST
@@ -131,6 +131,8 @@ class Engine:
             fold_batch_norms(model.network)
         unet = cast(TwoStreamUNet, color_model.network)
         unet.compute_in(precision or weights.precision_for(device))
+        for model in (color_model, segmentation_model):
+            fold_activations(model.network)
         return cls(color_model, segmentation_model, device, checkpoint, plane_budget)
 
     @property

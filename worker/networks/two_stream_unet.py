@@ -33,14 +33,15 @@ class Layer(nn.Module):
         super().__init__()
         self.conv1 = conv1
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.slope = slope
+        self.activation: nn.Module = nn.LeakyReLU(slope)
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
         """N×C×H×W features; ``skip`` has the shape of conv1's output."""
-        x = F.leaky_relu(self.conv1(x), self.slope)
+        x = self.activation(self.conv1(x))
         if skip is not None:
-            x = x + skip
-        return F.leaky_relu(self.conv2(x), self.slope)
+            x += skip
+        out: Tensor = self.activation(self.conv2(x))
+        return out
 
 
 def _same(n_in: int, n_out: int, slope: float) -> Layer:
