@@ -17,7 +17,7 @@ from semcolor.timings import timed
 from . import strips
 from .networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
 from .weights import Model
-from .windows import Read, Window, differing, reached, run_inside
+from .windows import Read, Window, crop_for, differing, reached, run_inside
 
 _MENDED = 0.7  # of a map: where more of it is reached, the layer runs on everything
 
@@ -107,7 +107,7 @@ class Painting:
         changed = reached(layer, changed).inside(whole)
         if len(kept) == index:
             kept.append(strips.everywhere(layer, whole, read, skip))
-        elif changed.area > _MENDED * whole.area:
+        elif crop_for(changed, whole).area > _MENDED * whole.area:
             kept[index] = strips.everywhere(layer, whole, read, skip)
         else:
             _cut(kept[index], changed).copy_(run_inside(layer, changed, whole, read, skip))

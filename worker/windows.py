@@ -13,6 +13,7 @@ from .networks.two_stream_unet import Layer
 
 Read = Callable[["Window"], Tensor]
 
+_STEP = 8  # pixels between the smallest sizes of crops
 _MARGIN = 2  # outputs of a layer near a crop's edge that are wrong: one for each 3×3 convolution
 
 
@@ -63,6 +64,20 @@ class Window(NamedTuple):
             min(self.left, other.left), max(self.right, other.right),
         )  # fmt: skip
 
+    def rounded(self, whole: "Window") -> "Window":
+        """Grown inside a map, from even places on, to one of few sizes: eight in an octave."""
+
+        def up(start: int, end: int, limit: int) -> tuple[int, int]:
+            start -= start % 2
+            step = max(_STEP, (1 << (end - start).bit_length()) >> 4)
+            length = min(-(-(end - start) // step) * step, limit)
+            start = min(start, limit - length)
+            return start, start + length
+
+        return Window(
+            *up(self.top, self.bottom, whole.bottom), *up(self.left, self.right, whole.right)
+        )
+
     def seen_from(self, other: "Window") -> "Window":
         """Its place in the crop that ``other`` cuts out."""
         return Window(
@@ -87,6 +102,15 @@ def reached(layer: Layer, window: Window) -> Window:
     return window.on_axes(_REACHED[_scaling(layer)]).grown(1)  # conv1, then conv2
 
 
+def crop_for(window: Window, whole: Window) -> Window:
+    """What of a layer's whole output is computed to have a window of it.
+
+    oneDNN prepares itself for every size that it has not met, which can take longer than the
+    layer itself.
+    """
+    return window.grown(_MARGIN).inside(whole).rounded(whole)
+
+
 def run_inside(
     layer: Layer, window: Window, whole: Window, read: Read, skip: Read | None
 ) -> Tensor:
@@ -95,7 +119,7 @@ def run_inside(
     ``read``, ``skip``: give a window of the layer's input, and of its skip.
     """
     scaling = _scaling(layer)
-    crop = window.grown(_MARGIN).inside(whole).on_axes(_NEEDED[scaling])
+    crop = crop_for(window, whole).on_axes(_NEEDED[scaling])
     made = crop.on_axes(_MADE[scaling])
     output: Tensor = layer(read(crop), skip(made) if skip else None)
     return output[:, :, *window.seen_from(made).slices]
