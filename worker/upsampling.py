@@ -34,6 +34,7 @@ _NEGLIGIBLE = 5e-5  # of f(X/Xn), f(Z/Zn): a fortieth of a unit of a*; nowhere h
 # How far apart the grays that are tried are, in 16 bits, and the places: what few of them show
 # need not be shown by all.
 _TRIALS = ((64 * 257, 4), (64 * 257, 1), (4 * 257, 1))
+_NEARLY_VISIBLE = 0.1 * 257  # in 16 bits: what less is seen of is not visible between these grays
 _AT_ONCE = 1 << 18
 
 
@@ -116,14 +117,16 @@ def visible_changes(
     """
     one, other = before.coefficients, after.coefficients
     darkest, lightest = grays[:, *window.slices].to(one.device).to(torch.int32)
-    far = [(_f(one, gray) - _f(other, gray)).abs().amax(0) for gray in (darkest, lightest)]
+    far = [_f(one - other, gray).abs().amax(0) for gray in (darkest, lightest)]
     candidates = torch.maximum(*far) > _NEGLIGIBLE
     visible = torch.zeros_like(candidates)
     for step, apart in _TRIALS:
         tried = torch.zeros_like(candidates)
         tried[::apart, ::apart] = candidates[::apart, ::apart]
         pair = one[tried], other[tried]
-        visible[tried] = _differ(pair, darkest[tried], lightest[tried], step)
+        differences = _differences(pair, darkest[tried], lightest[tried], step)
+        visible[tried] = differences > _VISIBLE
+        candidates[tried] = differences > _NEARLY_VISIBLE
         if not visible.any():
             continue
         (top, rows), (left, columns) = _span(visible.any(dim=1)), _span(visible.any(dim=0))
@@ -167,20 +170,22 @@ def _f(coefficients: Tensor, gray: Tensor) -> Tensor:
     return torch.stack([slope_x * lightness + offset_x, slope_z * lightness + offset_z])
 
 
-def _differ(pair: tuple[Tensor, Tensor], darkest: Tensor, lightest: Tensor, step: int) -> Tensor:
-    """Which of N places look different at any of their grays, tried every ``step`` (16 bits)."""
+def _differences(
+    pair: tuple[Tensor, Tensor], darkest: Tensor, lightest: Tensor, step: int
+) -> Tensor:
+    """How different N places look at most, int32; grays are tried every ``step``, both in 16 bits."""
     one, other = pair
     counts = torch.div(lightest - darkest + step - 1, step, rounding_mode="floor") + 1
     place = torch.arange(len(counts), device=one.device).repeat_interleave(counts)
     first = counts.cumsum(0) - counts
     number = torch.arange(len(place), device=one.device) - first[place]
     gray = torch.minimum(darkest[place] + number * step, lightest[place])
-    visible = torch.zeros(len(counts), dtype=torch.bool, device=one.device)
+    largest = torch.zeros(len(counts), dtype=torch.int32, device=one.device)
     for start in range(0, len(place), _AT_ONCE):
         at, level = (values[start : start + _AT_ONCE] for values in (place, gray))
         difference = (_rgb(one[at], level) - _rgb(other[at], level)).abs().amax(dim=0)
-        visible[at[difference > _VISIBLE]] = True
-    return visible
+        largest.scatter_reduce_(0, at, difference, "amax")
+    return largest
 
 
 def _rgb(coefficients: Tensor, gray: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 import pytest
 import torch
 from semcolor_worker import weights
+from semcolor_worker.networks import folding
 from semcolor_worker.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.networks.efficientnet_lite0 import EfficientNetLite0
-from semcolor_worker.networks.folding import fold_batch_norms
+from semcolor_worker.networks.folding import fold_activations, fold_batch_norms
 from semcolor_worker.networks.gridnet import GridNet
 from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
 from semcolor_worker.training.recipes import recipe
@@ -118,6 +119,73 @@ def test_folding_batch_norms_changes_nothing_but_rounding(network):
     fold_batch_norms(network)
     assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) < norms
     assert (network(gray) - before).abs().max() < 1e-4 * before.abs().max()
+
+
+NETWORKS = {
+    "fpn": EfficientNetFPN,
+    "gridnet": lambda: GridNet((4, 6, 8), columns=4),
+    "shared": lambda: TwoStreamUNet((4, 6, 8), slope=0.1),
+    "pretrained": lambda: TwoStreamUNet(
+        (4, 6, 8, 8, 8, 8), label_encoding="embedding", gray_encoder="efficientnet_lite0"
+    ),
+}
+
+
+def activations(network):
+    kinds = nn.ReLU | nn.ReLU6 | nn.LeakyReLU
+    return sum(isinstance(module, kinds) for module in network.modules())
+
+
+def convolutions(network):
+    kinds = nn.Conv2d | nn.ConvTranspose2d
+    return [module for module in network.modules() if isinstance(module, kinds)]
+
+
+def run(network):
+    generator = torch.Generator().manual_seed(1)
+    gray = torch.rand(1, 1, 64, 96, generator=generator) * 200 - 100  # beyond what ReLU6 lets by
+    labels = torch.randint(0, 60, (1, 64, 96), generator=generator)
+    both = isinstance(network, TwoStreamUNet)
+    with torch.inference_mode():
+        return network(gray, labels) if both else network(gray)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_folding_activations_changes_nothing_but_rounding(name, precision):
+    if not folding._works_in(precision):
+        pytest.skip("not with this processor or build of PyTorch")
+    torch.manual_seed(0)
+    network = NETWORKS[name]().eval().requires_grad_(False)
+    network.to(memory_format=torch.channels_last)
+    fold_batch_norms(network)
+    if isinstance(network, TwoStreamUNet):
+        network.compute_in(precision)
+    before, left, layers = run(network), activations(network), convolutions(network)
+    fold_activations(network)
+    assert activations(network) < left
+    assert convolutions(network) == layers  # each of them is where a job can be cancelled
+    allowed = 1e-5 if precision == torch.float32 else 0.02
+    assert (run(network) - before).abs().max() <= allowed * before.abs().max()
+
+
+def test_activations_stay_where_the_operators_do_not_work(monkeypatch):
+    class Changed:
+        @staticmethod
+        def _convolution_pointwise(x, *_):
+            return x
+
+    network = NETWORKS["shared"]().eval()
+    left = activations(network)
+    for operators in (object(), Changed()):
+        folding._works_in.cache_clear()
+        monkeypatch.setattr(torch.ops, "mkldnn", operators, raising=False)
+        fold_activations(network)
+        assert activations(network) == left
+    monkeypatch.undo()
+    folding._works_in.cache_clear()
+    fold_activations(network.to("meta"))  # no processor's memory
+    assert activations(network) == left
 
 
 def test_gridnet_shapes_and_columns():

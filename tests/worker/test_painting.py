@@ -5,8 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from semcolor_worker import strips, weights
+from semcolor_worker.networks.folding import fold_activations
 from semcolor_worker.painting import Painting
 from semcolor_worker.weights import ModelSpec
+from semcolor_worker.windows import Window, crop_for
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -28,6 +30,7 @@ def models():
         for name, parameter in model.network.named_parameters():
             if name.startswith(("encoder", "decoder", "final")):
                 parameter.mul_(2.5)  # as weights come, little would reach the far end
+        fold_activations(model.network)  # as the engine has it
     return built
 
 
@@ -119,3 +122,16 @@ def test_a_large_picture_is_painted_strip_by_strip_as_it_is_as_a_whole(models, w
     if which:
         one, other = (painting.bin_logits for painting in paintings)
         assert torch.allclose(one, other, atol=1e-3)
+
+
+def test_crops_of_windows_have_few_sizes():
+    whole = Window.whole(1000, 1000)
+    sizes = set()
+    for top in range(0, 1000, 7):
+        for bottom in range(top + 1, 1001, 13):
+            window = Window(top, bottom, 1000 - bottom, 1000 - top)
+            crop = crop_for(window, whole)
+            assert crop == crop.inside(whole)
+            assert crop == crop.joined(window.grown(2).inside(whole))
+            sizes |= {crop.bottom - crop.top, crop.right - crop.left}
+    assert len(sizes) < 50
