@@ -173,7 +173,7 @@ def _f(coefficients: Tensor, gray: Tensor) -> Tensor:
 def _differences(
     pair: tuple[Tensor, Tensor], darkest: Tensor, lightest: Tensor, step: int
 ) -> Tensor:
-    """How different N places look at most, int32; grays are tried every ``step``, both in 16 bits."""
+    """How different N places look at most; grays are tried every ``step``; int32, 16 bits."""
     one, other = pair
     counts = torch.div(lightest - darkest + step - 1, step, rounding_mode="floor") + 1
     place = torch.arange(len(counts), device=one.device).repeat_interleave(counts)
