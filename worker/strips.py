@@ -19,7 +19,7 @@ from .windows import Read, Window, run_inside
 
 # Pixels of a strip. On a processor its features fit the cache; a GPU needs many to be busy.
 _PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
-_ROWS = 32  # of a strip at least; even, as blocks that halve the scale need it
+_ROWS = 36  # of a strip at least; even, as blocks that halve the scale need it
 _MARGIN = 4  # rows around it, even as well: no block reaches further
 _KEPT_LEVEL = 2  # a quarter of the input's scale: from there on layers take little memory
 
@@ -144,8 +144,8 @@ def _collect(read: Read, whole: Window, rows: int) -> Tensor:
 
 
 def _rows(whole: Window, device: torch.device) -> int:
-    """Of a strip of a map."""
-    return max(_ROWS, _PIXELS[device.type] // whole.right // 2 * 2)
+    """Of a strip of a map; with a layer's margins not rounded up to any other crop's size."""
+    return max(_ROWS, _PIXELS[device.type] // whole.right // 16 * 16 - 4)
 
 
 def _empty(like: Tensor, height: int) -> Tensor:
