@@ -53,14 +53,14 @@ def _ours(widths: tuple[int, ...]) -> ModelSpec:
         "bins": len(chroma_bins()),
     }
     return ModelSpec(
-        task="color", network="two_stream_unet", arguments=arguments, detail=384, saturation=1.1
+        task="color", network="two_stream_unet", arguments=arguments, detail=384, saturation=1.16
     )
 
 
 _FAST_COLOR = Recipe(
     name="fast",
     model=_ours(FAST_WIDTHS),
-    steps=3500,
+    steps=4900,
     batch=16,
     crop=160,
     scale=(192, 384),
