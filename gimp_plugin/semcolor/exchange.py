@@ -93,17 +93,14 @@ class Exchange:
         self._ask_for_colors("colorize", detail)
         return self._collect("color_rows", self._in_gimp(self._color_format))
 
-    def recolor(self, detail: int, layer: Gimp.Layer, stale: Rectangle) -> None:
+    def recolor(self, detail: int, layer: Gimp.Layer) -> None:
         """Write the colours that differ from the last ones into the colorized layer.
 
         No undo step is made, and no selection applies.
-
-        Args:
-            stale: where to write them in any case.
         """
         area = self._whole
         if self._colored_at == detail:
-            area = stale.join(_rectangle(self._ask_for_colors("recolor", detail)))
+            area = _rectangle(self._ask_for_colors("recolor", detail))
         else:
             self._ask_for_colors("colorize", detail)
         color_format = self._in_gimp(self._color_format)

@@ -124,7 +124,7 @@ class Watch:
         if last._replace(pixels=b"") != thumbnail._replace(pixels=b""):  # moved or scaled
             self._suspect = self._whole
         else:
-            self._suspect = self._suspect.join(difference(last, thumbnail).clip(self._whole))
+            self._suspect = self._suspect.join(_difference(last, thumbnail).clip(self._whole))
 
     @property
     def has_suspicion(self) -> bool:
@@ -222,8 +222,8 @@ def _digests(tiles: list[Rectangle], band: Rectangle, pixels: bytes) -> Iterator
         yield digest.digest()
 
 
-def difference(before: Thumbnail, after: Thumbnail) -> Rectangle:
-    """Where two thumbnails of one size differ, with a margin of one of their pixels."""
+def _difference(before: Thumbnail, after: Thumbnail) -> Rectangle:
+    """Where two thumbnails differ that have one size, with a margin of one of their pixels."""
     stride = after.width * after.channels
     rows, differing = [], 0
     for row in range(after.height):

@@ -23,7 +23,7 @@ from classes import LabelClass
 from exchange import Exchange, InGimp
 from gi.repository import Gegl, Gimp, GLib
 from layers import LayerError
-from live import Live, Thumbnail, Tiles, Watch, difference
+from live import Live, Thumbnail, Tiles, Watch
 from panel import Panel
 from preferences import Preferences
 from rectangle import NOWHERE, Rectangle, beside
@@ -75,8 +75,6 @@ class Session:
         self._edit_so_far = NOWHERE
         self._seen: Thumbnail | None = None  # of the labels as they were read
         self._colors_stamp: bytes | None = None
-        self._colors_seen: Thumbnail | None = None
-        self._stale = NOWHERE  # where the colorized layer has colours of other labels
         self._classified = b""  # the thumbnail whose classes are shown
         self._wanted: Callable[[], None] | None = None  # what a button asks for; the newest wins
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
@@ -235,19 +233,6 @@ class Session:
         last, self._colors_stamp = self._colors_stamp, layers.colors_stamp(colorized)
         if last not in (None, self._colors_stamp):
             self._start_over()
-        if self._is_live and not self._watch.has_suspicion:
-            self._watch_retouching(colorized)
-
-    def _watch_retouching(self, colorized: Gimp.Layer) -> None:
-        """So does undo of a stroke on the colorized layer, unless the user is at work there."""
-        if self._background.busy or colorized in self._image.get_selected_layers():
-            self._colors_seen = None
-            return
-        last, self._colors_seen = self._colors_seen, self._thumbnail(colorized)
-        if last and last.layer == self._colors_seen.layer:
-            undone = difference(last, self._colors_seen).clip(self._whole)
-            self._stale = undone.join(self._stale)
-            self._live.edited(undone)
 
     @timed("thumbnail")
     def _thumbnail(self, layer: Gimp.Layer) -> Thumbnail:
@@ -326,11 +311,10 @@ class Session:
         if not edit:
             return
         detail = self._preferences.detail
-        stale, self._stale = self._stale, NOWHERE
 
         def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
             ambiguous = exchange.send_labels(label_layer, edit)
-            exchange.recolor(detail, colorized, stale)
+            exchange.recolor(detail, colorized)
             in_gimp(timed("flush")(Gimp.displays_flush))
             return ambiguous, exchange.lowered
 
