@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .upsampling import GUIDE_REACH, GuidedChroma, guide_chroma
-from .windows import Window
+from .windows import Window, cut
 
 _REMEMBERED = 8  # replaced colourings
 _BAND_PIXELS = 1 << 16
@@ -110,7 +110,7 @@ class Guiding:
         for top in range(window.top, window.bottom, rows):
             band = window._replace(top=top, bottom=min(top + rows, window.bottom))
             crop = self._near(band)
-            lightness, part = (plane[:, :, *crop.slices] for plane in (self._lightness, chroma))
+            lightness, part = cut(self._lightness, crop), cut(chroma, crop)
             coefficients = guide_chroma(lightness, part, labels[crop.slices]).coefficients
             fitted.append(coefficients[band.seen_from(crop).slices])
         return torch.cat(fitted)

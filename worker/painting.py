@@ -17,7 +17,7 @@ from semcolor.timings import timed
 from . import strips
 from .networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
 from .weights import Model
-from .windows import Read, Window, crop_for, differing, reached, run_inside
+from .windows import Read, Window, crop_for, cut, differing, reached, run_inside
 
 _MENDED = 0.7  # of a map: where more of it is reached, the layer runs on everything
 
@@ -88,13 +88,13 @@ class Painting:
         read: Read = lambda window: network.embed(ids[window.slices][None].long())  # noqa: E731
         for level, layer in enumerate(network.encoder):
             changed = self._mend(self._encoded, level, cast(Layer, layer), changed, read)
-            read = partial(_cut, self._encoded[level])
+            read = partial(cut, self._encoded[level])
         coarsest = len(network.encoder) - 1
         read = partial(self._skip, coarsest)
         for step, layer in enumerate(network.decoder):
             skip = partial(self._skip, coarsest - 1 - step)
             changed = self._mend(self._decoded, step, cast(Layer, layer), changed, read, skip)
-            read = partial(_cut, self._decoded[step])
+            read = partial(cut, self._decoded[step])
         return self._finish(changed)
 
     def _mend(
@@ -110,24 +110,20 @@ class Painting:
         elif crop_for(changed, whole).area > _MENDED * whole.area:
             kept[index] = strips.everywhere(layer, whole, read, skip)
         else:
-            _cut(kept[index], changed).copy_(run_inside(layer, changed, whole, read, skip))
+            cut(kept[index], changed).copy_(run_inside(layer, changed, whole, read, skip))
         return changed
 
     def _finish(self, changed: Window) -> Window:
         changed = changed.grown(1).inside(self._whole)
         target = self._whole if self._chroma is None else changed
         crop = target.grown(1).inside(self._whole)
-        output = self._network.chroma(_cut(self._decoded[-1], crop))
-        chroma = self._model.chroma(_cut(output, target.seen_from(crop)))
+        output = self._network.chroma(cut(self._decoded[-1], crop))
+        chroma = self._model.chroma(cut(output, target.seen_from(crop)))
         if target == self._whole:
             self._chroma = chroma
         else:
-            _cut(self.chroma, target).copy_(chroma)
+            cut(self.chroma, target).copy_(chroma)
         return changed
 
     def _skip(self, level: int, window: Window) -> Tensor:
-        return torch.cat([_cut(self._gray[level], window), _cut(self._encoded[level], window)], 1)
-
-
-def _cut(features: Tensor, window: Window) -> Tensor:
-    return features[:, :, *window.slices]
+        return torch.cat([cut(self._gray[level], window), cut(self._encoded[level], window)], 1)

@@ -15,7 +15,7 @@ from .networks.efficientnet_fpn import EfficientNetFPN
 from .networks.efficientnet_lite0 import InvertedBottleneck
 from .networks.gridnet import GridNet
 from .networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
-from .windows import Read, Window, run_inside
+from .windows import Read, Window, cut, run_inside
 
 # Pixels of a strip. On a processor its features fit the cache; a GPU needs many to be busy.
 _PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
@@ -76,16 +76,16 @@ def _reading(layer: nn.Module, level: int, whole: Window, read: Read, skip: Read
     """How to read a layer's output."""
     assert isinstance(layer, Layer)
     run = partial(run_inside, layer, whole=whole, read=read, skip=skip)
-    return run if level < _KEPT_LEVEL else partial(_cut, _collect(run, whole, _ROWS))
+    return run if level < _KEPT_LEVEL else partial(cut, _collect(run, whole, _ROWS))
 
 
 def _joined(gray: Tensor, labels: Read, window: Window) -> Tensor:
-    return torch.cat([_cut(gray, window), labels(window)], dim=1)
+    return torch.cat([cut(gray, window), labels(window)], dim=1)
 
 
 def _finish(network: TwoStreamUNet, whole: Window, read: Read, window: Window) -> Tensor:
     crop = window.grown(1).inside(whole)
-    return _cut(network.chroma(read(crop)), window.seen_from(crop))
+    return cut(network.chroma(read(crop)), window.seen_from(crop))
 
 
 @contextlib.contextmanager
@@ -123,10 +123,10 @@ def _run(block: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
         first, last = max(0, top - _MARGIN), min(height, bottom + _MARGIN)
         part = block(x[:, :, first:last])
         made = part.shape[2]
-        start, end, cut = (row * made // (last - first) for row in (top, bottom, top - first))
+        start, end, above = (row * made // (last - first) for row in (top, bottom, top - first))
         if output is None:
             output = _empty(part, height * made // (last - first))
-        output[:, :, start:end] = part[:, :, cut : cut + end - start]
+        output[:, :, start:end] = part[:, :, above : above + end - start]
     assert output is not None
     return output
 
@@ -138,7 +138,7 @@ def _collect(read: Read, whole: Window, rows: int) -> Tensor:
         window = whole._replace(top=top, bottom=min(top + rows, whole.bottom))
         part = read(window)
         output = _empty(part, whole.bottom) if output is None else output
-        _cut(output, window).copy_(part)
+        cut(output, window).copy_(part)
     assert output is not None
     return output
 
@@ -152,7 +152,3 @@ def _empty(like: Tensor, height: int) -> Tensor:
     """With another height, and the channels last."""
     n, channels, _, width = like.shape
     return like.new_empty((n, height, width, channels)).permute(0, 3, 1, 2)
-
-
-def _cut(features: Tensor, window: Window) -> Tensor:
-    return features[:, :, *window.slices]

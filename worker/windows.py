@@ -86,6 +86,11 @@ class Window(NamedTuple):
         )  # fmt: skip
 
 
+def cut(features: Tensor, window: Window) -> Tensor:
+    """A window of N×C×h×w features, as a view."""
+    return features[:, :, *window.slices]
+
+
 def differing(one: Tensor, other: Tensor) -> Window | None:
     """The smallest window around all places where two maps (…×h×w) are not equal."""
     different = one != other
@@ -122,7 +127,7 @@ def run_inside(
     crop = crop_for(window, whole).on_axes(_NEEDED[scaling])
     made = crop.on_axes(_MADE[scaling])
     output: Tensor = layer(read(crop), skip(made) if skip else None)
-    return output[:, :, *window.seen_from(made).slices]
+    return cut(output, window.seen_from(made))
 
 
 def _scaling(layer: Layer) -> str:
