@@ -12,7 +12,8 @@ from semcolor import local_worker
 from semcolor.client import ZmqWorkerClient
 from semcolor.photos import read_photo
 
-# A commit passes or fails; `--hypothesis-profile=default` looks for examples nobody has tried.
+# A commit passes or fails; `--hypothesis-profile=exploring` looks for examples nobody has tried.
+hypothesis.settings.register_profile("exploring", deadline=None)
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 

@@ -51,7 +51,6 @@ def soft_edge(one: int, other: int, width: float, angle: float) -> np.ndarray:
     return np.dstack([rgb.round(), np.full((48, 48), 255)]).astype(np.uint8)
 
 
-@settings(deadline=None)
 @given(CLASSES, CLASSES, st.floats(2.5, 30), st.floats(0, 6.3))
 def test_no_soft_edge_makes_a_third_class(one, other, width, angle):
     rgba = soft_edge(one, other, width, angle)
@@ -63,7 +62,7 @@ def test_no_soft_edge_makes_a_third_class(one, other, width, angle):
     assert (ids[clear] == one).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
 def test_colours_as_the_image_stores_them_are_exact(seed, height, width):
     random = np.random.default_rng(seed)
@@ -76,7 +75,6 @@ def test_colours_as_the_image_stores_them_are_exact(seed, height, width):
     assert not doubt.any()
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
 def test_every_pixel_becomes_a_class_that_is_there(seed, height, width):
     random = np.random.default_rng(seed)

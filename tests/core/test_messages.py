@@ -1,7 +1,7 @@
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semcolor import messages
@@ -140,7 +140,6 @@ def test_an_edit_survives_the_wire_and_needs_its_labels():
         messages.decode_request(huge, 20)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_an_edited_plane_is_named_like_one_sent_whole(data):
     width, height = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4 * BLOCK_ROWS))

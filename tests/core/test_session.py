@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from semcolor_worker.store import PlaneStore
 
@@ -49,7 +49,6 @@ def colorize(session):
     return [op for op, _ in session.client.sent]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_the_worker_has_the_labels_of_the_session_whatever_it_forgot(data):
     height, width = data.draw(st.integers(1, 200)), data.draw(st.integers(1, 9))

@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from semcolor_worker import weights
 from semcolor_worker.caches import LruCache
@@ -175,7 +175,6 @@ def test_majority_wins():
     assert small.tolist() == [[7, 0], [7, 0]]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_the_majority_is_mended_where_labels_changed(data):
     side = st.integers(1, 60)

@@ -51,7 +51,7 @@ class StoppedError(Exception):
     pass
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), which=st.integers(0, 1), seed=st.integers(0, 1000), thrifty=st.booleans())
 @torch.inference_mode()
 def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, thrifty):

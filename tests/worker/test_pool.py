@@ -137,7 +137,7 @@ events = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(1, 3), events)
 def test_every_job_is_answered_exactly_once_whatever_happens(count, events):
     bench = Bench(["cpu"] * count)

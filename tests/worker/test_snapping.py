@@ -70,7 +70,7 @@ def test_edges_are_those_of_the_photo_at_full_resolution():
     assert wrong.mean() < 0.0005  # a fraction of a pixel along the circle
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.data())
 def test_only_the_rectangle_and_its_margin_change(data):
     generator = np.random.default_rng(data.draw(st.integers(0, 99)))

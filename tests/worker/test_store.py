@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from semcolor_worker.store import PlaneStore
 
@@ -85,7 +85,6 @@ def edited(pixels, region, value):
     return copy, plane_digest(width, height, 8, copy.tobytes())
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_edits_lead_to_the_same_plane_as_sending_it_whole(data):
     width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 150))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from semcolor_worker import color
 from semcolor_worker.guiding import Guiding
@@ -31,7 +31,6 @@ def painted(photo, chroma):
     return color.rgb_from_chroma(photo, f).int() / levels
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_outside_the_rectangle_nothing_changes_by_more_than_a_level(data):
     side = st.integers(1, 90)
@@ -91,7 +90,6 @@ def test_the_rectangle_is_around_the_change_and_empty_without_one():
     assert visible_changes(one, one, grays, (400, 800), whole).pixels == 0
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_the_range_of_grays_holds_every_pixel_that_interpolation_reads(data):
     full, small = data.draw(st.integers(1, 60)), data.draw(st.integers(1, 60))
