@@ -15,8 +15,10 @@ import zmq
 from semcolor.messages import pack, unpack
 
 from . import resources
+from .engine_main import OUT_OF_MEMORY
 
 _STOP_SECONDS = 5.0
+_KILLED = -9  # exit status: by SIGKILL
 # GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
 # threads that never spin are slow to wake between two small layers.
 _ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
@@ -38,21 +40,25 @@ class EngineChild:
 
     The child ends when its stdin closes, so it never outlives a supervisor that was killed.
     ``device``: as PyTorch names it; empty: the engine chooses, and says which.
+    ``starved``: whether the last one that ended by itself did for lack of memory.
     """
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", device: str) -> None:
         self.state = EngineState.STOPPED
         self.device = device  # what it computes on, once it has said so
         self.models: list[str] = []
+        self.starved = False
         self.socket: zmq.Socket[bytes] | None = None
         self._context, self._wanted = context, device
         self._folder = tempfile.TemporaryDirectory(prefix="semcolor-")
         self._process: subprocess.Popen[bytes] | None = None
         self._generation = 0
+        self._oom_kills = 0  # on this machine, when the process was started
 
     def start(self, engines: int) -> None:
         """Spawn the process, one of so many; it reports its states through messages."""
         self._generation += 1
+        self._oom_kills = resources.oom_kills()
         endpoint = f"ipc://{Path(self._folder.name, f'engine-{self._generation}')}"
         self.socket = self._context.socket(zmq.PAIR)
         self.socket.linger = 0
@@ -86,8 +92,11 @@ class EngineChild:
 
     def has_died(self) -> bool:
         """True once, when the process ended by itself; its socket is closed then."""
-        if self._process is None or self._process.poll() is None:
+        status = self._process.poll() if self._process else None
+        if status is None:
             return False
+        killed = status == _KILLED and resources.oom_kills() > self._oom_kills
+        self.starved = killed or status == OUT_OF_MEMORY
         self._close(EngineState.LOST)
         return True
 

@@ -282,6 +282,14 @@ class Engine:
         lightness = suggestions.median(canvas.lightness[0, 0], mask)
         return [Suggestion(*entry, swatch(lightness, entry.a, entry.b)) for entry in found]
 
+    def be_sparing(self, request: AtDetail) -> None:
+        """Begin with little memory: the process that had this job before had not enough for it."""
+        model = self.segmentation if isinstance(request, Segment) else self.color
+        asked = _asked(request, model)
+        if self._means.get(asked) is None:
+            detail = (request.detail or model.spec.detail) // 4
+            self._means.put(asked, _Means(max(detail, _SMALLEST_DETAIL), time.monotonic()))
+
     def lowered(self, request: Segment | Colorize) -> int:
         """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
         model = self.segmentation if isinstance(request, Segment) else self.color

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
     from .engine import Engine
 
+OUT_OF_MEMORY = 71
+"""Exit status of an engine that can compute nothing any more for lack of memory."""
+
 Blob = bytes | memoryview | None
 
 _GIVE_BACK_SECONDS = 10.0  # windows of many sizes leave holes between them; this takes some 15 ms
@@ -159,10 +162,12 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
     Not so when nothing works in this process any more.
     """
     from . import memory
-    from .engine import PlanesMissingError
+    from .engine import AtDetail, PlanesMissingError
 
     job_id, request = decode_request(message["header"], 0)
     assert isinstance(request, PhotoRequest)
+    if message["scarce"] and isinstance(request, AtDetail):
+        engine.be_sparing(request)
     if engine.lacking(engine.needed(request)):
         return _missing(engine, request, message), None
     reply: Result | SemcolorError
@@ -179,6 +184,9 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
     except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
         if memory.broke(error):
             raise
+        if memory.ended(error):
+            logging.exception("memory ran out, for good")
+            sys.exit(OUT_OF_MEMORY)
         logging.exception("a job failed")
         reply = SemcolorError(Code.ENGINE_FAILED, f"the engine failed: {error}")
     header = encode_reply(job_id, reply)

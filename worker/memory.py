@@ -9,7 +9,10 @@ from .resources import available_memory
 
 _AT_MOST = 1 << 30  # bytes on the host, where other programs want memory too
 _ROOM = 1 << 30  # bytes, many times what made the engine leave
-_CPU_RAN_OUT = ("DefaultCPUAllocator: ", "std::bad_alloc")
+_RAN_OUT = (
+    "DefaultCPUAllocator: ", "std::bad_alloc",
+    "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+)  # fmt: skip
 _SHARE = 0.25  # of the host's memory that is free; twice as much of a GPU's
 
 
@@ -28,19 +31,23 @@ def has_room(gpu: torch.device) -> bool:
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice; PyTorch has no type for it on the CPU."""
+    """Whether an error says that memory did not suffice; PyTorch has a type for few of them."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
-        words in str(error) for words in _CPU_RAN_OUT
+        words in str(error) for words in _RAN_OUT
     )
 
 
 def broke(error: BaseException) -> bool:
-    """Whether nothing can be computed in this process any more.
+    """Whether nothing can be computed in this process any more."""
+    return isinstance(error, torch.AcceleratorError) and not ran_out(error)
+
+
+def ended(error: BaseException) -> bool:
+    """Whether memory did not suffice, and nothing can be computed in this process any more.
 
     Once oneDNN had no memory to generate code in, it fails for good.
     """
-    primitive = "could not create a primitive" in str(error)
-    return primitive or isinstance(error, torch.AcceleratorError)
+    return "could not create a primitive" in str(error)
 
 
 def give_back(device: torch.device) -> None:

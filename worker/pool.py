@@ -1,8 +1,8 @@
 """The engines of a worker, one for each device: who gets a job, and what happens when one dies.
 
 A photo stays with the engine that holds it. When that dies, what waits for it goes to another
-engine, if there is one, and its job in hand runs once more. A device whose engine keeps dying is
-taken out, as long as another is left.
+engine, if there is one, and its job in hand runs once more: at a smaller detail where it died for
+lack of memory. A device whose engine keeps dying is taken out, as long as another is left.
 """
 
 import logging
@@ -176,7 +176,7 @@ class EnginePool:
             digest: plane.edit.base for digest, plane in planes.items() if plane and plane.edit
         }
         header = encode_request(job.id, job.request)
-        station.engine.send({"kind": "job", "header": header, "bases": bases})
+        station.engine.send({"kind": "job", "header": header, "bases": bases, "scarce": job.scarce})
 
     def _send_planes(self, station: _Station, digests: list[str], bases: list[str]) -> None:
         """The engine lacks planes of the job in hand: give them, then the job again.
@@ -276,6 +276,7 @@ class EnginePool:
         station.deaths += 1
         self._places.lose(self._stations.index(station))
         if job is not None and not job.cancelled:
+            job.scarce = station.engine.starved
             self._repeat(station, job)
         if station.deaths < _DEATHS:
             if self._is_one_up():

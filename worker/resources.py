@@ -47,6 +47,14 @@ def available_memory(root: Path = Path("/")) -> int:
     return min((left for left in found if left is not None), default=_UNKNOWN_MEMORY)
 
 
+def oom_kills(root: Path = Path("/")) -> int:
+    """How many processes Linux has killed for lack of memory so far; 0 where it does not tell."""
+    for line in (_read(root / "proc/vmstat") or "").splitlines():
+        if line.startswith("oom_kill "):
+            return int(line.split()[1])
+    return 0
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of this process's control groups, version 2 or 1, up to the root."""
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():

@@ -16,13 +16,14 @@ _PLACES = 64
 
 @dataclass(eq=False)
 class Job:
-    """A request for an engine, and whom to answer."""
+    """A request for an engine, and whom to answer. ``scarce``: an engine had no memory for it."""
 
     session: bytes
     id: str
     request: PhotoRequest
     attempts: int = 0
     deliveries: int = 0
+    scarce: bool = False
     cancelled: bool = False
 
 

@@ -1,5 +1,6 @@
 """Real sockets, real processes: what strangers send, and what happens when processes die."""
 
+import contextlib
 import os
 import re
 import signal
@@ -300,6 +301,34 @@ def test_an_engine_short_of_memory_gives_colour_all_the_same(own_worker, sample_
     rgb = session.colorize(session.whole, 2048, quiet)
     assert rgb.astype(int).std(axis=2).mean() > 1
     assert session.lowered or own_worker.status().restarts
+
+
+@pytest.fixture
+def memory_group():
+    """A control group: Linux kills what is in it when it takes more memory than that."""
+    for parent, limit in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
+        group = Path("/sys/fs/cgroup", parent, f"semcolor-test-{os.getpid()}")
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            if (group / limit).exists():
+                (group / limit).write_text(str(250 << 20))
+                yield group
+            group.rmdir()
+            return
+    pytest.skip("limits of memory that kill: Linux only, and with the right to set them")
+
+
+def test_an_engine_that_linux_killed_is_repeated_with_less(own_worker, sample_gray, memory_group):
+    session = Session(own_worker, sample_gray)
+    session.colorize(session.whole, 256, quiet)
+    (engine,) = children(own_worker.hello().pid)
+    (memory_group / "cgroup.procs").write_text(str(engine))
+    rgb = session.colorize(session.whole, 2048, quiet)
+    assert session.lowered == 512
+    assert rgb.astype(int).std(axis=2).mean() > 1
+    assert own_worker.status().restarts == 1
+    session.colorize(session.whole, 1024, quiet)
+    assert not session.lowered
 
 
 def test_an_engine_without_memory_says_so_and_goes_on_when_there_is_some(own_worker, sample_gray):

@@ -347,6 +347,22 @@ def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, mo
     assert caught.value.code == Code.NO_MEMORY
 
 
+def test_what_another_process_died_of_begins_with_a_quarter_of_the_detail(engine, gray):
+    same = Engine(engine.color, engine.segmentation, engine.device)
+    same.put_plane("photo", gray)
+    whole = Rectangle(0, 0, gray.shape[1], gray.shape[0])
+    for request, detail in (
+        (Colorize("photo", "", whole, 768), 192),
+        (Colorize("photo", "", whole), 128),  # no smaller one is worth it
+        (Segment("photo", whole, 640), 160),
+    ):
+        same.be_sparing(request)
+        same.be_sparing(request)
+        (same.segment if isinstance(request, Segment) else same.colorize)(request)
+        assert same.lowered(request) == detail
+    assert same.lowered(Segment("photo", whole)) == 0
+
+
 def test_without_memory_nothing_is_kept_for_edits_before_detail_goes_down(
     engine, gray, monkeypatch
 ):

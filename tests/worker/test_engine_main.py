@@ -44,7 +44,7 @@ def sockets():
 
 
 def do(work):
-    job = {"kind": "job", "header": encode_request("7", REQUEST), "bases": {}}
+    job = {"kind": "job", "header": encode_request("7", REQUEST), "bases": {}, "scarce": False}
     return engine_main._do(FakeEngine(work), job)[0]
 
 
@@ -91,13 +91,18 @@ def test_an_error_is_an_answer(error):
     assert decode_reply(do(work)["header"], Segment)[1].code == Code.ENGINE_FAILED
 
 
-@pytest.mark.parametrize("error", [
-    torch.AcceleratorError("unspecified launch failure"),
-    RuntimeError("could not create a primitive"),
-])  # fmt: skip
-def test_what_lasts_ends_the_process(error):
+def test_a_device_that_fails_for_good_ends_the_process():
     def work():
-        raise error
+        raise torch.AcceleratorError("unspecified launch failure")
 
-    with pytest.raises(type(error)):
+    with pytest.raises(torch.AcceleratorError):
         do(work)
+
+
+def test_the_supervisor_hears_that_memory_ran_out_for_good():
+    def work():
+        raise RuntimeError("could not create a primitive")
+
+    with pytest.raises(SystemExit) as ended:
+        do(work)
+    assert ended.value.code == engine_main.OUT_OF_MEMORY

@@ -30,7 +30,7 @@ class FakeEngine:
     def __init__(self, device):
         self.device, self.state, self.models = device, EngineState.STOPPED, []
         self.socket = self.job = self.message = None
-        self.dead = self.cancelled = False
+        self.dead = self.cancelled = self.starved = self.scarce = False
 
     def start(self, engines):
         assert self.socket is None
@@ -43,6 +43,7 @@ class FakeEngine:
             assert self.job is None
             assert self.state is EngineState.BUSY
             self.job, self.cancelled = decode_request(header["header"], 0)[0], False
+            self.scarce = header["scarce"]
         elif header["kind"] == "cancel":
             assert self.job is not None
             self.cancelled = True
@@ -259,6 +260,22 @@ def test_what_killed_two_engines_kills_no_third():
         assert bench.codes(again) == [Code.ENGINE_FAILED]
     smaller = bench.submit(Colorize(PHOTOS[0], "", WHOLE, 1024))
     assert bench.engines[0].job == smaller
+
+
+@pytest.mark.parametrize("starved", [True, False])
+def test_only_what_an_engine_had_no_memory_for_is_repeated_with_less(starved):
+    bench = Bench(["cpu"])
+    bench.do(0, "be ready")
+    job = bench.submit(REQUESTS[0])
+    assert not bench.engines[0].scarce
+    bench.engines[0].starved = starved
+    bench.do(0, "die")
+    bench.do(0, "be ready")
+    assert bench.engines[0].job == job
+    assert bench.engines[0].scarce == starved
+    bench.do(0, "answer")
+    bench.submit(REQUESTS[1])
+    assert not bench.engines[0].scarce
 
 
 def test_a_device_that_is_not_there_is_left_out_unless_there_is_no_other():

@@ -66,6 +66,12 @@ def test_control_groups_version_1(machine):
     assert resources.available_memory(root) == GIB
 
 
+def test_processes_that_linux_killed_for_lack_of_memory(machine, tmp_path):
+    root = machine({"proc/vmstat": "nr_free_pages 7\noom_kill 3\noom_kill_other 9"})
+    assert resources.oom_kills(root) == 3
+    assert resources.oom_kills(tmp_path / "nothing") == 0
+
+
 def test_engines_share_what_there_is(monkeypatch):
     monkeypatch.setattr(resources, "cores", lambda: 4)
     monkeypatch.setattr(resources, "available_memory", lambda: 4 * GIB)
