@@ -7,7 +7,7 @@ from torch import Tensor
 from semcolor.messages import Tint
 
 from .guiding import Guiding
-from .painting import Painting
+from .painting import Everything, Painting
 from .upsampling import Size, gray_range
 from .weights import Model
 from .windows import Window
@@ -18,12 +18,14 @@ ReadIds = Callable[[], Tensor]
 class Canvas:
     """One photo, for one label map and its tints at a time.
 
-    ``lightness``: 1×1×h×w, 0..100. ``thrifty``: see :class:`Painting`.
+    ``lightness``: 1×1×h×w, 0..100. ``everything``: see :class:`Painting`.
     """
 
-    def __init__(self, model: Model, lightness: Tensor, thrifty: bool = False) -> None:
+    def __init__(
+        self, model: Model, lightness: Tensor, everything: Everything | None = None
+    ) -> None:
         self.lightness = lightness
-        self.painting = Painting(model, lightness, thrifty)
+        self.painting = Painting(model, lightness, everything)
         self.guiding = Guiding(lightness)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._ids: Tensor | None = None

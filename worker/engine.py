@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -39,10 +40,12 @@ from semcolor.pixels import LabelMap
 from . import color, memory, strips, suggestions, weights
 from .caches import LruCache
 from .canvas import Canvas
+from .graphs import Graphs
 from .networks.efficientnet_fpn import EfficientNetFPN
 from .networks.folding import fold_activations, fold_batch_norms
 from .networks.gridnet import GridNet
 from .networks.two_stream_unet import TwoStreamUNet
+from .painting import Everything, at_once
 from .resources import PLANES_AT_MOST
 from .upsampling import (
     GuidedChroma,
@@ -59,6 +62,7 @@ _SMALLEST_DETAIL = 128  # pixels: what a lack of memory may lead to
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
 _BAND_PIXELS = 1 << 22  # of a photo that is averaged down
 _RETRY_SECONDS = 60.0  # after so long without a request a lowered detail is raised again
+_GRAPHED_PIXELS = 1 << 18  # at detail: a GPU runs all of that sooner than what a stroke reaches
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 _CPU = torch.device("cpu")
@@ -141,13 +145,17 @@ class Engine:
         return [self.color, self.segmentation]
 
     def _reserve(self) -> None:
-        """Make the caches of results, by the memory that the device has left."""
+        """Make the caches of results, by the memory that the device has left.
+
+        Graphs hold where the weights are, so a move needs new ones.
+        """
         budget = memory.feature_budget(self.device)
         for_logits = int(_LOGITS_SHARE * budget)
         self._canvases: LruCache[Canvas] = LruCache(
             budget - for_logits, lambda canvas: canvas.nbytes
         )
         self._logits: LruCache[_Winners] = LruCache(for_logits, lambda winners: winners[1].nbytes)
+        self._graphs = Graphs(lambda ids, *gray: at_once(self._unet, list(gray), ids))
 
     def new_plane(self, height: int, width: int, dtype: torch.dtype) -> Tensor:
         """An empty plane to be filled; where memory does not suffice, all others make way."""
@@ -298,7 +306,7 @@ class Engine:
 
     def forget(self) -> None:
         """Drop all results; photos and label maps stay."""
-        for cache in (self._canvases, self._ids, self._logits):
+        for cache in (self._canvases, self._ids, self._logits, self._graphs):
             cache.clear()
         memory.give_back(self.device)
 
@@ -410,9 +418,20 @@ class Engine:
         if canvas is None:
             lightness = lightness_at(self._planes[request.photo], size, self.device)
             thrifty = self._means.get(_asked(request, self.color)) is not None
-            canvas = Canvas(self.color, lightness, thrifty)
+            canvas = Canvas(self.color, lightness, self._everything(size, thrifty))
             self._canvases.put((request.photo, size), canvas)
         return canvas
+
+    def _everything(self, size: Size, thrifty: bool) -> Everything | None:
+        """How the network runs on all of a picture after each edit, where that is better."""
+        if thrifty:
+            return partial(strips.chroma, self._unet)
+        graphed = self.device.type == "cuda" and size[0] * size[1] <= _GRAPHED_PIXELS
+        return self._graphed if graphed else None
+
+    def _graphed(self, gray: list[Tensor], ids: Tensor) -> tuple[Tensor, Tensor]:
+        output, level = self._graphs(ids, *gray)
+        return output, level
 
     def _colour(self, canvas: Canvas, photo: str, labels: str, tints: tuple[Tint, ...]) -> None:
         def tint(chroma: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ label reaches grows by a few pixels a layer, and each layer's output is kept and
 window: the numbers are those of a full run.
 """
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import cast
 
@@ -21,23 +21,34 @@ from .windows import Read, Window, crop_for, cut, differing, reached, run_inside
 
 _MENDED = 0.7  # of a map: where more of it is reached, the layer runs on everything
 
+Everything = Callable[[list[Tensor], Tensor], tuple[Tensor, Tensor]]
+"""Gray features and class ids (h×w uint8) → the network's output, the decoder's BINS_LEVEL."""
+
+
+def at_once(network: TwoStreamUNet, gray: list[Tensor], ids: Tensor) -> tuple[Tensor, Tensor]:
+    """Everything, as the network is written."""
+    levels = network.decode_levels(gray, network.encode_labels(ids[None].long()))
+    return network.chroma(levels[-1]), levels[BINS_LEVEL]
+
 
 class Painting:
     """The network's chroma of one photo, for one label map at a time.
 
-    ``lightness``: 1×1×h×w, L* 0..100. ``thrifty``: keep no layer that only edits need, so that an
-    edit takes as long as a new label map. Whatever ends a run halfway (a cancelled job, no memory)
-    leaves the painting sound.
+    ``lightness``: 1×1×h×w, L* 0..100. ``everything``: how to run all of the network after each
+    edit; None: only what the edit reaches is run, and all layers are kept for that. Whatever ends a
+    run halfway (a cancelled job, no memory) leaves the painting sound.
     """
 
-    def __init__(self, model: Model, lightness: Tensor, thrifty: bool = False) -> None:
+    def __init__(
+        self, model: Model, lightness: Tensor, everything: Everything | None = None
+    ) -> None:
         self.lightness = lightness
         self.labels: Hashable = None  # the label map that the chroma is of; None: of none
         self._model = model
         self._network = cast(TwoStreamUNet, model.network)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._gray = strips.gray_features(self._network, model.normalise(lightness))
-        self._thrifty = thrifty
+        self._everything = everything
         self._encoded: list[Tensor] = []
         self._decoded: list[Tensor] = []
         self._chroma: Tensor | None = None
@@ -59,7 +70,7 @@ class Painting:
     @property
     def bin_logits(self) -> Tensor:
         """1×bins×h/4×w/4 logits of chroma's distribution."""
-        return self._network.bin_logits(self._decoded[0 if self._thrifty else BINS_LEVEL])
+        return self._network.bin_logits(self._decoded[0 if self._everything else BINS_LEVEL])
 
     def paint(self, labels: Hashable, ids: Tensor) -> Window | None:
         """Go on to a label map, h×w uint8 class ids on the device; return where chroma changed."""
@@ -72,13 +83,14 @@ class Painting:
         if changed is not None:
             self.labels, self._unfinished = None, changed
             with timed("network"):
-                changed = (self._anew if self._thrifty else self._run)(ids, changed)
+                changed = (self._anew if self._everything else self._run)(ids, changed)
             self._ids, self._unfinished = ids, None
         self.labels = labels
         return changed
 
     def _anew(self, ids: Tensor, changed: Window) -> Window:
-        output, binned = strips.chroma(self._network, self._gray, ids)
+        assert self._everything is not None
+        output, binned = self._everything(self._gray, ids)
         before, self._chroma = self._chroma, self._model.chroma(output)
         self._decoded = [binned]
         return self._whole if before is None else changed.joined(differing(self._chroma, before))

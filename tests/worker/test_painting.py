@@ -1,12 +1,14 @@
 """An edited painting is the one that painting everything anew gives."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from semcolor_worker import strips, weights
 from semcolor_worker.networks.folding import fold_activations
-from semcolor_worker.painting import Painting
+from semcolor_worker.painting import Painting, at_once
 from semcolor_worker.weights import ModelSpec
 from semcolor_worker.windows import Window, crop_for
 from torch import nn
@@ -17,6 +19,7 @@ PRETRAINED = {
     "widths": [4, 6, 8, 8, 8, 8], "gray_encoder": "efficientnet_lite0",
     "label_encoding": "embedding", "bins": 7,
 }  # fmt: skip
+HOW = [None, None, strips.chroma, at_once]  # after an edit: what it reaches, or everything
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +55,9 @@ class StoppedError(Exception):
 
 
 @settings(max_examples=40)
-@given(data=st.data(), which=st.integers(0, 1), seed=st.integers(0, 1000), thrifty=st.booleans())
+@given(data=st.data(), which=st.integers(0, 1), seed=st.integers(0, 1000), how=st.sampled_from(HOW))
 @torch.inference_mode()
-def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, thrifty):
+def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, how):
     model = models[which]
     height, width = (model.stride * data.draw(st.integers(2, 8 // (which + 1))) for _ in "hw")
     generator = torch.Generator().manual_seed(seed)
@@ -68,7 +71,8 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, thrift
         if layers == 0:
             raise StoppedError
 
-    painting = Painting(model, lightness, thrifty)
+    everything = how and partial(how, model.network)
+    painting = Painting(model, lightness, everything)
     painting.paint("first", ids)
     for number, (*place, class_id) in enumerate(data.draw(edits(height, width))):
         before = painting.chroma.clone()
@@ -87,7 +91,7 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, thrift
             before[:, :, *changed.slices] = painting.chroma[:, :, *changed.slices]
         assert torch.equal(before, painting.chroma)
     painting.paint("last", ids)
-    anew = Painting(model, lightness)
+    anew = Painting(model, lightness, everything)
     anew.paint("last", ids)
     output = model.network(model.normalise(lightness), ids[None].long())
     assert (anew.chroma - model.chroma(output)).abs().max() < 1e-3
@@ -111,8 +115,9 @@ def test_a_large_picture_is_painted_strip_by_strip_as_it_is_as_a_whole(models, w
         if isinstance(module, nn.Conv2d) and module is not model.network.final_conv:
             rows.append(inputs[0].shape[2])
 
+    in_strips = partial(strips.chroma, model.network)
     with register_module_forward_pre_hook(note):
-        paintings = [Painting(model, lightness, thrifty) for thrifty in (False, True)]
+        paintings = [Painting(model, lightness, how) for how in (None, in_strips)]
         for painting in paintings:
             painting.paint("labels", ids)
             assert (painting.chroma - whole).abs().max() < 1e-4 * model.spec.chroma_scale

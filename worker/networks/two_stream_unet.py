@@ -184,12 +184,20 @@ class TwoStreamUNet(nn.Module):
 
     def decode(self, gray: list[Tensor], labels: list[Tensor]) -> Tensor:
         """Chroma from both streams' features."""
-        return self.chroma(self._decode(gray, labels)[-1])
+        return self.chroma(self.decode_levels(gray, labels)[-1])
 
     def decode_with_bins(self, gray: list[Tensor], labels: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Chroma, and the logits of its distribution: N×bins×H/4×W/4. Needs ``bins``."""
-        levels = self._decode(gray, labels)
+        levels = self.decode_levels(gray, labels)
         return self.chroma(levels[-1]), self.bin_logits(levels[BINS_LEVEL])
+
+    def decode_levels(self, gray: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
+        """The decoder's levels, coarsest first, from both streams' features."""
+        skips = [torch.cat(pair, dim=1) for pair in zip(gray, labels, strict=True)]
+        levels = [skips.pop()]
+        for layer in self.decoder:
+            levels.append(layer(levels[-1], skips.pop()))
+        return levels
 
     def chroma(self, finest: Tensor) -> Tensor:
         """Chroma, float32, from the decoder's last level."""
@@ -200,13 +208,6 @@ class TwoStreamUNet(nn.Module):
         assert self.bins_head is not None
         logits: Tensor = self.bins_head(level)
         return logits.float()
-
-    def _decode(self, gray: list[Tensor], labels: list[Tensor]) -> list[Tensor]:
-        skips = [torch.cat(pair, dim=1) for pair in zip(gray, labels, strict=True)]
-        levels = [skips.pop()]
-        for layer in self.decoder:
-            levels.append(layer(levels[-1], skips.pop()))
-        return levels
 
     def _encode(self, x: Tensor) -> list[Tensor]:
         levels = []

@@ -1,0 +1,113 @@
+"""The engine on a GPU, as far as that can be tried without one; `on_gpu.py` needs one."""
+
+import time
+
+import pytest
+import torch
+from semcolor_worker.engine import Engine
+from semcolor_worker.graphs import Graphs
+
+from semcolor.messages import Changes, Colorize, Rectangle, Segment, Suggest, Tint
+
+from .pretend_gpu import GPU, pretended_gpu
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.setattr("semcolor_worker.weights.precision_for", lambda device: torch.float32)
+    with pretended_gpu(monkeypatch) as gpu:
+        yield gpu
+
+
+@pytest.fixture
+def gray(sample_gray):
+    """16 bits, a quarter of the sample."""
+    return (torch.from_numpy(sample_gray[::2, ::2].astype("int32")) * 257).to(torch.uint16)
+
+
+def whole(gray):
+    return Rectangle(0, 0, gray.shape[1], gray.shape[0])
+
+
+def strokes(engine, gray, detail):
+    """All that the engine gives while somebody paints."""
+    engine.put_plane("photo", gray.clone())
+    labels = engine.segment(Segment("photo", whole(gray)))
+    yield labels
+    engine.put_plane("labels 0", labels.clone())
+    yield engine.colorize(Colorize("photo", "labels 0", whole(gray), detail))
+    for number in (1, 2, 3):
+        now, before = f"labels {number}", f"labels {number - 1}"
+        region = Rectangle(100 * number, 60, 32, 48)
+        pixels = torch.full((region.pixels,), 20 + number, dtype=torch.uint8)
+        engine.edit_plane(now, before, region, pixels)
+        changed = engine.changes(Changes("photo", now, before, detail))
+        assert changed.pixels
+        yield changed
+        yield engine.colorize(Colorize("photo", now, changed, detail))
+    engine.put_plane("mask", (labels == labels[0, 0]).to(torch.uint8) * 255)
+    yield [colour.rgb for colour in engine.suggest(Suggest("photo", "labels 3", "mask", detail))]
+    tints = (Tint("mask", 20.0, -30.0),)
+    yield engine.colorize(Colorize("photo", "labels 3", whole(gray), detail, tints))
+
+
+@pytest.mark.parametrize(("detail", "graphed"), [(0, True), (768, False)])
+def test_strokes_give_the_colours_that_they_give_on_the_cpu(gpu, gray, detail, graphed):
+    engines = [Engine.load(None, device) for device in (CPU, GPU)]
+    for one, other in zip(*(strokes(engine, gray, detail) for engine in engines), strict=True):
+        if isinstance(one, torch.Tensor):
+            assert (one.int() - other.int()).abs().max() <= 2
+        else:
+            assert one == other
+    assert (gpu.replays > 0) == graphed
+
+
+def test_without_memory_it_goes_to_the_cpu_and_comes_back(gpu, gray, monkeypatch):
+    engine = Engine.load(None, GPU)
+    engine.put_plane("photo", gray)
+    request = Colorize("photo", "", whole(gray), 512)
+    first = engine.colorize(request)
+
+    def differs_by():
+        return (engine.colorize(request).int() - first.int()).abs().max()
+
+    gpu.memory = 16_000_000
+    engine.forget()
+    assert differs_by() > 256
+    assert engine.device == GPU
+    assert engine.lowered(request) == 256
+    gpu.memory = 1000
+    engine.forget()
+    assert differs_by() <= 2
+    assert engine.device == CPU
+    assert engine.lowered(request) == 0
+    gpu.memory, now = None, time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 100)
+    assert differs_by() <= 2
+    assert engine.device == GPU
+
+
+def test_a_graph_runs_anew_for_new_values_and_keeps_to_the_last_sizes(gpu):
+    runs = []
+
+    def double(x, y):
+        runs.append(x.shape)
+        return x * 2 + y, y
+
+    graphs = Graphs(double)
+    for _ in range(2):
+        for size in range(1, 5):
+            x, y = torch.rand(size), torch.rand(size)
+            results = graphs(x.to(GPU), y.to(GPU))
+            assert torch.equal(results[0].to(CPU), x * 2 + y)
+    for size, sizes_run in ((4, []), (9, [9]), (4, []), (1, [1])):
+        runs.clear()
+        graphs(torch.rand(size).to(GPU), torch.rand(size).to(GPU))
+        assert sorted({shape[0] for shape in runs}) == sizes_run
+
+
+def test_what_waits_for_the_gpu_cannot_be_recorded(gpu):
+    with pytest.raises(RuntimeError, match="not permitted when stream is capturing"):
+        Graphs(lambda x: (x * x.max().item(),))(torch.rand(3).to(GPU))
