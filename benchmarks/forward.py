@@ -23,7 +23,7 @@ import torch
 from common import milliseconds, ratio, report, seconds
 from semcolor_worker import weights
 from semcolor_worker.graphs import Graphs
-from semcolor_worker.networks.folding import fold_activations, fold_batch_norms
+from semcolor_worker.networks.folding import prepare
 from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -50,9 +50,7 @@ def measure(runs: int, side: int) -> dict[str, float | str]:
     fast = cast(TwoStreamUNet, weights.load(weights.bundled("color"), device).network)
     for network in (paper, fast):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        fold_batch_norms(network)
-        network.compute_in(weights.precision_for(device))
-        fold_activations(network)
+        prepare(network, weights.precision_for(device))
     gray = torch.rand(1, 1, side, side, device=device) * 2 - 1
     labels = torch.randint(0, 60, (1, side, side), device=device)
     passes: dict[str, Callable[[], object]] = {

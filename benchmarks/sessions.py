@@ -22,7 +22,7 @@ from semcolor.messages import Rectangle
 
 SIDE = 64  # pixels
 REST_SECONDS = 10.5  # after so long the next job makes the worker give memory back
-WARM_UP = 12  # edits of each client: more than the worker remembers
+WARM_UP = 300  # edits, and 12 of each client: more than the worker remembers of a photo
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def measure(clients: int, seconds: float, megapixels: float) -> dict[str, float]
     """So many clients at once, for so long."""
     gray = sample(megapixels)
     painters = [Painter(gray, number) for number in range(clients)]
-    for _ in range(WARM_UP):
+    for _ in range(WARM_UP // clients + 12):
         for painter in painters:
             painter.edit()
     before = memory_at_rest(painters[0])

@@ -42,7 +42,7 @@ from .caches import LruCache
 from .canvas import Canvas
 from .graphs import Graphs
 from .networks.efficientnet_fpn import EfficientNetFPN
-from .networks.folding import fold_activations, fold_batch_norms
+from .networks.folding import prepare
 from .networks.gridnet import GridNet
 from .networks.two_stream_unet import TwoStreamUNet
 from .painting import Everything, at_once
@@ -131,12 +131,8 @@ class Engine:
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         color_model = weights.load_for("color", folder, device)
         segmentation_model = weights.load_for("segmentation", folder, device)
-        for model in (color_model, segmentation_model):
-            fold_batch_norms(model.network)
-        unet = cast(TwoStreamUNet, color_model.network)
-        unet.compute_in(precision or weights.precision_for(device))
-        for model in (color_model, segmentation_model):
-            fold_activations(model.network)
+        prepare(color_model.network, precision or weights.precision_for(device))
+        prepare(segmentation_model.network)
         return cls(color_model, segmentation_model, device, checkpoint, plane_budget)
 
     @property

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 GPU = torch.device("cuda:0")
+_MEMORY = 8 << 30
 _MOVES = {"aten::copy_", "aten::_to_copy", "aten::to"}
 _WAITS = {
     "aten::_local_scalar_dense", "aten::item", "aten::is_nonzero", "aten::nonzero", "aten::equal",
@@ -60,11 +61,11 @@ class OnGpu(Tensor):
 
 
 class PretendGpu(TorchDispatchMode):
-    """While it is entered. ``memory``: bytes that no tensor on it may exceed; None: no limit."""
+    """While it is entered. ``largest``: bytes that no tensor on it may exceed; ``free``: bytes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory: int | None = None
+        self.largest = self.free = _MEMORY
         self.recording: _Graph | None = None
         self.replays = 0
 
@@ -100,7 +101,7 @@ class PretendGpu(TorchDispatchMode):
         def wrap(leaf: Any) -> Any:
             if not isinstance(leaf, Tensor):
                 return leaf
-            if self.memory is not None and leaf.nbytes > self.memory:
+            if leaf.nbytes > self.largest:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             known_one = known.get(id(leaf))
             if isinstance(known_one, OnGpu):
@@ -138,7 +139,7 @@ class _Stream:
 
 @contextlib.contextmanager
 def pretended_gpu(patch: pytest.MonkeyPatch) -> Iterator[PretendGpu]:
-    """PyTorch has a GPU of 8 GB meanwhile."""
+    """PyTorch has a GPU meanwhile."""
     gpu = PretendGpu()
 
     @contextlib.contextmanager
@@ -151,7 +152,7 @@ def pretended_gpu(patch: pytest.MonkeyPatch) -> Iterator[PretendGpu]:
 
     for name, value in {
         "_lazy_init": lambda: None,
-        "mem_get_info": lambda device=None: (8 << 30, 8 << 30),
+        "mem_get_info": lambda device=None: (gpu.free, _MEMORY),
         "empty_cache": lambda: None,
         "get_device_capability": lambda device=None: (7, 0),
         "CUDAGraph": lambda: _Graph(gpu),

@@ -387,34 +387,6 @@ def test_without_memory_nothing_is_kept_for_edits_before_detail_goes_down(
     assert same._canvas(request).nbytes > 1.5 * little
 
 
-def test_an_engine_goes_back_to_its_device_when_that_has_memory_again(engine, gray, monkeypatch):
-    """“cpu:0” stands for the device; the failure is a real one of the allocator."""
-    home, cpu = torch.device("cpu:0"), torch.device("cpu")
-    same = Engine(engine.color, engine.segmentation, home)
-    encode, full = engine.color.network.encode_gray, True
-    monkeypatch.setattr(
-        engine.color.network, "encode_gray",
-        lambda x: too_large() if full and same.device == home else encode(x),
-    )  # fmt: skip
-    monkeypatch.setattr("semcolor_worker.memory.has_room", lambda device: not full)
-    now, later = time.monotonic(), 0.0
-    monkeypatch.setattr(time, "monotonic", lambda: now + later)
-    request = Colorize("photo", "", Rectangle(0, 0, gray.shape[1], gray.shape[0]))
-    for one in (same, engine):
-        one.put_plane("photo", gray)
-    steps = [
-        (0, True, cpu), (61, True, cpu), (120, False, cpu), (122, False, home), (123, True, home),
-    ]  # fmt: skip
-    for step in steps:
-        later, full, device = step
-        assert (same.colorize(request) == engine.colorize(request)).all()
-        assert same.lowered(request) == 0
-        assert same.device == device
-    same.forget()
-    same.colorize(request)
-    assert same.device == cpu
-
-
 def too_large():
     return torch.empty(1 << 50)
 

@@ -64,29 +64,38 @@ def test_strokes_give_the_colours_that_they_give_on_the_cpu(gpu, gray, detail, g
     assert (gpu.replays > 0) == graphed
 
 
-def test_without_memory_it_goes_to_the_cpu_and_comes_back(gpu, gray, monkeypatch):
+def test_without_memory_it_does_with_less_and_then_goes_to_the_cpu(gpu, gray):
     engine = Engine.load(None, GPU)
     engine.put_plane("photo", gray)
     request = Colorize("photo", "", whole(gray), 512)
-    first = engine.colorize(request)
+    full = engine.colorize(request)
+    for largest, device, lowered in ((16_000_000, GPU, 256), (1000, CPU, 0)):
+        gpu.largest = largest
+        engine.forget()
+        differs_by = (engine.colorize(request).int() - full.int()).abs().max()
+        assert engine.device == device
+        assert engine.lowered(request) == lowered
+        assert (differs_by > 256) == (lowered > 0)
 
-    def differs_by():
-        return (engine.colorize(request).int() - first.int()).abs().max()
 
-    gpu.memory = 16_000_000
+def test_it_comes_back_from_the_cpu_when_the_gpu_has_memory_again(gpu, gray, monkeypatch):
+    """It looks once a minute."""
+    now, later = time.monotonic(), 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now + later)
+    engine = Engine.load(None, GPU)
+    engine.put_plane("photo", gray)
+    request = Colorize("photo", "", whole(gray), 384)
+    full = engine.colorize(request)
     engine.forget()
-    assert differs_by() > 256
-    assert engine.device == GPU
-    assert engine.lowered(request) == 256
-    gpu.memory = 1000
-    engine.forget()
-    assert differs_by() <= 2
-    assert engine.device == CPU
-    assert engine.lowered(request) == 0
-    gpu.memory, now = None, time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 100)
-    assert differs_by() <= 2
-    assert engine.device == GPU
+    steps = [
+        (0, False, CPU), (61, False, CPU), (120, True, CPU), (122, True, GPU), (200, False, CPU),
+    ]  # fmt: skip
+    for step in steps:
+        later, room, device = step
+        gpu.largest = gpu.free = (8 << 30) if room else 1000
+        assert (engine.colorize(request).int() - full.int()).abs().max() <= 2
+        assert engine.lowered(request) == 0
+        assert engine.device == device
 
 
 def test_a_graph_runs_anew_for_new_values_and_keeps_to_the_last_sizes(gpu):

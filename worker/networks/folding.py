@@ -9,9 +9,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .two_stream_unet import Layer
+from .two_stream_unet import Layer, TwoStreamUNet
 
+_PACKED = 64  # channels, of which both numbers must be multiples for weights to be packed
 _Place = tuple[nn.Module, str]  # of a module: its parent, and its name there
+
+
+def prepare(network: nn.Module, precision: torch.dtype | None = None) -> None:
+    """Make a network fast: fold what can be folded, and round the colour network's weights.
+
+    ``precision``: see :meth:`TwoStreamUNet.compute_in`; None: as it is.
+    """
+    fold_batch_norms(network)
+    if precision is not None:
+        assert isinstance(network, TwoStreamUNet)
+        network.compute_in(precision)
+    fold_activations(network)
 
 
 def fold_batch_norms(network: nn.Module) -> None:
@@ -58,6 +71,12 @@ _Activation = tuple[str, list[float]]  # as oneDNN is told of it: name, numbers
 class _ActivatedConv2d(nn.Conv2d):
     activation: _Activation
 
+    def packed(self) -> Tensor:
+        packed: Tensor = torch.ops.mkldnn._reorder_convolution_weight(
+            self.weight, self.padding, self.stride, self.dilation, self.groups
+        )
+        return packed
+
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups,
@@ -68,6 +87,12 @@ class _ActivatedConv2d(nn.Conv2d):
 
 class _ActivatedConvTranspose2d(nn.ConvTranspose2d):
     activation: _Activation
+
+    def packed(self) -> Tensor:
+        packed: Tensor = torch.ops.mkldnn._reorder_convolution_transpose_weight(
+            self.weight, self.padding, self.output_padding, self.stride, self.dilation, self.groups
+        )
+        return packed
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         out: Tensor = torch.ops.mkldnn._convolution_transpose_pointwise(
@@ -91,7 +116,18 @@ def _take_over(activation: nn.Module, *convs: nn.Module) -> bool:
     for conv in convs:
         conv.__class__ = _ACTIVATED[type(conv)]
         conv.activation = told  # type: ignore[assignment]
+        _pack(conv)
     return True
+
+
+def _pack(conv: nn.Module) -> None:
+    """Put weights into the order that oneDNN wants: otherwise it does so in each pass.
+
+    For other numbers of channels that order depends on the picture's size, and a wrong one is slow.
+    """
+    assert isinstance(conv, _ActivatedConv2d | _ActivatedConvTranspose2d)
+    if conv.in_channels % _PACKED == conv.out_channels % _PACKED == 0:
+        conv.weight = nn.Parameter(conv.packed(), requires_grad=False)
 
 
 def _told(activation: nn.Module) -> _Activation | None:
@@ -115,12 +151,13 @@ def _able(conv: nn.Module) -> bool:
 @cache
 def _works_in(precision: torch.dtype) -> bool:
     """Whether the operators do: PyTorch has them for its own compiler, and not in every build."""
-    ones = torch.ones(1, 1, 2, 2, dtype=precision)
+    ones = torch.ones(1, _PACKED, 2, 2, dtype=precision)
     for kind in _ACTIVATED.values():
-        conv = kind(1, 1, 1, bias=False, dtype=precision).requires_grad_(False)
-        conv.weight.fill_(-1)
+        conv = kind(_PACKED, _PACKED, 1, bias=False, dtype=precision).requires_grad_(False)
+        conv.weight.fill_(-1 / _PACKED)
         conv.activation = "leaky_relu", [0.5]
         try:
+            _pack(conv)
             if not torch.equal(conv(ones), -0.5 * ones):
                 return False
         except (AttributeError, RuntimeError):
