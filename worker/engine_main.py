@@ -184,7 +184,7 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
     except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
         if memory.broke(error):
             raise
-        if memory.ended(error):
+        if memory.exhausted(error):
             logging.exception("memory ran out, for good")
             sys.exit(OUT_OF_MEMORY)
         logging.exception("a job failed")

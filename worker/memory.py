@@ -42,7 +42,7 @@ def broke(error: BaseException) -> bool:
     return isinstance(error, torch.AcceleratorError) and not ran_out(error)
 
 
-def ended(error: BaseException) -> bool:
+def exhausted(error: BaseException) -> bool:
     """Whether memory did not suffice, and nothing can be computed in this process any more.
 
     Once oneDNN had no memory to generate code in, it fails for good.
