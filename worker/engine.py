@@ -63,6 +63,8 @@ _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the pr
 _BAND_PIXELS = 1 << 22  # of a photo that is averaged down
 _RETRY_SECONDS = 60.0  # after so long without a request a lowered detail is raised again
 _GRAPHED_PIXELS = 1 << 18  # at detail: a GPU runs all of that sooner than what a stroke reaches
+_USUAL_SIDES = (960, 900, 800)  # of photos whose other side has 1200; what is met last stays
+_REHEARSED = ("rehearsed photo", "rehearsed labels", "rehearsed edit")
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 _CPU = torch.device("cpu")
@@ -81,6 +83,10 @@ def _go_on() -> None:
 
 class PlanesMissingError(Exception):
     """A job needs planes that it did not need when it began: see :meth:`Engine.needed`."""
+
+
+class _WantedError(Exception):
+    """Somebody waits for what is more important."""
 
 
 @dataclass
@@ -300,11 +306,53 @@ class Engine:
         means = self._means.get(_asked(request, model))
         return means.detail if means else 0
 
+    def warm_up(self, is_wanted: Callable[[], bool]) -> None:
+        """Meet pictures of the usual shapes, until somebody wants something.
+
+        Libraries prepare themselves for each size when they first see it, which takes as long as
+        the work itself. Nothing is left of it but that.
+        """
+
+        def stop() -> None:
+            if is_wanted():
+                raise _WantedError
+
+        regular, self._checkpoint = self._checkpoint, stop
+        try:
+            for side in _USUAL_SIDES:
+                self._rehearse(side, 1200)
+                self._rehearse(1200, side)
+        except _WantedError:
+            pass
+        except SemcolorError as error:  # no memory
+            logging.warning("warming up ended: %s", error)
+        finally:
+            self._checkpoint = regular
+            for name in _REHEARSED:
+                self._planes.pop(name)
+            self._forget_photos()
+
+    def _rehearse(self, height: int, width: int) -> None:
+        photo, labels, edited = _REHEARSED
+        whole, middle = Rectangle(0, 0, width, height), Rectangle(width // 2, height // 2, 32, 32)
+        self.put_plane(photo, torch.randint(256, (height, width), dtype=torch.uint8))
+        self.put_plane(labels, torch.zeros((height, width), dtype=torch.uint8))
+        self.segment(Segment(photo, whole))
+        self.colorize(Colorize(photo, labels, whole))
+        pixels = torch.full((middle.pixels,), NUM_LABELS - 1, dtype=torch.uint8)
+        self.edit_plane(edited, labels, middle, pixels)
+        self.changes(Changes(photo, edited, labels))
+        self.colorize(Colorize(photo, edited, middle))
+
     def forget(self) -> None:
         """Drop all results; photos and label maps stay."""
-        for cache in (self._canvases, self._ids, self._logits, self._graphs):
-            cache.clear()
+        self._forget_photos()
+        self._graphs.clear()
         memory.give_back(self.device)
+
+    def _forget_photos(self) -> None:
+        for cache in (self._canvases, self._ids, self._logits):
+            cache.clear()
 
     def _plane(self, digest: str, region: Rectangle) -> Tensor:
         plane = self._planes[digest]

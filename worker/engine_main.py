@@ -82,6 +82,7 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     models = [model.title for model in engine.models]
     ready = {"kind": "state", "state": "ready", "device": device, "devices": found}
     _send(socket, ready | {"models": models})
+    engine.warm_up(lambda: bool(socket.poll(0)))
     given_back = time.monotonic()
     while True:
         header, *blobs = socket.recv_multipart(copy=False)

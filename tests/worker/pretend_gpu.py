@@ -67,7 +67,7 @@ class PretendGpu(TorchDispatchMode):
         super().__init__()
         self.largest = self.free = _MEMORY
         self.recording: _Graph | None = None
-        self.replays = 0
+        self.recorded = self.replays = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, target = func._schema.name, None
@@ -145,6 +145,7 @@ def pretended_gpu(patch: pytest.MonkeyPatch) -> Iterator[PretendGpu]:
     @contextlib.contextmanager
     def record(graph: _Graph) -> Iterator[None]:
         gpu.recording = graph
+        gpu.recorded += 1
         try:
             yield
         finally:

@@ -317,6 +317,22 @@ def test_precision_follows_the_processor(monkeypatch):
     assert weights.precision_for(cpu) == torch.float32
 
 
+@pytest.mark.parametrize("asked", [0, 1, 30, 10_000])
+def test_warming_up_ends_when_something_is_wanted_and_leaves_nothing(engine, gray, asked):
+    wanted = iter(range(asked))
+    jobs = []
+    same = Engine(engine.color, engine.segmentation, engine.device, lambda: jobs.append(1))
+    same.warm_up(lambda: next(wanted, None) is None)
+    assert (next(wanted, None) is None) == (asked < 10_000)
+    assert not jobs
+    assert [len(cache._values) for cache in (same._planes, same._canvases, same._logits)] == [0] * 3
+    for one in (same, engine):
+        one.put_plane("photo", gray)
+    request = Colorize("photo", "", Rectangle(0, 0, 99, 99))
+    assert torch.equal(same.colorize(request), engine.colorize(request))
+    assert jobs
+
+
 def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, monkeypatch):
     """The failure is a real one of the allocator, for all but small pictures."""
     same = Engine(engine.color, engine.segmentation, engine.device)

@@ -98,6 +98,17 @@ def test_it_comes_back_from_the_cpu_when_the_gpu_has_memory_again(gpu, gray, mon
         assert engine.device == device
 
 
+def test_after_warming_up_photos_of_usual_shapes_need_no_new_graph(gpu):
+    engine = Engine.load(None, GPU)
+    engine.warm_up(lambda: False)
+    recorded = gpu.recorded
+    for name, shape in (("usual", (200, 300)), ("unusual", (100, 300))):
+        photo = torch.zeros(shape, dtype=torch.uint8)
+        engine.put_plane(name, photo)
+        engine.colorize(Colorize(name, "", whole(photo)))
+        assert gpu.recorded == recorded + (name == "unusual")
+
+
 def test_a_graph_runs_anew_for_new_values_and_keeps_to_the_last_sizes(gpu):
     runs = []
 
