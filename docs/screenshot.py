@@ -107,14 +107,26 @@ def to_opacity(percent):
     labels.set_opacity(percent)
     Gimp.displays_flush()
 
-def drag(x, y, to_x, to_y, caption):
+def drag(x, y, to_x, to_y, caption=""):
     _mouse("mousemove", str(x), str(y), "mousedown", "1")
     for step in range(1, 5):
         _mouse("mousemove", str(x + (to_x - x) * step // 4), str(y + (to_y - y) * step // 4))
-        frame(caption, 0.4, rest=0.2)
+        if caption:
+            frame(caption, 0.4, rest=0.2)
     _mouse("mouseup", "1")
 
-frame("A photograph from the 1930s, opened in GIMP.", 3, rest=3)
+def paint(class_name, strokes):
+    activate(panel)
+    choose_class(panel, class_name)
+    activate_image()
+    keys("key", "n")
+    for places in strokes:
+        before = content(colors)
+        drag(*places)
+        wait(lambda: content(colors) != before)
+    settle(colors)
+
+frame("A photograph from about 1875, opened in GIMP.", 3, rest=3)
 panel = panel_at_the_edge(image)
 frame("Filters, Semantic Color, Semantic Color Panel…", 3, rest=3)
 press("alt+v", lambda: len(image.get_layers()) == 3)
@@ -122,28 +134,25 @@ labels, colors, _ = image.get_layers()
 settle(colors)
 frame("Live on: the labels appear, half transparent, and the colour below them.", 4, rest=3)
 to_opacity(0)
-frame("The sky and the old wood are right. But this was no lawn: it was dust.", 4, rest=2)
+frame("The sky and the rocks are right. But the forest was taken for rock, too.", 4, rest=2)
 to_opacity(40)
-choose_class(panel, "ground")
+Gimp.context_set_brush_size(80)
+choose_class(panel, "tree")
 keys("key", "n")
-frame("So: pick the class “ground” …", 3)
+frame("So: pick the class “tree” …", 3)
 before = content(colors)
-drag(420, 560, 640, 600, "… and paint it with the Pencil.")
+drag(270, 500, 700, 500, "… and paint it with the Pencil.")
 wait(lambda: content(colors) != before)
 settle(colors)
 frame("The colour follows when the stroke has ended.", 3)
-activate(panel)
-before = settle(colors)
-press("alt+f", lambda: True)
-wait(lambda: content(colors) != before)
-settle(colors)
-frame("Fill Region: all that was connected is ground as well.", 4)
-activate_image()
-before = content(colors)
-for y in (650, 680, 710):
-    drag(180, y, 440, y + 20, "A few more strokes over what is left.")
-wait(lambda: content(colors) != before)
-settle(colors)
+paint("tree", [
+    (290, 555, 560, 555), (375, 400, 375, 480), (565, 400, 565, 480), (622, 390, 622, 480),
+    (745, 430, 745, 490), (420, 430, 420, 480), (700, 480, 800, 450), (810, 430, 930, 385),
+    (240, 590, 320, 590),
+])
+frame("A few more strokes.", 3)
+paint("grass", [(590, 585, 930, 575), (700, 545, 930, 530), (830, 490, 940, 470)])
+frame("And “grass” for the meadow.", 3)
 to_opacity(0)
 keys("mousemove", "1279", "799")
 frame("A minute's work. The photo itself was never touched.", 6, rest=2)
@@ -180,7 +189,7 @@ def main() -> None:
     roots.build(VERSION)
     for path, name, _ in run("nagasaki-boats.jpg", PICTURES):
         Image.open(path).convert("RGB").save(IMAGES / f"{name}.png", optimize=True)
-    frames = run("dust-bowl-home.jpg", EDITING)
+    frames = run("french-alpine-landscape.jpg", EDITING)
     first, *others = (captioned(path, caption) for path, caption, _ in frames)
     first.save(
         IMAGES / "editing.webp",

@@ -15,7 +15,7 @@ from semcolor.labels import palette
 from semcolor.photos import read_photo
 
 ROOT = Path(__file__).parents[1]
-SAMPLE = ROOT / "samples" / "french-alpine-landscape.jpg"
+SAMPLE = ROOT / "samples" / "dust-bowl-home.jpg"
 WIDTH = 560  # pixels of one panel
 GAP = 8
 

@@ -315,7 +315,10 @@ def wait(until: Callable[[], bool]) -> None:
 # --- The panel -----------------------------------------------------------------------------------
 
 LOST, READY = "#d03030", "#40a040"  # colours of the panel's dot
-PALETTE = {"sky": "#00c040", "grass": "#0000c0", "water": "#c04040", "ground": "#8000c0"}
+PALETTE = {
+    "sky": "#00c040", "grass": "#0000c0", "water": "#c04040", "ground": "#8000c0",
+    "tree": "#00c0c0",
+}  # fmt: skip
 
 
 def open_panel(image: Gimp.Image) -> str:

@@ -81,7 +81,7 @@ _FULL_COLOR = replace(
 _FAST_SEGMENTATION = Recipe(
     name="fast",
     model=ModelSpec(task="segmentation", network="efficientnet_fpn", arguments={}, detail=320),
-    steps=2400,
+    steps=4800,
     batch=16,
     crop=192,
     scale=(208, 352),
