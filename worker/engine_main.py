@@ -49,6 +49,7 @@ OUT_OF_MEMORY = 71
 
 Blob = bytes | memoryview | None
 
+_IDLE_MS = 300  # after so long without a first job none was waiting
 _GIVE_BACK_SECONDS = 10.0  # windows of many sizes leave holes between them; this takes some 15 ms
 
 
@@ -82,7 +83,8 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     models = [model.title for model in engine.models]
     ready = {"kind": "state", "state": "ready", "device": device, "devices": found}
     _send(socket, ready | {"models": models})
-    engine.warm_up(lambda: bool(socket.poll(0)))
+    if not socket.poll(_IDLE_MS):
+        engine.warm_up(lambda: bool(socket.poll(0)))
     given_back = time.monotonic()
     while True:
         header, *blobs = socket.recv_multipart(copy=False)
