@@ -331,6 +331,8 @@ class Engine:
             for name in _REHEARSED:
                 self._planes.pop(name)
             self._forget_photos()
+        if not is_wanted():
+            memory.give_back(self.device)
 
     def _rehearse(self, height: int, width: int) -> None:
         photo, labels, edited = _REHEARSED

@@ -4,12 +4,14 @@ A GPU is done with each of them before Python has launched the next. A graph hol
 their memory, for arguments of one size.
 """
 
+import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from . import memory
 from .caches import LruCache
 
 _KEPT = 4  # graphs; each holds all that is computed in it
@@ -26,18 +28,19 @@ class Graphs:
     """A function of tensors on one GPU, recorded for each of the last few sizes of its arguments.
 
     ``function`` must run the same operators whatever the values are, and never wait for the GPU.
+    What cannot be recorded all the same runs as it is.
     """
 
     def __init__(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
         self._function = function
         self._graphs: LruCache[_Graph] = LruCache(_KEPT)
+        self._failed = False
 
     def __call__(self, *arguments: Tensor) -> tuple[Tensor, ...]:
         """What the function returns, as new tensors."""
-        sizes = tuple(argument.shape for argument in arguments)
-        graph = self._graphs.get(sizes)
+        graph = self._graph(arguments)
         if graph is None:
-            graph = self._graphs.put(sizes, self._recorded(arguments))
+            return self._function(*arguments)
         for kept, argument in zip(graph.arguments, arguments, strict=True):
             kept.copy_(argument)
         graph.graph.replay()
@@ -46,6 +49,20 @@ class Graphs:
     def clear(self) -> None:
         """Let go all graphs and their memory."""
         self._graphs.clear()
+
+    def _graph(self, arguments: tuple[Tensor, ...]) -> _Graph | None:
+        sizes = tuple(argument.shape for argument in arguments)
+        graph = self._graphs.get(sizes)
+        if graph is not None or self._failed:
+            return graph
+        try:
+            return self._graphs.put(sizes, self._recorded(arguments))
+        except RuntimeError as error:
+            if memory.ran_out(error):
+                raise
+            logging.warning("going on without CUDA graphs: %s", error)
+            self._failed = True
+            return None
 
     def _recorded(self, arguments: tuple[Tensor, ...]) -> _Graph:
         kept = tuple(argument.clone() for argument in arguments)
