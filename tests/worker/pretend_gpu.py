@@ -70,50 +70,40 @@ class PretendGpu(TorchDispatchMode):
         self.recorded = self.replays = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name, target = func._schema.name, None
+        name = func._schema.name
         if name == "aten::_has_compatible_shallow_copy_type":
             return isinstance(args[0], OnGpu) == isinstance(args[1], OnGpu)
-        kwargs = dict(kwargs or {})
-        kwargs.pop("pin_memory", None)
-        if "device" in kwargs:
-            target = kwargs["device"]
-            kwargs["device"] = torch.device("cpu")
-        args = list(args)
-        for place, value in enumerate(args):
-            if isinstance(value, torch.device):
-                target, args[place] = value, torch.device("cpu")
+        args, kwargs, target = _without_device(args, kwargs or {})
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        there = [isinstance(tensor, OnGpu) for tensor in tensors]
-        if any(there):
-            _check(name, tensors)
-        on_gpu = any(there) if target is None else target.type in ("cuda", "meta")
-        if self.recording is not None and any(there):
-            leaves = not on_gpu or (name == "aten::copy_" and not there[0])
-            if leaves or name in _WAITS or _selects_by_mask(name, tensors):
-                raise RuntimeError(f"{name}: operation not permitted when stream is capturing")
+        involved = any(isinstance(tensor, OnGpu) for tensor in tensors)
+        on_gpu = involved if target is None else target.type in ("cuda", "meta")
+        if involved:
+            _check_places(name, tensors)
+        if self.recording is not None and (involved or on_gpu):
+            _check_waits(name, tensors, on_gpu)
 
         def run() -> Any:
             return func(*tree_map(_held, args), **tree_map(_held, kwargs))
 
         results = run()
-        known = {id(_held(tensor)): tensor for tensor in tensors}
-
-        def wrap(leaf: Any) -> Any:
-            if not isinstance(leaf, Tensor):
-                return leaf
-            if leaf.nbytes > self.largest:
-                raise torch.OutOfMemoryError("CUDA out of memory")
-            known_one = known.get(id(leaf))
-            if isinstance(known_one, OnGpu):
-                return known_one
-            return OnGpu(leaf.clone() if known_one is not None else leaf)  # it has moved
-
         if not on_gpu:
             return results
-        wrapped = tree_map(wrap, results)
+        known = {id(_held(tensor)): tensor for tensor in tensors}
+        results = tree_map(lambda result: self._placed(result, known), results)
         if self.recording is not None:
-            self.recording.tape.append((run, wrapped))
-        return wrapped
+            self.recording.tape.append((run, results))
+        return results
+
+    def _placed(self, result: Any, known: dict[int, Tensor]) -> Any:
+        """On the GPU; what the operator was given and returns, as in-place ones do, stays that."""
+        if not isinstance(result, Tensor):
+            return result
+        if result.nbytes > self.largest:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        given = known.get(id(result))
+        if isinstance(given, OnGpu):
+            return given
+        return OnGpu(result if given is None else result.clone())  # from the host: a copy
 
 
 class _Graph:
@@ -176,7 +166,20 @@ def _held(value: Any) -> Any:
     return value.held if isinstance(value, OnGpu) else value
 
 
-def _check(name: str, tensors: list[Tensor]) -> None:
+def _without_device(
+    args: Any, kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any], torch.device | None]:
+    """Arguments by which the host does it, and the device that was named in them, if any."""
+    named = [value for value in (*args, *kwargs.values()) if isinstance(value, torch.device)]
+
+    def on_host(value: Any) -> Any:
+        return torch.device("cpu") if isinstance(value, torch.device) else value
+
+    kept = {key: on_host(value) for key, value in kwargs.items() if key != "pin_memory"}
+    return [on_host(value) for value in args], kept, named[0] if named else None
+
+
+def _check_places(name: str, tensors: list[Tensor]) -> None:
     """Numbers may come from the host, and so may the indices of something on the GPU."""
     if name in _MOVES:
         return
@@ -187,6 +190,11 @@ def _check(name: str, tensors: list[Tensor]) -> None:
             raise RuntimeError(f"{name}: expected all tensors to be on the same device: {places}")
 
 
-def _selects_by_mask(name: str, tensors: list[Tensor]) -> bool:
-    masks = any(tensor.dtype == torch.bool for tensor in tensors[1:])
-    return name.startswith("aten::index") and masks
+def _check_waits(name: str, tensors: list[Tensor], on_gpu: bool) -> None:
+    """What the host would have to wait for cannot be recorded."""
+    crosses = not all(isinstance(tensor, OnGpu) or not tensor.ndim for tensor in tensors)
+    by_mask = name.startswith("aten::index") and any(
+        tensor.dtype == torch.bool for tensor in tensors[1:]
+    )
+    if not on_gpu or crosses or by_mask or name in _WAITS:
+        raise RuntimeError(f"{name}: operation not permitted when stream is capturing")
