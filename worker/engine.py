@@ -40,6 +40,7 @@ from semcolor.pixels import LabelMap
 from . import color, memory, strips, suggestions, weights
 from .caches import LruCache
 from .canvas import Canvas
+from .detail import detail_size, lightness_at, majority, mended, shrunk
 from .graphs import Graphs
 from .networks.efficientnet_fpn import EfficientNetFPN
 from .networks.folding import prepare
@@ -60,12 +61,10 @@ _LOGITS_SHARE = 0.25  # of the memory for results: segmentations, which are made
 _IDS_BUDGET = 1 << 26  # bytes of label maps at detail
 _SMALLEST_DETAIL = 128  # pixels: what a lack of memory may lead to
 _TILE_PIXELS = 1 << 18  # full-resolution work goes by tiles that stay in the processor's cache
-_BAND_PIXELS = 1 << 22  # of a photo that is averaged down
 _RETRY_SECONDS = 60.0  # after so long without a request a lowered detail is raised again
 _GRAPHED_PIXELS = 1 << 18  # at detail: a GPU runs all of that sooner than what a stroke reaches
 _USUAL_SIDES = (960, 900, 800)  # of photos whose other side has 1200; what is met last stays
 _REHEARSED = ("rehearsed photo", "rehearsed labels", "rehearsed edit")
-_VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 _CPU = torch.device("cpu")
 
@@ -539,77 +538,12 @@ def _asked(request: AtDetail, model: Model) -> _Asked:
     return request.photo, request.detail, model.spec.task
 
 
-def detail_size(shape: torch.Size, detail: int, model: Model) -> Size:
-    """Height and width of a network's input for a photo: multiples of its stride, at least two."""
-    scale = (detail or model.spec.detail) / max(shape)
-    height, width = (
-        max(2, round(side * scale / model.stride)) * model.stride for side in tuple(shape)
-    )
-    return height, width
-
-
-def lightness_at(photo: Tensor, size: Size, device: torch.device) -> Tensor:
-    """1×1×h×w L* (0..100) of a photo, averaged down to ``size``."""
-    top = 255 if photo.dtype == torch.uint8 else 65535
-    gray = shrunk(photo, size).to(device)
-    luminance = color.linear_from_srgb((gray.float() / top).clamp(0, 1))
-    return color.lightness_from_luminance(luminance)
-
-
-def shrunk(plane: Tensor, size: Size) -> Tensor:
-    """1×1×h×w of a plane, averaged down; uint8 stays uint8, uint16 becomes float."""
-    if plane.dtype != torch.uint8:
-        bands = plane.split(max(1, _BAND_PIXELS // plane.shape[1]))  # never all of it as float
-        plane = torch.cat([_averaged(band.float(), (len(band), size[1])) for band in bands])
-    return _averaged(plane, size)[None, None]
-
-
-def _averaged(plane: Tensor, size: Size) -> Tensor:
-    """On the host: CUDA has no kernel for bytes."""
-    return F.interpolate(
-        plane[None, None], size, mode="bilinear", antialias=True, align_corners=False
-    )[0, 0]
-
-
 def swatch(lightness: float, a: float, b: float) -> str:
     """“#rrggbb” of a colour as a photo shows it: in gamut, at its lightness (0..100)."""
     gray = color.gray_from_lightness(torch.tensor(lightness)).clamp(0, 1) * 255
     pixel = gray.round().to(torch.uint8).view(1, 1)
     rgb = color.rgb_from_ab(pixel, torch.tensor([a, b]).view(2, 1, 1))
     return "#" + bytes(rgb.flatten().tolist()).hex()
-
-
-def majority(labels: Tensor, window: Window, size: Size) -> Tensor:
-    """The class that most of the label pixels under each pixel at detail have.
-
-    h×w uint8 for a window at detail, which as a whole has ``size``.
-    """
-    (height, width), (h, w) = labels.shape, size
-    rows = _polled(window.top, window.bottom, height / h)
-    columns = _polled(window.left, window.right, width / w)
-    votes = labels[rows][:, columns].view(len(rows) // _VOTES, _VOTES, -1, _VOTES)
-    votes = votes.transpose(1, 2).flatten(2)
-    winner = votes[..., 0].clone()
-    mixed = (votes != votes[..., :1]).any(dim=2)  # few pixels, and only there counting is needed
-    winner[mixed] = votes[mixed].mode(dim=1).values
-    return winner
-
-
-def mended(ids: Tensor, labels: Tensor, region: Rectangle) -> Tensor:
-    """:func:`majority` of a label map, from that of what it was before a rectangle changed."""
-    (height, width), (h, w) = labels.shape, ids.shape
-    window = Window(
-        region.y * h // height, -(-(region.y + region.height) * h // height),
-        region.x * w // width, -(-(region.x + region.width) * w // width),
-    )  # fmt: skip
-    ids = ids.clone()
-    ids[window.slices] = majority(labels, window, (h, w))
-    return ids
-
-
-def _polled(start: int, end: int, scale: float) -> Tensor:
-    """Which pixels vote for the positions at detail from start to end; ``scale``: pixels each."""
-    return ((torch.arange(start * _VOTES, end * _VOTES) + 0.5) * (scale / _VOTES)).long()
 
 
 def tiles(region: Rectangle) -> list[tuple[int, int]]:

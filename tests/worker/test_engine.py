@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 from semcolor_worker import weights
 from semcolor_worker.caches import LruCache
 from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.engine import (
-    Engine,
-    PlanesMissingError,
-    detail_size,
-    majority,
-    mended,
-    shrunk,
-)
+from semcolor_worker.detail import detail_size, majority, mended, shrunk
+from semcolor_worker.engine import Engine, PlanesMissingError
 from semcolor_worker.painting import Painting
 from semcolor_worker.training.metrics import bleeding, ciede2000
 from semcolor_worker.weights import ModelSpec
@@ -128,10 +122,13 @@ def test_edits_of_many_photos_in_turn_read_the_labels_only_where_they_changed(
         same.put_plane(f"{number} before", torch.full_like(gray, number))
         same.colorize(Colorize("photo", f"{number} before", side, 128))
     read = []
-    monkeypatch.setattr(
-        "semcolor_worker.engine.majority",
-        lambda labels, window, size: read.append(window.area) or majority(labels, window, size),
-    )
+
+    def note(labels, window, size):
+        read.append(window.area)
+        return majority(labels, window, size)
+
+    for module in ("detail", "engine"):
+        monkeypatch.setattr(f"semcolor_worker.{module}.majority", note)
     for number in range(maps):
         ids = torch.full((side.pixels,), 50, dtype=torch.uint8)
         same.edit_plane(f"{number} after", f"{number} before", side, ids)
@@ -478,7 +475,7 @@ def test_what_is_kept_at_detail_keeps_to_its_budget(engine, gray, monkeypatch, b
 def test_a_16_bit_photo_is_averaged_by_bands_as_it_is_as_a_whole(monkeypatch):
     photo = torch.randint(0, 1 << 16, (331, 207)).to(torch.uint16)
     whole = shrunk(photo, (32, 48))
-    monkeypatch.setattr("semcolor_worker.engine._BAND_PIXELS", 5000)
+    monkeypatch.setattr("semcolor_worker.detail._BAND_PIXELS", 5000)
     assert torch.equal(shrunk(photo, (32, 48)), whole)
 
 
