@@ -303,19 +303,33 @@ def test_an_engine_short_of_memory_gives_colour_all_the_same(own_worker, sample_
     assert session.lowered or own_worker.status().restarts
 
 
-@pytest.fixture
-def memory_group():
-    """A control group: Linux kills what is in it when it takes more memory than that."""
-    for parent, limit in (("memory", "memory.limit_in_bytes"), ("", "memory.max")):
+def new_memory_group(megabytes):
+    """A control group with so much memory and no swap; None where there are none."""
+    for parent, limit, swap in (
+        ("memory", "memory.limit_in_bytes", "memory.swappiness"),
+        ("", "memory.max", "memory.swap.max"),
+    ):
         group = Path("/sys/fs/cgroup", parent, f"semcolor-test-{os.getpid()}")
         with contextlib.suppress(OSError):
             group.mkdir()
             if (group / limit).exists():
-                (group / limit).write_text(str(250 << 20))
-                yield group
+                (group / limit).write_text(str(megabytes << 20))
+                with contextlib.suppress(OSError):  # not every kernel counts swap
+                    (group / swap).write_text("0")
+                return group
             group.rmdir()
-            return
-    pytest.skip("limits of memory that kill: Linux only, and with the right to set them")
+    return None
+
+
+@pytest.fixture
+def memory_group():
+    """Linux kills what is in it when it takes more memory than that."""
+    group = new_memory_group(250)
+    if group is None:
+        pytest.skip("limits of memory that kill: Linux only, and with the right to set them")
+    yield group
+    with contextlib.suppress(OSError):
+        group.rmdir()
 
 
 def test_an_engine_that_linux_killed_is_repeated_with_less(own_worker, sample_gray, memory_group):
