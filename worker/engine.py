@@ -73,7 +73,7 @@ AtDetail = Segment | Colorize | Changes | Suggest
 Checkpoint = Callable[[], None]
 _Winners = tuple[Tensor, Tensor]  # classes that win anywhere at detail, and their h×w×C logits
 
-_Asked = tuple[str, int, str]  # photo, detail, task
+_Asked = tuple[str, int, bool]  # photo, detail, whether for a segmentation
 
 
 def _go_on() -> None:
@@ -194,7 +194,7 @@ class Engine:
         photo = self._planes.get(request.photo)
         if photo is None or not isinstance(request, Colorize | Changes):
             return request.planes
-        canvas = self._canvases.get((request.photo, self._size(request, self.color)))
+        canvas = self._canvases.get((request.photo, self._size(request)))
         if canvas is None:
             return request.planes
         if isinstance(request, Changes) and not canvas.guiding.remembers(
@@ -208,11 +208,11 @@ class Engine:
 
         Raises ValueError for a rectangle outside the photo.
         """
-        return self._within_memory(request, self.segmentation, lambda: self._segment(request))
+        return self._within_memory(request, lambda: self._segment(request))
 
     def _segment(self, request: Segment) -> Tensor:
         photo = self._plane(request.photo, request.region)
-        size = self._size(request, self.segmentation)
+        size = self._size(request)
         winners = self._logits.get((request.photo, size))
         if winners is None:
             winners = self._logits.put((request.photo, size), self._predict(photo, size))
@@ -224,12 +224,12 @@ class Engine:
 
         Raises ValueError for a rectangle outside the photo, labels or masks of another size.
         """
-        return self._within_memory(request, self.color, lambda: self._colorize(request))
+        return self._within_memory(request, lambda: self._colorize(request))
 
     def _colorize(self, request: Colorize) -> Tensor:
         photo = self._plane(request.photo, request.region)
         canvas = self._canvas(request)
-        self._shown.put(_asked(request, self.color), canvas.size)
+        self._shown.put(_asked(request), canvas.size)
         self._colour(canvas, request.photo, request.labels, request.tints)
         return self._full_resolution(photo, canvas.guiding.current, request.region)
 
@@ -238,11 +238,11 @@ class Engine:
 
         Raises ValueError for labels or masks of another size.
         """
-        return self._within_memory(request, self.color, lambda: self._changes(request))
+        return self._within_memory(request, lambda: self._changes(request))
 
     def _changes(self, request: Changes) -> Rectangle:
         photo, canvas = self._planes[request.photo], self._canvas(request)
-        if self._shown.get(_asked(request, self.color)) not in (None, canvas.size):
+        if self._shown.get(_asked(request)) not in (None, canvas.size):
             return Rectangle(0, 0, photo.shape[1], photo.shape[0])  # lowered, or raised again
         before = request.before, request.tints_before
         if not canvas.guiding.remembers(before):
@@ -272,7 +272,7 @@ class Engine:
         Raises SemcolorError (NO_SUGGESTIONS) for a model without a distribution; ValueError for
         an empty mask, labels or a mask of another size.
         """
-        return self._within_memory(request, self.color, lambda: self._suggest(request))
+        return self._within_memory(request, lambda: self._suggest(request))
 
     def _suggest(self, request: Suggest) -> list[Suggestion]:
         if self._unet.bins_head is None:
@@ -293,16 +293,14 @@ class Engine:
 
     def be_sparing(self, request: AtDetail) -> None:
         """Begin with little memory: the process that had this job before had not enough for it."""
-        model = self.segmentation if isinstance(request, Segment) else self.color
-        asked = _asked(request, model)
+        asked = _asked(request)
         if self._means.get(asked) is None:
-            detail = (request.detail or model.spec.detail) // 4
-            self._means.put(asked, _Means(max(detail, _SMALLEST_DETAIL), time.monotonic()))
+            detail = max(self._detail(request) // 4, _SMALLEST_DETAIL)
+            self._means.put(asked, _Means(detail, time.monotonic()))
 
     def lowered(self, request: Segment | Colorize) -> int:
         """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
-        model = self.segmentation if isinstance(request, Segment) else self.color
-        means = self._means.get(_asked(request, model))
+        means = self._means.get(_asked(request))
         return means.detail if means else 0
 
     def warm_up(self, is_wanted: Callable[[], bool]) -> None:
@@ -368,7 +366,7 @@ class Engine:
         return strips.winning_logits(network, self.segmentation.normalise(lightness))
 
     @torch.inference_mode()
-    def _within_memory(self, request: AtDetail, model: Model, do: Callable[[], T]) -> T:
+    def _within_memory(self, request: AtDetail, do: Callable[[], T]) -> T:
         """Do a job. When memory does not suffice, without caches; then in strips, keeping nothing
         for edits; then at a smaller and smaller detail; then on the CPU.
 
@@ -376,7 +374,7 @@ class Engine:
         """
         self._canvases.trim()
         self._return()
-        self._raise_again(request, model)
+        self._raise_again(request)
         dropped = False
         while True:
             if self.lacking(self.needed(request)):
@@ -390,7 +388,7 @@ class Engine:
             # From here on the failed job's tensors are free.
             self.forget()
             if dropped:
-                self._retreat(request, model)
+                self._retreat(request)
             dropped = True
 
     def _before_layer(self, module: nn.Module, _: object) -> None:
@@ -412,21 +410,20 @@ class Engine:
                     raise
                 self._move(_CPU)
 
-    def _raise_again(self, request: AtDetail, model: Model) -> None:
+    def _raise_again(self, request: AtDetail) -> None:
         """The pieces of one picture, which follow each other closely, stay at one detail."""
-        asked, now = _asked(request, model), time.monotonic()
+        asked, now = _asked(request), time.monotonic()
         means = self._means.get(asked)
         if means and now > means.used + _RETRY_SECONDS:
-            self._canvases.pop((request.photo, self._size(request, model)))  # it is thrifty
+            self._canvases.pop((request.photo, self._size(request)))  # it is thrifty
             self._means.pop(asked)
         elif means:
             means.used = now
 
-    def _retreat(self, request: AtDetail, model: Model) -> None:
-        asked = _asked(request, model)
-        means = self._means.get(asked)
-        detail = (means.detail if means else 0) or request.detail or model.spec.detail
-        if means is None and model is self.color:
+    def _retreat(self, request: AtDetail) -> None:
+        asked = _asked(request)
+        means, detail = self._means.get(asked), self._detail(request)
+        if means is None and not isinstance(request, Segment):
             logging.warning("memory ran out: going on in strips, keeping nothing for edits")
             self._means.put(asked, _Means(0, time.monotonic()))
         elif detail // 2 >= _SMALLEST_DETAIL:
@@ -452,17 +449,24 @@ class Engine:
         self._unet.compute_in(weights.precision_for(device))
         self._reserve()
 
-    def _size(self, request: AtDetail, model: Model) -> Size:
-        means = self._means.get(_asked(request, model))
-        detail = (means.detail if means else 0) or request.detail
-        return detail_size(self._planes[request.photo].shape, detail, model)
+    def _model(self, request: AtDetail) -> Model:
+        return self.segmentation if isinstance(request, Segment) else self.color
+
+    def _detail(self, request: AtDetail) -> int:
+        """What memory suffices for, or else what is asked for."""
+        means = self._means.get(_asked(request))
+        return (means.detail if means else 0) or request.detail or self._model(request).spec.detail
+
+    def _size(self, request: AtDetail) -> Size:
+        shape = self._planes[request.photo].shape
+        return detail_size(shape, self._detail(request), self._model(request))
 
     def _canvas(self, request: Colorize | Changes | Suggest) -> Canvas:
-        size = self._size(request, self.color)
+        size = self._size(request)
         canvas = self._canvases.get((request.photo, size))
         if canvas is None:
             lightness = lightness_at(self._planes[request.photo], size, self.device)
-            thrifty = self._means.get(_asked(request, self.color)) is not None
+            thrifty = self._means.get(_asked(request)) is not None
             canvas = Canvas(self.color, lightness, self._everything(size, thrifty))
             self._canvases.put((request.photo, size), canvas)
         return canvas
@@ -534,8 +538,8 @@ def _bytes(by_size: dict[Size, Tensor]) -> int:
     return sum(ids.nbytes for ids in by_size.values())
 
 
-def _asked(request: AtDetail, model: Model) -> _Asked:
-    return request.photo, request.detail, model.spec.task
+def _asked(request: AtDetail) -> _Asked:
+    return request.photo, request.detail, isinstance(request, Segment)
 
 
 def swatch(lightness: float, a: float, b: float) -> str:
