@@ -108,22 +108,20 @@ def to_opacity(percent):
     Gimp.displays_flush()
 
 def drag(x, y, to_x, to_y, caption=""):
+    before = content(colors)
     _mouse("mousemove", str(x), str(y), "mousedown", "1")
     for step in range(1, 5):
         _mouse("mousemove", str(x + (to_x - x) * step // 4), str(y + (to_y - y) * step // 4))
         if caption:
             frame(caption, 0.4, rest=0.2)
     _mouse("mouseup", "1")
+    wait(lambda: content(colors) != before)
 
 def paint(class_name, strokes):
-    activate(panel)
     choose_class(panel, class_name)
-    activate_image()
     keys("key", "n")
     for places in strokes:
-        before = content(colors)
         drag(*places)
-        wait(lambda: content(colors) != before)
     settle(colors)
 
 frame("A photograph from about 1875, opened in GIMP.", 3, rest=3)
@@ -140,9 +138,7 @@ Gimp.context_set_brush_size(80)
 choose_class(panel, "tree")
 keys("key", "n")
 frame("So: pick the class “tree” …", 3)
-before = content(colors)
 drag(270, 500, 700, 500, "… and paint it with the Pencil.")
-wait(lambda: content(colors) != before)
 settle(colors)
 frame("The colour follows when the stroke has ended.", 3)
 paint("tree", [
