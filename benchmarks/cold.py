@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from common import SAMPLE, milliseconds, own_worker, patchwork, ratio, report, seconds
 
-from semcolor import local_worker
-from semcolor.labels import read_label_map, write_label_map
-from semcolor.photos import read_photo, write_photo
+from semcolor.client import local_worker
+from semcolor.photos.label_files import read_label_map, write_label_map
+from semcolor.photos.photo_files import read_photo, write_photo
 
 
 def main() -> None:
@@ -62,10 +62,11 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
 def colour_alone(labels: Path, output: Path) -> None:
     """Load the network, colour the photo, forget the network."""
     import torch
-    from semcolor_worker import weights
-    from semcolor_worker.engine import Engine
 
-    from semcolor.messages import Colorize, Rectangle
+    from semcolor.protocol.schema import Colorize
+    from semcolor.shared.geometry import Rectangle
+    from semcolor_worker.engine.engine import Engine
+    from semcolor_worker.models import weights
 
     photo = read_photo(SAMPLE)
     model = weights.load_for("color", None)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from semcolor import local_worker
-from semcolor.photos import read_photo
-from semcolor.pixels import Gray, LabelMap
+from semcolor.client import local_worker
+from semcolor.photos.photo_files import read_photo
+from semcolor.photos.pixels import Gray, LabelMap
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "dust-bowl-home.jpg"
 

@@ -14,9 +14,10 @@ os.environ["GOMP_SPINCOUNT"] = "10000"  # as the engine's process has it
 
 import torch
 from common import milliseconds, patchwork, ratio, report, resized, seconds
-from semcolor_worker.engine import Engine
 
-from semcolor.messages import Changes, Colorize, Rectangle
+from semcolor.protocol.schema import Changes, Colorize
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.engine.engine import Engine
 
 SIDE = 64
 

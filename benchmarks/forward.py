@@ -21,11 +21,12 @@ os.environ["GOMP_SPINCOUNT"] = "10000"  # as the engine's process has it
 
 import torch
 from common import milliseconds, ratio, report, seconds
-from semcolor_worker import weights
-from semcolor_worker.graphs import Graphs
-from semcolor_worker.networks.folding import prepare
-from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
 from torch.utils.flop_counter import FlopCounterMode
+
+from semcolor_worker.coloring.graphs import Graphs
+from semcolor_worker.models import weights
+from semcolor_worker.models.folding import prepare
+from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
 
 H100_FLOPS = 989e12  # bfloat16, dense, per second (NVIDIA's data sheet)
 BATCH = 32

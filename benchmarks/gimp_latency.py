@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.append(str(CHECKOUT))
 
-from semcolor.classes import gimp_palette  # noqa: E402
+from semcolor.shared.classes import gimp_palette  # noqa: E402
 from tests.gimp import roots  # noqa: E402
 from tests.gimp.harness import Gimp  # noqa: E402
 
@@ -187,7 +187,7 @@ def measure(version: str, megapixels: float, strokes: int) -> dict[str, Any]:
 
 
 def read(timings: Path) -> Iterator[Span]:
-    """What the processes of semcolor have written (see `semcolor.timings`)."""
+    """What the processes of semcolor have written (see `semcolor.shared.timings`)."""
     for line in timings.read_text("utf-8").splitlines():
         stage, begin, end = line.split("\t")
         yield Span(stage, float(begin), float(end))

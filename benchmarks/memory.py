@@ -10,8 +10,8 @@ import argparse
 import numpy as np
 from common import engines, memory, own_worker, report, sample
 
-from semcolor import local_worker
-from semcolor.client import Session
+from semcolor.client import local_worker
+from semcolor.client.session import Session
 
 
 def main() -> None:

@@ -11,12 +11,14 @@ import sys
 
 import torch
 from common import SAMPLE, milliseconds, ratio, report, seconds
-from semcolor_worker import color, weights
-from semcolor_worker.engine import Engine
-from semcolor_worker.training.metrics import ciede2000
 
-from semcolor.messages import Colorize, Rectangle, Segment
-from semcolor.photos import read_photo
+from semcolor.photos.photo_files import read_photo
+from semcolor.protocol.schema import Colorize, Segment
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker import color
+from semcolor_worker.engine.engine import Engine
+from semcolor_worker.evaluation.metrics import ciede2000
+from semcolor_worker.models import model_files as weights
 
 MEAN, RARE = 0.3, 2.0  # ΔE00 that nobody sees: of the mean, and of one pixel in a thousand
 AGREEING = 0.99  # share of pixels with the same class

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import milliseconds, own_worker, patchwork, ratio, report, sample, seconds
-from semcolor_worker import weights
-from semcolor_worker.weights import ModelSpec
 
-from semcolor import local_worker, settings
-from semcolor.client import Session
-from semcolor.messages import Rectangle
+from semcolor.client import local_worker, settings
+from semcolor.client.session import Session
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.models import weights
+from semcolor_worker.models.weights import ModelSpec
 
 SIDE = 256  # pixels
 

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from common import engines, memory, own_worker, patchwork, report, sample
 
-from semcolor import local_worker
-from semcolor.client import Session, ZmqWorkerClient
-from semcolor.messages import Rectangle
+from semcolor.client import local_worker
+from semcolor.client.session import Session
+from semcolor.client.worker_client import ZmqWorkerClient
+from semcolor.shared.geometry import Rectangle
 
 SIDE = 64  # pixels
 REST_SECONDS = 10.5  # after so long the next job makes the worker give memory back

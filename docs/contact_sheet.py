@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from semcolor_worker.engine import Engine
-from semcolor_worker.training.evaluation import colorize, segment
-from semcolor_worker.training.report import painted
 
-from semcolor.classes import all_classes
-from semcolor.photos import read_photo
+from semcolor.photos.photo_files import read_photo
+from semcolor.shared.classes import all_classes
+from semcolor_worker.engine.engine import Engine
+from semcolor_worker.evaluation.evaluation import colorize, segment
+from semcolor_worker.evaluation.report import painted
 
 CELL = (300, 220)  # pixels
 GAP = 6

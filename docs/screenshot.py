@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.append(str(CHECKOUT))
 
-from semcolor.classes import gimp_palette  # noqa: E402
+from semcolor.shared.classes import gimp_palette  # noqa: E402
 from tests.gimp import roots  # noqa: E402
 from tests.gimp.harness import Gimp  # noqa: E402
 

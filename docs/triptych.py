@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from semcolor import local_worker
-from semcolor.client import Session
-from semcolor.labels import palette
-from semcolor.photos import read_photo
+from semcolor.client import local_worker
+from semcolor.client.session import Session
+from semcolor.photos.label_colors import palette
+from semcolor.photos.photo_files import read_photo
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "samples" / "dust-bowl-home.jpg"

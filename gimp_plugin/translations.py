@@ -17,7 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from semcolor import __version__
-from semcolor.classes import all_classes
+from semcolor.shared.classes import all_classes
 
 PLUGIN = Path(__file__).resolve().parent / "semcolor"
 KEYWORDS = {"tr": None}

@@ -13,8 +13,8 @@ from . import plugin
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLE = CHECKOUT / "samples" / "dust-bowl-home.jpg"
 
-_PALETTE = "from semcolor.classes import gimp_palette; print(gimp_palette(), end='')"
-_FOLDER = "from semcolor import settings; print(settings.{}_folder(), end='')"
+_PALETTE = "from semcolor.shared.classes import gimp_palette; print(gimp_palette(), end='')"
+_FOLDER = "from semcolor.client import settings; print(settings.{}_folder(), end='')"
 
 
 def main() -> int:

@@ -9,7 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-PLUGIN_SOURCE = Path(__file__).resolve().parent.parent / "gimp_plugin" / "semcolor"
+CHECKOUT = Path(__file__).resolve().parent.parent
+PLUGIN_SOURCE = CHECKOUT / "gimp_plugin" / "semcolor"
+SHARED_SOURCE = CHECKOUT / "semcolor" / "shared"
 
 _NAME = "semcolor"
 _SYSTEM_PYTHONS = "/usr/bin"
@@ -65,7 +67,9 @@ def install_plugin(
         # Beside plug-ins/, not in it: GIMP would complain of a half-made folder there.
         with tempfile.TemporaryDirectory(dir=profile, prefix=".semcolor-") as scratch:
             made = Path(scratch) / "new"
-            shutil.copytree(source, made, ignore=shutil.ignore_patterns("__pycache__"))
+            unwanted = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, made, ignore=unwanted)
+            shutil.copytree(SHARED_SOURCE, made / "shared", ignore=unwanted)
             if interpreter:
                 _write_shebang(made / f"{_NAME}.py", interpreter)
             install = json.dumps({"bridge": bridge_command}, indent=2)

@@ -8,9 +8,9 @@ import hypothesis
 import numpy as np
 import pytest
 
-from semcolor import local_worker
-from semcolor.client import ZmqWorkerClient
-from semcolor.photos import read_photo
+from semcolor.client import local_worker
+from semcolor.client.worker_client import ZmqWorkerClient
+from semcolor.photos.photo_files import read_photo
 
 # A commit passes or fails; `--hypothesis-profile=exploring` looks for examples nobody has tried.
 hypothesis.settings.register_profile("exploring", deadline=None)

@@ -6,10 +6,9 @@ import sys
 
 from filelock import Timeout
 
-from semcolor.errors import SemcolorError
-from semcolor.local_worker import worker_lock
-
-from .supervisor import Supervisor
+from semcolor.client.local_worker import worker_lock
+from semcolor.shared.errors import SemcolorError
+from semcolor_worker.supervisor.server import Supervisor
 
 # Others hold the lock for a moment, to see whether a worker runs. Not longer than that: who waits
 # for a running worker takes its place when it is stopped.

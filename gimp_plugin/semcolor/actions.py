@@ -18,7 +18,8 @@ from classes import LabelClass
 from exchange import Exchange, LabelChange
 from gi.repository import Gegl, Gimp, Gio
 from layers import LayerError
-from rectangle import Rectangle, mostly_selected
+from regions import mostly_selected
+from shared.geometry import Rectangle
 from translation import tr
 
 T = TypeVar("T")

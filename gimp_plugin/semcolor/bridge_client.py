@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from timings import timed
+from shared.timings import timed
 from translation import tr
 
 PROTOCOL = 4

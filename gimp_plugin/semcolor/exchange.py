@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import layers
 from bridge_client import Bridge
 from gi.repository import Gegl, Gimp
-from rectangle import Rectangle
+from shared.geometry import Rectangle
 
 T = TypeVar("T")
 InGimp = Callable[[Callable[[], Any]], Any]

@@ -26,8 +26,8 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Babl", "0.1")
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
-from rectangle import NOWHERE, Rectangle  # noqa: E402
-from timings import timed  # noqa: E402
+from shared.geometry import NOWHERE, Rectangle  # noqa: E402
+from shared.timings import timed  # noqa: E402
 from translation import tr  # noqa: E402
 
 LABELS = "labels"

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from rectangle import NOWHERE, Rectangle
+from shared.geometry import NOWHERE, Rectangle
 
 QUIET_SECONDS = 0.25
 """A stroke has ended when the label layer has not changed for so long."""

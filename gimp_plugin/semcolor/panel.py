@@ -8,7 +8,7 @@ import classes
 import gi
 from classes import LabelClass
 from live import Pointer
-from rectangle import Rectangle
+from shared.geometry import Rectangle
 from translation import tr
 
 gi.require_version("Gdk", "3.0")

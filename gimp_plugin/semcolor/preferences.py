@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rectangle import Rectangle
+from shared.geometry import Rectangle
 
 Stored = dict[str, Any]
 

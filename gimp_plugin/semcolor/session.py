@@ -26,8 +26,9 @@ from layers import LayerError
 from live import Live, Thumbnail, Tiles, Watch
 from panel import Panel
 from preferences import Preferences
-from rectangle import NOWHERE, Rectangle, beside
-from timings import timed
+from regions import beside
+from shared.geometry import NOWHERE, Rectangle
+from shared.timings import timed
 from translation import tr
 
 _THUMBNAIL = 256  # pixels, the longer side

@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semcolor import bridge, local_worker, messages
-from semcolor.client import WorkerClient
-from semcolor.errors import Code, SemcolorError
-from semcolor.keys import Connection, KeyPair
-from semcolor.labels import palette, read_label_map, to_rgba, write_label_map
+from semcolor.bridge import server as bridge
+from semcolor.client import local_worker
+from semcolor.client.keys import Connection, KeyPair
+from semcolor.client.worker_client import WorkerClient
+from semcolor.photos.label_colors import palette, to_rgba
+from semcolor.photos.label_files import read_label_map, write_label_map
+from semcolor.protocol import planes, schema
+from semcolor.shared import geometry
+from semcolor.shared.errors import Code, SemcolorError
 
 
 class FakeWorkerClient(WorkerClient):
@@ -35,16 +39,16 @@ class FakeWorkerClient(WorkerClient):
         if request.op in self.script:
             return self.script[request.op](request)
         if request.op.startswith("put_"):
-            return messages.PutResult(request.height), b""
+            return schema.PutResult(request.height), b""
         raise AssertionError(f"no answer to {request.op} in the script")
 
 
 def sky(request):
-    return messages.RegionResult(), messages.pack_labels(bytes([50]) * request.region.pixels)
+    return schema.RegionResult(), planes.pack_labels(bytes([50]) * request.region.pixels)
 
 
 def blue(request):
-    return messages.RegionResult(), bytes([40, 60, 200]) * request.region.pixels
+    return schema.RegionResult(), bytes([40, 60, 200]) * request.region.pixels
 
 
 def frame(op, payload=b"", **fields):
@@ -105,8 +109,8 @@ def test_depth_is_what_the_image_needs():
 
 def test_a_lowered_detail_is_told():
     client = FakeWorkerClient(
-        segment=lambda request: (messages.RegionResult(128), sky(request)[1]),
-        colorize=lambda request: (messages.RegionResult(192), blue(request)[1]),
+        segment=lambda request: (schema.RegionResult(128), sky(request)[1]),
+        colorize=lambda request: (schema.RegionResult(192), blue(request)[1]),
     )
     frames = frame("colorize", detail=0, depth=8), frame("color_rows", first_row=0, rows=1)
     replies = answers(client, *PHOTO, frame("segment", detail=0), *frames)
@@ -119,7 +123,7 @@ def test_neutral_colours_are_the_same_photo_as_gray():
 
         def put(request):
             digests.append(request.digest)
-            return messages.PutResult(request.height), b""
+            return schema.PutResult(request.height), b""
 
         begin = frame("begin_photo", width=2, height=1, format=pixel_format)
         client = FakeWorkerClient(put_photo=put, segment=sky)
@@ -195,11 +199,11 @@ def test_the_end_of_the_plug_in_cancels_the_work():
 
 def test_an_edit_changes_its_rectangle_and_asks_for_what_is_new():
     def taken(request):
-        return messages.PutResult(3), b""
+        return schema.PutResult(3), b""
 
     def changes(request):
         assert request.before != request.labels
-        return messages.ChangesResult(messages.Rectangle(1, 0, 2, 2)), b""
+        return schema.ChangesResult(geometry.Rectangle(1, 0, 2, 2)), b""
 
     client = FakeWorkerClient(colorize=blue, changes=changes, edit_labels=taken)
     replies = answers(
@@ -244,9 +248,9 @@ def test_soft_pixels_become_what_is_beside_them_and_are_counted_until_they_are_c
 
 def test_snapping_changes_the_labels():
     def snapped(request):
-        assert (request.class_id, request.region) == (50, messages.Rectangle(0, 0, 4, 3))
-        region = messages.Rectangle(2, 1, 2, 1)
-        return messages.SnapResult(region), messages.pack_labels(bytes([36, 36]))
+        assert (request.class_id, request.region) == (50, geometry.Rectangle(0, 0, 4, 3))
+        region = geometry.Rectangle(2, 1, 2, 1)
+        return schema.SnapResult(region), planes.pack_labels(bytes([36, 36]))
 
     replies = answers(
         FakeWorkerClient(snap=snapped), *LABELLED,
@@ -338,7 +342,7 @@ def too_large():
 
 
 def test_a_selection_gets_suggestions_and_one_of_them():
-    suggestion = messages.Suggestion(10.0, 20.0, 0.75, "#aa8866")
+    suggestion = schema.Suggestion(10.0, 20.0, 0.75, "#aa8866")
     seen = []
 
     def colorize(request):
@@ -347,7 +351,7 @@ def test_a_selection_gets_suggestions_and_one_of_them():
 
     replies = answers(
         FakeWorkerClient(
-            suggest=lambda _: (messages.SuggestResult((suggestion,)), b""), colorize=colorize
+            suggest=lambda _: (schema.SuggestResult((suggestion,)), b""), colorize=colorize
         ),
         *PHOTO, frame("suggest", detail=0),
         frame("begin_mask", x=1, y=1, width=2, height=2), frame("rows", bytes([255] * 4)),
@@ -358,8 +362,8 @@ def test_a_selection_gets_suggestions_and_one_of_them():
     assert "no selection yet" in replies[3][0]["message"]
     assert replies[6][0]["colors"] == [{"a": 10.0, "b": 20.0, "share": 0.75, "rgb": "#aa8866"}]
     mask = bytes([0, 0, 0, 0, 0, 255, 255, 0, 0, 255, 255, 0])
-    digest = messages.plane_digest(4, 3, 8, mask)
-    assert seen == [(messages.Tint(digest, 10.0, 20.0),), ()]
+    digest = planes.plane_digest(4, 3, 8, mask)
+    assert seen == [(schema.Tint(digest, 10.0, 20.0),), ()]
 
 
 def test_a_prediction_can_be_edited():

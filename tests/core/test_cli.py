@@ -9,7 +9,7 @@ import pytest
 import pyvips
 from PIL import Image
 
-from semcolor import cli
+from semcolor.cli import main as cli
 
 
 def semcolor(*arguments):
@@ -88,7 +88,7 @@ def test_failures_are_one_sentence_with_a_code(
 
 
 def test_unreachable_worker(sample, tmp_path, capsys):
-    from semcolor import keys, local_worker
+    from semcolor.client import keys, local_worker
 
     pair = keys.KeyPair.generate()
     local_worker.set_remote(keys.Connection("tcp://127.0.0.1:1", pair.public, pair))

@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
-from semcolor import keys, local_worker, settings
-from semcolor.errors import SemcolorError
+from semcolor.client import keys, local_worker, settings
+from semcolor.shared.errors import SemcolorError
 
 
 def test_invitation_is_one_safe_line_and_comes_back():

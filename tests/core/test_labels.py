@@ -6,36 +6,36 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from semcolor import labels
-from semcolor.classes import NUM_LABELS, all_classes, gimp_palette
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Rectangle
+from semcolor.photos import label_colors, label_files
+from semcolor.shared.classes import NUM_LABELS, all_classes, gimp_palette
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
 
 
 def test_every_class_survives_the_palette():
     ids = np.arange(NUM_LABELS, dtype=np.uint8)[None]
-    back, doubt = labels.from_rgba(labels.to_rgba(ids))
+    back, doubt = label_colors.from_rgba(label_colors.to_rgba(ids))
     assert (back == ids).all()
     assert not doubt.any()
 
 
 def test_palette_colours_are_far_apart():
-    colours = labels.palette().astype(int)
+    colours = label_colors.palette().astype(int)
     distances = np.abs(colours[:, None] - colours[None]).max(axis=2)
     assert distances[~np.eye(NUM_LABELS, dtype=bool)].min() >= 64
 
 
 def test_soft_edge_becomes_a_class_that_is_beside_it():
     sky, grass = 50, 36
-    colours = labels.palette().astype(float)
+    colours = label_colors.palette().astype(float)
     ramp = np.linspace(0, 1, 12)[:, None]
     row = (colours[sky] * (1 - ramp) + colours[grass] * ramp).round().astype(np.uint8)
     rgba = np.concatenate([row, np.full((12, 1), 255, np.uint8)], axis=1)[None].repeat(5, axis=0)
-    ids, doubt = labels.from_rgba(rgba)
+    ids, doubt = label_colors.from_rgba(rgba)
     assert set(np.unique(ids)) == {sky, grass}
     assert ids[0, 0] == sky
     assert ids[0, -1] == grass
-    assert np.count_nonzero(doubt == labels.AMBIGUOUS) == 5 * 10
+    assert np.count_nonzero(doubt == label_colors.AMBIGUOUS) == 5 * 10
     assert not doubt[:, [0, -1]].any()
 
 
@@ -46,7 +46,7 @@ def soft_edge(one: int, other: int, width: float, angle: float) -> np.ndarray:
     """48×48 RGBA: two classes, and between them a ramp of so many pixels."""
     y, x = np.mgrid[:48, :48] - 23.5
     ramp = np.clip((x * np.cos(angle) + y * np.sin(angle)) / width + 0.5, 0, 1)[..., None]
-    colours = labels.palette().astype(float)
+    colours = label_colors.palette().astype(float)
     rgb = colours[one] * (1 - ramp) + colours[other] * ramp
     return np.dstack([rgb.round(), np.full((48, 48), 255)]).astype(np.uint8)
 
@@ -54,11 +54,11 @@ def soft_edge(one: int, other: int, width: float, angle: float) -> np.ndarray:
 @given(CLASSES, CLASSES, st.floats(2.5, 30), st.floats(0, 6.3))
 def test_no_soft_edge_makes_a_third_class(one, other, width, angle):
     rgba = soft_edge(one, other, width, angle)
-    distances = np.abs(rgba[..., None, :3].astype(int) - labels.palette()).max(axis=3)
+    distances = np.abs(rgba[..., None, :3].astype(int) - label_colors.palette()).max(axis=3)
     assume((distances.min(axis=2) > 1).any())  # a picture of classes' colours is read as it is
-    ids, _ = labels.from_rgba(rgba)
+    ids, _ = label_colors.from_rgba(rgba)
     assert set(np.unique(ids)) <= {one, other}
-    clear = (rgba[..., :3] == labels.palette()[one]).all(axis=2)
+    clear = (rgba[..., :3] == label_colors.palette()[one]).all(axis=2)
     assert (ids[clear] == one).all()
 
 
@@ -66,11 +66,11 @@ def test_no_soft_edge_makes_a_third_class(one, other, width, angle):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9))
 def test_colours_as_the_image_stores_them_are_exact(seed, height, width):
     random = np.random.default_rng(seed)
-    stored = labels.palette().astype(int) + random.integers(-9, 10, (NUM_LABELS, 3))
+    stored = label_colors.palette().astype(int) + random.integers(-9, 10, (NUM_LABELS, 3))
     stored = stored.clip(0, 255).astype(np.uint8)
     ids = random.integers(0, NUM_LABELS, (height, width)).astype(np.uint8)
     rgba = np.dstack([stored[ids], np.full(ids.shape, 255, np.uint8)])
-    back, doubt = labels.from_rgba(rgba, colors=stored)
+    back, doubt = label_colors.from_rgba(rgba, colors=stored)
     assert (back == ids).all()
     assert not doubt.any()
 
@@ -78,11 +78,11 @@ def test_colours_as_the_image_stores_them_are_exact(seed, height, width):
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
 def test_every_pixel_becomes_a_class_that_is_there(seed, height, width):
     random = np.random.default_rng(seed)
-    rgba = labels.to_rgba(random.integers(0, NUM_LABELS, (height, width)).astype(np.uint8))
+    rgba = label_colors.to_rgba(random.integers(0, NUM_LABELS, (height, width)).astype(np.uint8))
     foreign = random.random((height, width)) < 0.7
     rgba[foreign] = random.integers(0, 256, (int(foreign.sum()), 4))
-    ids, _ = labels.from_rgba(rgba)
-    near = np.abs(rgba[..., None, :3].astype(int) - labels.palette()).max(axis=3) <= 1
+    ids, _ = label_colors.from_rgba(rgba)
+    near = np.abs(rgba[..., None, :3].astype(int) - label_colors.palette()).max(axis=3) <= 1
     there = {int(i) for i in np.unique(np.nonzero(near & (rgba[..., 3:] >= 128))[2])}
     assert set(np.unique(ids).tolist()) <= there | {0}
 
@@ -90,35 +90,37 @@ def test_every_pixel_becomes_a_class_that_is_there(seed, height, width):
 def test_a_thin_stroke_is_no_soft_edge():
     """...also where its class has the colour between those beside it, with a soft edge nearby."""
     one, between, other = 1, 24, 2
-    colours = labels.palette().astype(int)
+    colours = label_colors.palette().astype(int)
     assert (2 * colours[between] == colours[one] + colours[other]).all()
     rgba = soft_edge(one, other, 1e-6, 0)
     rgba[:, 23:25, :3] = colours[between]
     rgba[10:20, 22, :3] = (0.7 * colours[one] + 0.3 * colours[between]).astype(int)
-    ids, _ = labels.from_rgba(rgba)
+    ids, _ = label_colors.from_rgba(rgba)
     assert (ids[:, 23:25] == between).all()
 
 
 def test_rounded_and_half_transparent_pixels_are_told_apart():
-    rgba = labels.to_rgba(np.full((1, 4), 15, np.uint8))
+    rgba = label_colors.to_rgba(np.full((1, 4), 15, np.uint8))
     rgba[0, 1, 0] += 1
     rgba[0, 2, 3] = 200
     rgba[0, 3, 3] = 100
-    ids, doubt = labels.from_rgba(rgba)
+    ids, doubt = label_colors.from_rgba(rgba)
     assert ids.tolist() == [[15, 15, 15, 0]]
-    assert doubt.tolist() == [[0, labels.ROUNDED, labels.AMBIGUOUS, labels.AMBIGUOUS]]
+    assert doubt.tolist() == [
+        [0, label_colors.ROUNDED, label_colors.AMBIGUOUS, label_colors.AMBIGUOUS]
+    ]
 
 
 def test_what_is_beside_the_pixels_counts_too():
     rgba = np.array([[[1, 2, 3, 255], [1, 2, 3, 255]]], np.uint8)
-    ids, doubt = labels.from_rgba(rgba)
+    ids, doubt = label_colors.from_rgba(rgba)
     assert (ids == 0).all()
-    assert (doubt == labels.AMBIGUOUS).all()
+    assert (doubt == label_colors.AMBIGUOUS).all()
     label_map = np.full((5, 5), 7, np.uint8)
     label_map[:, 0] = 9
-    around = labels.surroundings(label_map, Rectangle(1, 4, 2, 1))
+    around = label_colors.surroundings(label_map, Rectangle(1, 4, 2, 1))
     assert around.tolist() == [[9, 7, 7, 7], [9, 7, 7, 7], [255] * 4]
-    ids, _ = labels.from_rgba(rgba, around)
+    ids, _ = label_colors.from_rgba(rgba, around)
     assert ids[0, 1] == 7
     assert ids[0, 0] in (7, 9)
 
@@ -127,7 +129,7 @@ def test_statistics_are_of_the_classes_that_are_there():
     label_map = np.zeros((2, 5), np.uint8)
     label_map[0] = 50
     label_map[1, :3] = 36
-    assert labels.statistics(label_map) == [
+    assert label_files.statistics(label_map) == [
         {"id": 50, "name": "sky", "share": 0.5},
         {"id": 36, "name": all_classes()[36].name, "share": 0.3},
         {"id": 0, "name": all_classes()[0].name, "share": 0.2},
@@ -135,9 +137,9 @@ def test_statistics_are_of_the_classes_that_are_there():
 
 
 def test_transparent_is_unlabelled_whatever_its_colour():
-    rgba = labels.to_rgba(np.full((2, 2), 15, np.uint8))
+    rgba = label_colors.to_rgba(np.full((2, 2), 15, np.uint8))
     rgba[0, 0, 3] = 0
-    ids, doubt = labels.from_rgba(rgba)
+    ids, doubt = label_colors.from_rgba(rgba)
     assert ids.tolist() == [[0, 15], [15, 15]]
     assert not doubt.any()
 
@@ -147,28 +149,28 @@ def test_all_kinds_of_label_pictures_mean_the_same(tmp_path, mode):
     ids = np.random.default_rng(0).integers(0, NUM_LABELS, (7, 9)).astype(np.uint8)
     path = tmp_path / "labels.png"
     if mode == "P":
-        labels.write_label_map(path, ids)
+        label_files.write_label_map(path, ids)
     elif mode == "L":
         Image.fromarray(ids).save(path)
     else:
-        opaque = labels.palette()[ids] if mode == "RGB" else labels.to_rgba(ids)
+        opaque = label_colors.palette()[ids] if mode == "RGB" else label_colors.to_rgba(ids)
         Image.fromarray(opaque).save(path)
-    assert (labels.read_label_map(path) == ids).all()
+    assert (label_files.read_label_map(path) == ids).all()
 
 
 def test_colours_count_where_another_program_has_numbered_them(tmp_path):
-    colors = labels.palette()[[15, 0, 3]]  # as GIMP exports an indexed image
+    colors = label_colors.palette()[[15, 0, 3]]  # as GIMP exports an indexed image
     image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8), mode="P")
     image.putpalette(colors.tobytes() + bytes([200, 201, 202]))
     image.save(tmp_path / "labels.png", transparency=3)
-    assert labels.read_label_map(tmp_path / "labels.png").tolist() == [[15, 0], [3, 0]]
+    assert label_files.read_label_map(tmp_path / "labels.png").tolist() == [[15, 0], [3, 0]]
 
 
 def test_numbers_count_where_colours_are_no_classes(tmp_path):
     image = Image.fromarray(np.array([[0, 1], [2, 3]], np.uint8), mode="P")
     image.putpalette(bytes([0, 0, 0, 120, 0, 0, 0, 120, 0, 120, 120, 0]))
     image.save(tmp_path / "labels.png")
-    assert labels.read_label_map(tmp_path / "labels.png").tolist() == [[0, 1], [2, 3]]
+    assert label_files.read_label_map(tmp_path / "labels.png").tolist() == [[0, 1], [2, 3]]
 
 
 def test_unknown_class_is_named(tmp_path):
@@ -176,14 +178,14 @@ def test_unknown_class_is_named(tmp_path):
     ids[2, 3] = 77
     Image.fromarray(ids).save(tmp_path / "labels.png")
     with pytest.raises(SemcolorError, match=r"value 77 at \(3, 2\)") as caught:
-        labels.read_label_map(tmp_path / "labels.png")
+        label_files.read_label_map(tmp_path / "labels.png")
     assert caught.value.code == Code.UNKNOWN_CLASS
 
 
 def test_a_damaged_file_is_read_right_or_refused():
     """...whatever is damaged: Pillow has many ways to fail."""
     ids = np.random.default_rng(0).integers(0, NUM_LABELS, (12, 9)).astype(np.uint8)
-    file = labels.encode_label_map(ids)
+    file = label_files.encode_label_map(ids)
     random = np.random.default_rng(1)
     damaged = [file[:length] for length in range(0, len(file), 3)]
     for place in range(len(file)):
@@ -197,14 +199,14 @@ def test_a_damaged_file_is_read_right_or_refused():
 
 def read_or_none(content):
     try:
-        return labels.decode_label_map(io.BytesIO(content), "labels.png", (9, 12))[0]
+        return label_files.decode_label_map(io.BytesIO(content), "labels.png", (9, 12))[0]
     except SemcolorError:
         return None
 
 
 def test_an_ordinary_photo_is_no_label_map(sample):
     with pytest.raises(SemcolorError, match="no class") as caught:
-        labels.read_label_map(sample)
+        label_files.read_label_map(sample)
     assert caught.value.code == Code.UNKNOWN_CLASS
 
 

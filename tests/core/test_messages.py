@@ -4,56 +4,48 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semcolor import messages
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import (
-    BLOCK_ROWS,
-    Colorize,
-    EditLabels,
-    PlaneHash,
-    PutPhoto,
-    Rectangle,
-    Tint,
-    plane_digest,
-    whole_blocks,
-)
+from semcolor.protocol import codec, planes, schema
+from semcolor.protocol.planes import BLOCK_ROWS, PlaneHash, plane_digest, whole_blocks
+from semcolor.protocol.schema import Colorize, EditLabels, PutPhoto, Tint
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
 
 DIGEST = "0123456789abcdef" * 2
 
 # One header per message as it travels: a change here is a change of the protocol.
 GOLDEN = {
-    "hello": (messages.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c03"),
-    "cancel": (messages.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
+    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c03"),
+    "cancel": (schema.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
 }
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_headers(name):
     request, expected = GOLDEN[name]
-    assert messages.encode_request("z", request).hex() == expected
+    assert codec.encode_request("z", request).hex() == expected
 
 
 @pytest.mark.parametrize(
     "request_",
     [
-        messages.Hello(),
-        messages.Status(),
+        schema.Hello(),
+        schema.Status(),
         PutPhoto(DIGEST, 10, 20, 16),
-        messages.PutLabels(DIGEST, 10, 20),
-        messages.Segment(DIGEST, Rectangle(1, 2, 3, 4), 384),
+        schema.PutLabels(DIGEST, 10, 20),
+        schema.Segment(DIGEST, Rectangle(1, 2, 3, 4), 384),
         Colorize(DIGEST, "", Rectangle(0, 0, 10, 10)),
         Colorize(DIGEST, DIGEST, Rectangle(0, 0, 10, 10)),
-        messages.Changes(DIGEST, DIGEST, "", 512),
-        messages.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59),
-        messages.Suggest(DIGEST, "", DIGEST),
+        schema.Changes(DIGEST, DIGEST, "", 512),
+        schema.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59),
+        schema.Suggest(DIGEST, "", DIGEST),
         Colorize(DIGEST, "", Rectangle(0, 0, 10, 10), 0, (Tint(DIGEST, 1.0, -2.5),) * 2),
-        messages.Changes(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
-        messages.Cancel("7"),
-        messages.Stop(),
+        schema.Changes(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
+        schema.Cancel("7"),
+        schema.Stop(),
     ],
 )
 def test_requests_survive_the_wire(request_):
-    assert messages.decode_request(messages.encode_request("7", request_), 0) == ("7", request_)
+    assert codec.decode_request(codec.encode_request("7", request_), 0) == ("7", request_)
 
 
 @pytest.mark.parametrize(
@@ -74,70 +66,70 @@ def test_requests_survive_the_wire(request_):
         {"id": "7", "op": "put_photo", "digest": DIGEST, "width": 1, "height": 1, "depth": 12},
         {"id": "7", "op": "put_photo", "digest": DIGEST, "width": 4, "height": 4, "depth": 8,
          "first_row": 3, "rows": 2},
-        {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "", "region": [0, 0, 1, 1]},
+        {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "", "region": {"x": 0}},
         {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "",
-         "region": {"x": -1, "y": 0, "width": 1, "height": 1}},
+         "region": [-1, 0, 1, 1]},
         {"id": "7", "op": "snap", "photo": DIGEST, "labels": "", "class_id": 1,
-         "region": {"x": 0, "y": 0, "width": 1, "height": 1}},
+         "region": [0, 0, 1, 1]},
         {"id": "7", "op": "snap", "photo": DIGEST, "labels": DIGEST, "class_id": 60,
-         "region": {"x": 0, "y": 0, "width": 1, "height": 1}},
+         "region": [0, 0, 1, 1]},
         {"id": "7", "op": "suggest", "photo": DIGEST, "labels": "", "mask": ""},
         *(
             {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "", "tints": tints,
-             "region": {"x": 0, "y": 0, "width": 1, "height": 1}}
+             "region": [0, 0, 1, 1]}
             for tints in (
                 {"mask": DIGEST}, [7], [{"mask": "x", "a": 0.0, "b": 0.0}],
                 [{"mask": DIGEST, "a": 0.0, "b": float("nan")}],
                 [{"mask": DIGEST, "a": 0.0, "b": 1000.0}], [{"mask": DIGEST, "a": 0, "b": 0.0}],
-                [{"mask": DIGEST, "a": 0.0, "b": 0.0}] * (messages.TINTS_LIMIT + 1),
+                [{"mask": DIGEST, "a": 0.0, "b": 0.0}] * (schema.TINTS_LIMIT + 1),
             )
         ),
         {"id": "7", "op": "segment", "photo": DIGEST, "detail": -1,
-         "region": {"x": 0, "y": 0, "width": 1, "height": 1}},
+         "region": [0, 0, 1, 1]},
     ],
 )  # fmt: skip
 def test_malformed_requests_are_refused(fields):
     with pytest.raises(SemcolorError) as caught:
-        messages.decode_request(msgpack.packb(fields), 0)
+        codec.decode_request(msgpack.packb(fields), 0)
     assert caught.value.code == Code.MALFORMED
 
 
 @pytest.mark.parametrize("header", [b"", b"\xc1", b"\x93\x01\x02", b"hello", b"\x81" * 70])
 def test_garbage_is_refused(header):
     with pytest.raises(SemcolorError):
-        messages.decode_request(header, 0)
+        codec.decode_request(header, 0)
 
 
 def test_limits_are_refused_before_anything_is_read():
     with pytest.raises(SemcolorError, match="header") as caught:
-        messages.decode_request(b"x" * (messages.HEADER_LIMIT + 1), 0)
+        codec.decode_request(b"x" * (codec.HEADER_LIMIT + 1), 0)
     assert caught.value.code == Code.TOO_LARGE
-    huge = messages.encode_request("7", PutPhoto(DIGEST, 65_000, 65_000, 8))
+    huge = codec.encode_request("7", PutPhoto(DIGEST, 65_000, 65_000, 8))
     with pytest.raises(SemcolorError, match="scale the photo down"):
-        messages.decode_request(huge, 0)
-    wide = messages.encode_request("7", Colorize(DIGEST, "", Rectangle(0, 0, 5000, 5000)))
+        codec.decode_request(huge, 0)
+    wide = codec.encode_request("7", Colorize(DIGEST, "", Rectangle(0, 0, 5000, 5000)))
     with pytest.raises(SemcolorError, match="rectangle"):
-        messages.decode_request(wide, 0)
+        codec.decode_request(wide, 0)
 
 
 def test_frame_must_have_the_size_its_header_says():
-    header = messages.encode_request("7", PutPhoto(DIGEST, 10, 20, 16, 0, 5))
-    messages.decode_request(header, 100)
+    header = codec.encode_request("7", PutPhoto(DIGEST, 10, 20, 16, 0, 5))
+    codec.decode_request(header, 100)
     with pytest.raises(SemcolorError, match="100 bytes, but 99 came"):
-        messages.decode_request(header, 99)
+        codec.decode_request(header, 99)
     with pytest.raises(SemcolorError, match="carries no pixels"):
-        messages.decode_request(messages.encode_request("7", messages.Hello()), 1)
+        codec.decode_request(codec.encode_request("7", schema.Hello()), 1)
 
 
 def test_an_edit_survives_the_wire_and_needs_its_labels():
     edit = EditLabels(DIGEST, DIGEST, Rectangle(1, 2, 3, 4))
-    header = messages.encode_request("7", edit)
-    assert messages.decode_request(header, 20) == ("7", edit)
+    header = codec.encode_request("7", edit)
+    assert codec.decode_request(header, 20) == ("7", edit)
     with pytest.raises(SemcolorError, match="needs its labels"):
-        messages.decode_request(header, 0)
-    huge = messages.encode_request("7", EditLabels(DIGEST, DIGEST, Rectangle(0, 0, 5000, 5000)))
+        codec.decode_request(header, 0)
+    huge = codec.encode_request("7", EditLabels(DIGEST, DIGEST, Rectangle(0, 0, 5000, 5000)))
     with pytest.raises(SemcolorError, match="rectangle"):
-        messages.decode_request(huge, 20)
+        codec.decode_request(huge, 20)
 
 
 @given(st.data())
@@ -163,18 +155,18 @@ def test_a_planes_name_says_its_shape():
 
 
 def test_the_lists_in_a_result_are_checked_too():
-    suggestions = messages.SuggestResult((messages.Suggestion(1.0, 2.0, 0.5, "#010203"),))
-    request = messages.Suggest(DIGEST, "", DIGEST)
-    header = messages.encode_reply("7", suggestions)
-    assert messages.decode_reply(header, request) == ("7", suggestions)
-    wrong = messages.pack({"id": "7", "kind": "result", "colors": ["red"]})
+    suggestions = schema.SuggestResult((schema.Suggestion(1.0, 2.0, 0.5, "#010203"),))
+    request = schema.Suggest(DIGEST, "", DIGEST)
+    header = codec.encode_reply("7", suggestions)
+    assert codec.decode_reply(header, request) == ("7", suggestions)
+    wrong = codec.pack({"id": "7", "kind": "result", "colors": ["red"]})
     with pytest.raises(SemcolorError) as caught:
-        messages.decode_reply(wrong, request)
+        codec.decode_reply(wrong, request)
     assert caught.value.code == Code.MALFORMED
 
 
 def test_labels_cannot_inflate_beyond_their_size():
-    bomb = messages.pack_labels(bytes(10_000_000))
+    bomb = planes.pack_labels(bytes(10_000_000))
     with pytest.raises(SemcolorError, match="not the 100"):
-        messages.unpack_labels(bomb, 100)
-    assert messages.unpack_labels(messages.pack_labels(b"abc"), 3) == b"abc"
+        planes.unpack_labels(bomb, 100)
+    assert planes.unpack_labels(planes.pack_labels(b"abc"), 3) == b"abc"

@@ -3,8 +3,8 @@ import pytest
 import pyvips
 from PIL import Image
 
-from semcolor import photos
-from semcolor.errors import Code, SemcolorError
+from semcolor.photos import photo_files
+from semcolor.shared.errors import Code, SemcolorError
 
 
 def ramp(dtype) -> np.ndarray:
@@ -30,7 +30,7 @@ def test_gray_survives_exactly(tmp_path, dtype, suffix, channels):
     gray = ramp(dtype)
     path = tmp_path / f"photo.{suffix}"
     write(path, gray if channels == 1 else np.repeat(gray[..., None], 3, axis=2))
-    photo = photos.read_photo(path)
+    photo = photo_files.read_photo(path)
     assert photo.gray.dtype == dtype
     assert (photo.gray == gray).all()
 
@@ -38,10 +38,10 @@ def test_gray_survives_exactly(tmp_path, dtype, suffix, channels):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_depth_out_is_depth_in(tmp_path, dtype):
     write(tmp_path / "photo.tif", ramp(dtype))
-    photo = photos.read_photo(tmp_path / "photo.tif")
+    photo = photo_files.read_photo(tmp_path / "photo.tif")
     colours = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (48, 64, 3)).astype(dtype)
     for name in ("out.png", "out.tif"):
-        photos.write_photo(tmp_path / name, colours, photo)
+        photo_files.write_photo(tmp_path / name, colours, photo)
         back = pyvips.Image.new_from_file(str(tmp_path / name)).numpy()
         assert back.dtype == dtype
         assert (back == colours).all()
@@ -53,10 +53,12 @@ def test_exif_orientation_is_applied_once(tmp_path):
     exif[0x0112] = 6  # turn clockwise to see it upright
     exif[0x010E] = "a description"
     image.save(tmp_path / "photo.jpg", exif=exif, quality=95)
-    photo = photos.read_photo(tmp_path / "photo.jpg")
+    photo = photo_files.read_photo(tmp_path / "photo.jpg")
     assert photo.gray.shape == (64, 48)
     assert photo.gray[0, -1] < 10  # what was top left
-    photos.write_photo(tmp_path / "out.jpg", np.repeat(photo.gray[..., None], 3, axis=2), photo)
+    photo_files.write_photo(
+        tmp_path / "out.jpg", np.repeat(photo.gray[..., None], 3, axis=2), photo
+    )
     with Image.open(tmp_path / "out.jpg") as out:
         assert out.size == (48, 64)
         assert out.getexif().get(0x0112, 1) == 1
@@ -67,10 +69,10 @@ def test_photo_keeps_its_rgb_profile_and_its_look(tmp_path):
     wide = pyvips.Image.profile_load("p3")
     pixels = np.repeat(ramp(np.uint16)[..., None], 3, axis=2)
     write(tmp_path / "photo.tif", pixels, icc_profile_data=wide)
-    photo = photos.read_photo(tmp_path / "photo.tif")
+    photo = photo_files.read_photo(tmp_path / "photo.tif")
     colours = pixels.copy()
     colours[..., 2] //= 2
-    photos.write_photo(tmp_path / "out.tif", colours, photo)
+    photo_files.write_photo(tmp_path / "out.tif", colours, photo)
     out = pyvips.Image.new_from_file(str(tmp_path / "out.tif"))
     assert out.get("icc-profile-data") == wide
     seen = out.icc_transform("srgb", embedded=True, intent="relative", depth=16).numpy()
@@ -82,16 +84,16 @@ def test_gray_profile_decides_the_lightness(tmp_path):
     linear = bytearray(pyvips.Image.profile_load("srgb"))
     write(tmp_path / "plain.tif", np.full((4, 4, 3), 64, np.uint8))
     write(tmp_path / "p3.tif", np.full((4, 4, 3), 64, np.uint8), icc_profile_data=bytes(linear))
-    plain = photos.read_photo(tmp_path / "plain.tif").gray
-    tagged = photos.read_photo(tmp_path / "p3.tif").gray
+    plain = photo_files.read_photo(tmp_path / "plain.tif").gray
+    tagged = photo_files.read_photo(tmp_path / "p3.tif").gray
     assert np.abs(plain.astype(int) - tagged).max() <= 1
 
 
 def test_alpha_is_kept(tmp_path):
     rgba = np.random.default_rng(0).integers(0, 255, (20, 30, 4)).astype(np.uint8)
     Image.fromarray(rgba).save(tmp_path / "photo.png")
-    photo = photos.read_photo(tmp_path / "photo.png")
-    photos.write_photo(tmp_path / "out.png", rgba[..., :3].copy(), photo)
+    photo = photo_files.read_photo(tmp_path / "photo.png")
+    photo_files.write_photo(tmp_path / "out.png", rgba[..., :3].copy(), photo)
     with Image.open(tmp_path / "out.png") as out:
         assert (np.asarray(out) == rgba).all()
 
@@ -108,7 +110,7 @@ def test_what_is_no_photo_is_refused(tmp_path, name, content, code):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(SemcolorError) as caught:
-        photos.read_photo(tmp_path / name)
+        photo_files.read_photo(tmp_path / name)
     assert caught.value.code == code
 
 
@@ -116,10 +118,10 @@ def test_truncated_photo_is_refused(tmp_path, sample):
     whole = sample.read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SemcolorError) as caught:
-        photos.read_photo(tmp_path / "cut.jpg")
+        photo_files.read_photo(tmp_path / "cut.jpg")
     assert caught.value.code == Code.NOT_AN_IMAGE
 
 
 def test_sixteen_bits_are_not_squeezed_into_jpeg(tmp_path):
     with pytest.raises(SemcolorError, match=r"\.png or \.tif"):
-        photos.check_output(tmp_path / "out.jpg", depth=16)
+        photo_files.check_output(tmp_path / "out.jpg", depth=16)

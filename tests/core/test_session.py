@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from semcolor_worker.store import PlaneStore
 
-from semcolor import messages
-from semcolor.client import Session, WorkerClient
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Rectangle
+from semcolor.client.session import Session
+from semcolor.client.worker_client import WorkerClient
+from semcolor.protocol import schema
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import NOWHERE, Rectangle
+from semcolor_worker.supervisor.plane_store import PlaneStore
 
 
 class StoreClient(WorkerClient):
@@ -24,18 +25,18 @@ class StoreClient(WorkerClient):
             yield self.answer(request, frame)
 
     def answer(self, request, frame):
-        if isinstance(request, messages.EditLabels):
-            return messages.PutResult(self.store.edit(request, frame)), b""
-        if isinstance(request, messages.PutPhoto | messages.PutLabels):
-            return messages.PutResult(self.store.put(request, frame)), b""
+        if isinstance(request, schema.EditLabels):
+            return schema.PutResult(self.store.edit(request, frame)), b""
+        if isinstance(request, schema.PutPhoto | schema.PutLabels):
+            return schema.PutResult(self.store.put(request, frame)), b""
         self.seen = request
         for digest in request.planes:
             if self.store.get(digest) is None:
                 photo = digest == request.photo
                 code = Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS
                 raise SemcolorError(code, "send it again")
-        region = getattr(request, "region", Rectangle(0, 0, 0, 0))
-        return messages.RegionResult(), bytes(3 * region.pixels)
+        region = getattr(request, "region", NOWHERE)
+        return schema.RegionResult(), bytes(3 * region.pixels)
 
     def labels(self, shape):
         """The label map of the last request."""
@@ -73,8 +74,8 @@ def test_a_result_at_a_smaller_detail_is_noticed():
     class SmallClient(StoreClient):
         def answer(self, request, frame):
             result, frame = super().answer(request, frame)
-            small = isinstance(result, messages.RegionResult) and request.detail > 192
-            return (messages.RegionResult(192) if small else result), frame
+            small = isinstance(result, schema.RegionResult) and request.detail > 192
+            return (schema.RegionResult(192) if small else result), frame
 
     session = Session(SmallClient(), np.zeros((40, 60), np.uint8))
     for detail, lowered in ((0, 0), (384, 192), (0, 0)):
@@ -117,7 +118,7 @@ def test_tints_travel_with_their_masks_and_survive_a_worker_that_forgot():
     assert session.client.seen.tints == ()
     with pytest.raises(SemcolorError, match="differ in size"):
         session.tint(np.zeros((4, 5), np.uint8), 0.0, 0.0)
-    for level in range(messages.TINTS_LIMIT):
+    for level in range(schema.TINTS_LIMIT):
         session.tint(np.full((4, 4), level, np.uint8), 0.0, 0.0)
     with pytest.raises(SemcolorError, match="at most"):
         session.tint(mask, 0.0, 0.0)
@@ -140,8 +141,8 @@ def test_recolor_asks_for_the_difference_to_the_last_colour():
 
         def answer(self, request, frame):
             reply = super().answer(request, frame)
-            changes = messages.ChangesResult(self.region), b""
-            return changes if isinstance(request, messages.Changes) else reply
+            changes = schema.ChangesResult(self.region), b""
+            return changes if isinstance(request, schema.Changes) else reply
 
     def quiet(*_):
         pass

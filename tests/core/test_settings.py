@@ -4,9 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from semcolor_worker import weights
 
-from semcolor import cli, local_worker, settings
+from semcolor.cli import main as cli
+from semcolor.client import local_worker, settings
+from semcolor_worker.models import weights
 
 
 @pytest.fixture

@@ -1,17 +1,13 @@
 """What the processes of semcolor write down about their stages, when they are asked to."""
 
-import ast
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import semcolor.timings
-
-PLUGIN = Path(__file__).parents[2] / "gimp_plugin/semcolor/timings.py"
 SCRIPT = """
-from semcolor.timings import timed
+from semcolor.shared.timings import timed
 with timed("outer"):
     with timed("inner"):
         pass
@@ -29,10 +25,3 @@ def test_stages_of_several_processes_are_in_one_file(tmp_path: Path) -> None:
     for inner, outer in (lines[:2], lines[2:]):
         times = [begin, *map(float, (outer[1], inner[1], inner[2], outer[2])), time.monotonic()]
         assert times == sorted(times)
-
-
-def test_the_plugin_has_the_same() -> None:
-    def code(path: str | Path) -> str:
-        return ast.dump(ast.Module(ast.parse(Path(path).read_text()).body[1:], []))
-
-    assert code(PLUGIN) == code(semcolor.timings.__file__)

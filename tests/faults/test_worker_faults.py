@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 import zmq
 
-from semcolor import bridge, cli, keys, local_worker, messages, settings
-from semcolor.client import Session, ZmqWorkerClient
-from semcolor.errors import Code, SemcolorError
-from semcolor.keys import Connection, KeyPair
+from semcolor.bridge import server as bridge
+from semcolor.cli import main as cli
+from semcolor.client import keys, local_worker, settings
+from semcolor.client.keys import Connection, KeyPair
+from semcolor.client.session import Session
+from semcolor.client.worker_client import ZmqWorkerClient
+from semcolor.protocol import codec, planes, schema
+from semcolor.shared import geometry
+from semcolor.shared.errors import Code, SemcolorError
 
 
 def quiet(text, fraction):
@@ -61,14 +66,14 @@ def raw_socket(connection):
         [b""],
         [b"\xc1garbage"],
         [b"x" * 70_000],
-        [messages.pack({"id": "1", "op": "hello"}), b"", b""],
-        [messages.pack({"id": "1", "op": "hello"}), b"unexpected pixels"],
-        [messages.encode_request("1", messages.PutPhoto("0" * 32, 10, 10, 8, 0, 10)), b"short"],
-        [messages.encode_request("1", messages.PutLabels("0" * 32, 10, 10, 0, 10)), b"not zlib"],
-        [messages.encode_request("1", messages.PutLabels("0" * 32, 10, 10, 0, 10)),
-         messages.pack_labels(bytes(5_000_000))],
-        [messages.encode_request(
-            "1", messages.EditLabels("0" * 32, "1" * 32, messages.Rectangle(0, 0, 9, 9))
+        [codec.pack({"id": "1", "op": "hello"}), b"", b""],
+        [codec.pack({"id": "1", "op": "hello"}), b"unexpected pixels"],
+        [codec.encode_request("1", schema.PutPhoto("0" * 32, 10, 10, 8, 0, 10)), b"short"],
+        [codec.encode_request("1", schema.PutLabels("0" * 32, 10, 10, 0, 10)), b"not zlib"],
+        [codec.encode_request("1", schema.PutLabels("0" * 32, 10, 10, 0, 10)),
+         planes.pack_labels(bytes(5_000_000))],
+        [codec.encode_request(
+            "1", schema.EditLabels("0" * 32, "1" * 32, geometry.Rectangle(0, 0, 9, 9))
          ), b""],
     ],
 )  # fmt: skip
@@ -76,26 +81,26 @@ def test_malformed_messages_are_answered_and_survived(worker, parts):
     dealer = raw_socket(worker.connection)
     dealer.send_multipart(parts)
     assert dealer.poll(10_000), "no answer"
-    reply = messages.unpack(dealer.recv_multipart()[0])
+    reply = codec.unpack(dealer.recv_multipart()[0])
     assert (reply["kind"], reply["code"]) in [("error", "malformed"), ("error", "too_large")]
     dealer.close()
-    assert worker.hello().protocol == messages.PROTOCOL
+    assert worker.hello().protocol == schema.PROTOCOL
 
 
 def test_an_oversized_frame_costs_its_sender_the_connection_only(worker):
     dealer = raw_socket(worker.connection)
-    header = messages.encode_request("1", messages.Hello())
-    dealer.send_multipart([header, bytes(messages.FRAME_LIMIT + 2 * messages.HEADER_LIMIT)])
+    header = codec.encode_request("1", schema.Hello())
+    dealer.send_multipart([header, bytes(schema.FRAME_LIMIT + 2 * codec.HEADER_LIMIT)])
     assert not dealer.poll(1000)
     dealer.close()
-    assert worker.hello().protocol == messages.PROTOCOL
+    assert worker.hello().protocol == schema.PROTOCOL
 
 
 def test_plain_tcp_gets_nowhere(worker):
     host, port = worker.connection.address.removeprefix("tcp://").split(":")
     with socket.create_connection((host, int(port))) as stranger:
         stranger.sendall(os.urandom(4096))
-    assert worker.hello().protocol == messages.PROTOCOL
+    assert worker.hello().protocol == schema.PROTOCOL
 
 
 def test_a_strangers_key_is_refused_with_a_reason(worker):
@@ -111,7 +116,7 @@ def test_results_equal_for_every_way_to_ask(worker, sample_gray):
     session = Session(worker, sample_gray)
     session.set_labels(np.full(sample_gray.shape, 50, np.uint8))
     whole = session.colorize(session.whole, 0, quiet)
-    part = session.colorize(messages.Rectangle(17, 100, 300, 200), 0, quiet)
+    part = session.colorize(geometry.Rectangle(17, 100, 300, 200), 0, quiet)
     assert (part == whole[100:300, 17:317]).all()
 
 
@@ -127,7 +132,7 @@ def test_a_label_snaps_to_the_roof(worker, sample_gray):
     labels[changed.rows, changed.columns] = 7
     assert (session.labels != 0).sum() > 200 * 40
     assert (session.labels[labels == 0] == 0).all()
-    assert session.snap(messages.Rectangle(0, 0, 50, 50), 7, quiet).pixels == 0
+    assert session.snap(geometry.Rectangle(0, 0, 50, 50), 7, quiet).pixels == 0
 
 
 def test_a_selection_gets_its_own_colour_or_a_reason(worker, sample_gray):
@@ -152,8 +157,8 @@ def test_wrong_requests_do_not_hurt_the_engine(worker, sample_gray):
     session = Session(worker, sample_gray)
     session.upload(quiet)
     with pytest.raises(SemcolorError, match="not inside"):
-        session.colorize(messages.Rectangle(1000, 0, 500, 10), 0, quiet)
-    unknown = messages.Segment("f" * 32, messages.Rectangle(0, 0, 1, 1))
+        session.colorize(geometry.Rectangle(1000, 0, 500, 10), 0, quiet)
+    unknown = schema.Segment("f" * 32, geometry.Rectangle(0, 0, 1, 1))
     with pytest.raises(SemcolorError) as caught:
         worker.request(unknown)
     assert caught.value.code == Code.UNKNOWN_PHOTO
@@ -172,10 +177,10 @@ def test_lan_client_comes_in_by_invitation_only(home, sample_gray):
         connection = keys.decode_invitation(invited.stdout)
         assert connection.address == f"tcp://127.0.0.1:{port}"
         anna = ZmqWorkerClient(connection)
-        labels = Session(anna, sample_gray).segment(messages.Rectangle(0, 0, 50, 50), 0, quiet)
+        labels = Session(anna, sample_gray).segment(geometry.Rectangle(0, 0, 50, 50), 0, quiet)
         assert labels.shape == (50, 50)
         with pytest.raises(SemcolorError, match="own user"):
-            anna.request(messages.Stop())
+            anna.request(schema.Stop())
         # Once her key is gone, a new connection is refused.
         (keys._authorized_folder() / "anna.key").unlink()
         with pytest.raises(SemcolorError) as caught:
@@ -199,7 +204,7 @@ def test_an_engine_killed_in_the_middle_costs_only_time(own_worker, sample_gray)
 
     def ask():
         client = ZmqWorkerClient(own_worker.connection)
-        request = messages.Colorize(session.photo, "", messages.Rectangle(0, 0, 1024, 788), 1536)
+        request = schema.Colorize(session.photo, "", geometry.Rectangle(0, 0, 1024, 788), 1536)
         answers.append(client.request(request))
         client.close()
 
@@ -221,8 +226,8 @@ def test_edits_survive_an_engine_that_forgot_everything(own_worker, sample_gray)
     labels = np.zeros_like(sample_gray)
     session.set_labels(labels)
     for value in (36, 50, 15):
-        session.colorize(messages.Rectangle(0, 0, 9, 9), 0, quiet)
-        region = messages.Rectangle(200, 10 * value, 400, 100)
+        session.colorize(geometry.Rectangle(0, 0, 9, 9), 0, quiet)
+        region = geometry.Rectangle(200, 10 * value, 400, 100)
         labels[region.rows, region.columns] = value
         session.edit_labels(region, labels[region.rows, region.columns])
         if value == 50:
@@ -254,7 +259,7 @@ def test_an_engine_that_dies_every_time_ends_in_an_error(own_worker, sample_gray
 
     killer = threading.Thread(target=kill_whatever_works)
     killer.start()
-    request = messages.Colorize(session.photo, "", messages.Rectangle(0, 0, 64, 64), 2048)
+    request = schema.Colorize(session.photo, "", geometry.Rectangle(0, 0, 64, 64), 2048)
     try:
         with pytest.raises(SemcolorError, match="died twice") as caught:
             own_worker.request(request)
@@ -407,7 +412,7 @@ def test_a_device_that_is_not_there_is_named_in_a_sentence(home, sample_gray):
     client = local_worker.start()
     try:
         with pytest.raises(SemcolorError, match=r"no cuda:99 .*`semcolor worker devices`"):
-            Session(client, sample_gray).segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+            Session(client, sample_gray).segment(geometry.Rectangle(0, 0, 9, 9), 0, quiet)
     finally:
         client.close()
         local_worker.stop()
@@ -422,15 +427,15 @@ def test_a_newer_edit_supersedes_those_that_wait(own_worker, sample_gray):
         labels.append(session._labels_digest)
     wait_until(lambda: own_worker.status().state == "ready")
     dealer = raw_socket(own_worker.connection)
-    place = messages.Rectangle(0, 0, 64, 64)
+    place = geometry.Rectangle(0, 0, 64, 64)
     for number, digest in enumerate([labels[0], *labels, labels[2]]):
         detail = 1024 if number == 0 else 0  # it runs while the others come
-        request = messages.Colorize(session.photo, digest, place, detail)
-        dealer.send(messages.encode_request(str(number), request))
+        request = schema.Colorize(session.photo, digest, place, detail)
+        dealer.send(codec.encode_request(str(number), request))
     replies = []
     while len(replies) < 5:
         assert dealer.poll(60_000), "no answer"
-        reply = messages.unpack(dealer.recv_multipart()[0])
+        reply = codec.unpack(dealer.recv_multipart()[0])
         if reply["kind"] != "progress":
             replies.append((reply["id"], reply.get("code", "result")))
     dealer.close()
@@ -440,22 +445,22 @@ def test_a_newer_edit_supersedes_those_that_wait(own_worker, sample_gray):
 
 def test_an_edit_overtakes_segmentations_that_wait(own_worker, sample_gray):
     session = Session(own_worker, sample_gray)
-    session.colorize(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    session.colorize(geometry.Rectangle(0, 0, 9, 9), 0, quiet)
     (engine,) = children(own_worker.hello().pid)
     dealer = raw_socket(own_worker.connection)
-    place = messages.Rectangle(0, 0, 9, 9)
+    place = geometry.Rectangle(0, 0, 9, 9)
     os.kill(engine, signal.SIGSTOP)  # so that all of them are there before it goes on
     try:
         for number in "1234":
-            dealer.send(messages.encode_request(number, messages.Segment(session.photo, place)))
-        dealer.send(messages.encode_request("edit", messages.Colorize(session.photo, "", place)))
+            dealer.send(codec.encode_request(number, schema.Segment(session.photo, place)))
+        dealer.send(codec.encode_request("edit", schema.Colorize(session.photo, "", place)))
         wait_until(lambda: own_worker.status().waiting == 5)
     finally:
         os.kill(engine, signal.SIGCONT)
     ended = []
     while len(ended) < 5:
         assert dealer.poll(60_000), "no answer"
-        reply = messages.unpack(dealer.recv_multipart()[0])
+        reply = codec.unpack(dealer.recv_multipart()[0])
         if reply["kind"] == "result":
             ended.append(reply["id"])
     dealer.close()
@@ -510,7 +515,7 @@ def test_a_killed_supervisor_leaves_no_engine_and_is_replaced(home, sample_gray)
     wait_until(lambda: not alive(engine))
     again = local_worker.start()  # in spite of the connection file left behind
     assert again.hello().pid != supervisor
-    labels = Session(again, sample_gray).segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    labels = Session(again, sample_gray).segment(geometry.Rectangle(0, 0, 9, 9), 0, quiet)
     assert labels.shape == (9, 9)
     assert local_worker.stop()
 
@@ -540,12 +545,12 @@ def test_cancelling_ends_a_request_at_once(own_worker, sample_gray):
     session.upload(quiet)
     wait_until(lambda: own_worker.status().state == "ready")
     impatient = ZmqWorkerClient(own_worker.connection)
-    request = messages.Colorize(session.photo, "", messages.Rectangle(0, 0, 64, 64), 2048)
+    request = schema.Colorize(session.photo, "", geometry.Rectangle(0, 0, 64, 64), 2048)
     threading.Timer(0.3, impatient.cancel.set).start()
     with pytest.raises(SemcolorError) as caught:
         impatient.request(request)
     assert caught.value.code == Code.CANCELLED
-    assert own_worker.hello().protocol == messages.PROTOCOL
+    assert own_worker.hello().protocol == schema.PROTOCOL
 
 
 def test_the_jobs_of_a_client_that_was_killed_are_dropped(own_worker, sample_gray):
@@ -557,9 +562,7 @@ def test_the_jobs_of_a_client_that_was_killed_are_dropped(own_worker, sample_gra
     try:
         dealer = raw_socket(own_worker.connection)
         for job in "123":
-            dealer.send(
-                messages.encode_request(job, messages.Segment(session.photo, session.whole))
-            )
+            dealer.send(codec.encode_request(job, schema.Segment(session.photo, session.whole)))
         wait_until(lambda: own_worker.status().waiting == 3)
         dealer.close()
         wait_until(lambda: own_worker.status().waiting == 1)
@@ -571,7 +574,7 @@ def test_the_jobs_of_a_client_that_was_killed_are_dropped(own_worker, sample_gra
 
 def test_the_bridge_tells_how_the_worker_is(worker, sample_gray):
     session = Session(worker, sample_gray)
-    session.segment(messages.Rectangle(0, 0, 9, 9), 0, quiet)
+    session.segment(geometry.Rectangle(0, 0, 9, 9), 0, quiet)
     status, _ = bridge.Bridge(lambda _: worker, threading.Event(), print).answer(
         {"op": "status"}, b""
     )

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from semcolor_worker import color, weights
 
-from semcolor import settings
-from semcolor.classes import gimp_palette
+from semcolor.client import settings
+from semcolor.shared.classes import gimp_palette
+from semcolor_worker import color
+from semcolor_worker.models import weights
 
 from . import roots
 from .harness import CHECKOUT, Gimp
@@ -55,7 +56,7 @@ def suggesting_model(gimp: Gimp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             nearest = ((centres - torch.tensor(chroma)) ** 2).sum(dim=1).argmin()
             head.bias[nearest] = logit
     weights.save(tmp_path / "color.safetensors", model)
-    bundled = resources.files("semcolor_worker") / "weights/segmentation.safetensors"
+    bundled = resources.files("semcolor_worker") / "models/bundled/segmentation.safetensors"
     (tmp_path / "segmentation.safetensors").write_bytes(bundled.read_bytes())
     gimp.stop_worker()
     settings.set_weights_folder(tmp_path)

@@ -22,7 +22,7 @@ import layers
 from bridge_client import Bridge, BridgeError
 from exchange import Exchange
 from layers import LayerError
-from rectangle import Rectangle
+from shared.geometry import Rectangle
 
 DETAIL = 96
 RGB = Kind("RGB", "U8_NON_LINEAR")

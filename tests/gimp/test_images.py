@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semcolor.classes import all_classes
-from semcolor.labels import palette
+from semcolor.photos.label_colors import palette
+from semcolor.shared.classes import all_classes
 
 from .harness import Gimp
 from .rows import ACCEPTED, KINDS, ONLY_3_2, PAINTED, REFUSED, SELECTIONS

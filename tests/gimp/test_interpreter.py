@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from semcolor_installer import plugin
 
 

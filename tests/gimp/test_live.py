@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from semcolor.classes import all_classes, gimp_palette
+from semcolor.shared.classes import all_classes, gimp_palette
 
 from .harness import CHECKOUT
 
 # At the end: the plug-in's own file `semcolor.py` must not hide the package.
-sys.path.append(str(CHECKOUT / "gimp_plugin/semcolor"))
+sys.path += [str(CHECKOUT / "gimp_plugin/semcolor"), str(CHECKOUT / "semcolor")]
 
 import classes
 import preferences
 from live import Live, Pointer, Thumbnail, Tiles, Watch
-from rectangle import NOWHERE, Rectangle, beside, mostly_selected
+from regions import beside, mostly_selected
+from shared.geometry import NOWHERE, Rectangle
 
 WHOLE = Rectangle(0, 0, 600, 400)
 UP, DOWN = Pointer(5, 5, False), Pointer(5, 5, True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semcolor.classes import all_classes
+from semcolor.shared.classes import all_classes
 
 from .harness import Gimp
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from semcolor_worker.color import gray_lightness, lab_from_rgb
 
-from semcolor import local_worker
-from semcolor.classes import all_classes
-from semcolor.keys import Connection, KeyPair, encode_invitation
+from semcolor.client import local_worker
+from semcolor.client.keys import Connection, KeyPair, encode_invitation
+from semcolor.shared.classes import all_classes
+from semcolor_worker.color import gray_lightness, lab_from_rgb
 
 from .harness import Gimp
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semcolor import cli
-from semcolor.classes import all_classes
-from semcolor.labels import encode_label_map, from_rgba, read_label_map, to_rgba, write_label_map
-from semcolor.pixels import LabelMap
+from semcolor.cli import main as cli
+from semcolor.photos.label_colors import from_rgba, to_rgba
+from semcolor.photos.label_files import encode_label_map, read_label_map, write_label_map
+from semcolor.photos.pixels import LabelMap
+from semcolor.shared.classes import all_classes
 
 from .harness import CHECKOUT, Gimp
 

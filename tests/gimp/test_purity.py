@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semcolor.classes import all_classes
+from semcolor.shared.classes import all_classes
 
 from .harness import Gimp
 from .rows import SOFT, STROKES

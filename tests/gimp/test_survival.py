@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semcolor.classes import gimp_palette
+from semcolor.shared.classes import gimp_palette
 
 from . import roots
 from .harness import Gimp

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from semcolor_installer import environment, index
 
 CHECKOUT = Path(__file__).resolve().parents[2]

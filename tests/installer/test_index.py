@@ -5,6 +5,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from semcolor_installer import index
 
 ADDRESS = "https://packages.example/simple/pip/"

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from semcolor_installer import __main__ as setup
 from semcolor_installer import environment, plugin
 

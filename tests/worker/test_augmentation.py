@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from semcolor_worker.color import lab_from_rgb
 from semcolor_worker.training import augmentation
 

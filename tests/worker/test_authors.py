@@ -15,11 +15,12 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from semcolor_worker import authors, color, weights
-from semcolor_worker.weights import ModelSpec
 
-from semcolor import cli
-from semcolor.errors import Code, SemcolorError
+from semcolor.cli import main as cli
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker import color
+from semcolor_worker.models import authors, weights
+from semcolor_worker.models.weights import ModelSpec
 
 RECORDED = Path(__file__).parent / "data" / "published_seed1.npz"
 SEEDS = {"color": 1, "segmentation": 1001}

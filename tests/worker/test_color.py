@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from semcolor_worker import color
-from semcolor_worker.upsampling import bilinear_rows, guide_chroma
 from torch.nn import functional as F
 
-from semcolor.messages import Rectangle
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker import color
+from semcolor_worker.coloring.upsampling import bilinear_rows, guide_chroma
 
 LEVELS = {torch.uint8: 256, torch.uint16: 65536}
 

@@ -4,11 +4,10 @@ from importlib import resources
 import numpy as np
 import pytest
 from PIL import Image
-from semcolor_worker import training
-from semcolor_worker.training.datasets import Pair, find_pairs, read_pair, split
 
-from semcolor.classes import all_classes
-from semcolor.errors import Code, SemcolorError
+from semcolor.shared.classes import all_classes
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker.corpus.datasets import Pair, find_pairs, read_pair, split
 
 # COCO-Stuff's labels.txt lists these, but no label file holds them.
 REMOVED_FROM_COCO = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91}
@@ -42,7 +41,7 @@ def names(pair):
 
 
 def table():
-    text = resources.files(training).joinpath("datasets.tsv").read_text("utf-8")
+    text = resources.files("semcolor_worker.corpus").joinpath("datasets.tsv").read_text("utf-8")
     return list(csv.DictReader(text.splitlines(), delimiter="\t"))
 
 

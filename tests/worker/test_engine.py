@@ -5,19 +5,20 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from semcolor_worker import weights
-from semcolor_worker.caches import LruCache
-from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.detail import detail_size, majority, mended, shrunk
-from semcolor_worker.engine import Engine, PlanesMissingError
-from semcolor_worker.painting import Painting
-from semcolor_worker.training.metrics import bleeding, ciede2000
-from semcolor_worker.weights import ModelSpec
-from semcolor_worker.windows import Window
 
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Changes, Colorize, Rectangle, Segment
-from semcolor.photos import read_photo
+from semcolor.photos.photo_files import read_photo
+from semcolor.protocol.schema import Changes, Colorize, Segment
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.color import lab_from_rgb
+from semcolor_worker.coloring.detail import detail_size, majority, mended, shrunk
+from semcolor_worker.coloring.painting import Painting
+from semcolor_worker.coloring.windows import Window
+from semcolor_worker.engine.engine import Engine, PlanesMissingError
+from semcolor_worker.evaluation.metrics import bleeding, ciede2000
+from semcolor_worker.lru import LruCache
+from semcolor_worker.models import weights
+from semcolor_worker.models.weights import ModelSpec
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_edits_of_many_photos_in_turn_read_the_labels_only_where_they_changed(
         read.append(window.area)
         return majority(labels, window, size)
 
-    for module in ("detail", "engine"):
+    for module in ("coloring.detail", "engine.engine"):
         monkeypatch.setattr(f"semcolor_worker.{module}.majority", note)
     for number in range(maps):
         ids = torch.full((side.pixels,), 50, dtype=torch.uint8)
@@ -461,7 +462,7 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
 @pytest.mark.parametrize(("budget", "left"), [(1, ["2"]), (1 << 30, ["0", "1", "2"])])
 def test_what_is_kept_at_detail_keeps_to_its_budget(engine, gray, monkeypatch, budget, left):
     whole = Rectangle(0, 0, 8, 8)
-    monkeypatch.setattr("semcolor_worker.memory.feature_budget", lambda _: budget)
+    monkeypatch.setattr("semcolor_worker.engine.memory.feature_budget", lambda _: budget)
     same = Engine(engine.color, engine.segmentation, engine.device)
     for name in "012":
         same.put_plane(name, gray)
@@ -475,7 +476,7 @@ def test_what_is_kept_at_detail_keeps_to_its_budget(engine, gray, monkeypatch, b
 def test_a_16_bit_photo_is_averaged_by_bands_as_it_is_as_a_whole(monkeypatch):
     photo = torch.randint(0, 1 << 16, (331, 207)).to(torch.uint16)
     whole = shrunk(photo, (32, 48))
-    monkeypatch.setattr("semcolor_worker.detail._BAND_PIXELS", 5000)
+    monkeypatch.setattr("semcolor_worker.coloring.detail._BAND_PIXELS", 5000)
     assert torch.equal(shrunk(photo, (32, 48)), whole)
 
 

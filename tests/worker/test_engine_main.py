@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 import zmq
-from semcolor_worker import engine_main
-from semcolor_worker.store import Plane
 
-from semcolor.errors import Code
-from semcolor.messages import Colorize, Rectangle, Segment, decode_reply, encode_request, pack
+from semcolor.protocol.codec import decode_reply, encode_request, pack
+from semcolor.protocol.schema import Colorize, Segment
+from semcolor.shared.errors import Code
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.engine import main as engine_main
+from semcolor_worker.supervisor.plane_store import Plane
 
 PHOTO = "0" * 32
 REQUEST = Colorize(PHOTO, "", Rectangle(0, 0, 1, 1))

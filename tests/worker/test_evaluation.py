@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from semcolor_worker import weights
-from semcolor_worker.color import rgb_from_ab
-from semcolor_worker.engine import Engine
-from semcolor_worker.training import evaluation, figures
-from semcolor_worker.training.datasets import find_pairs, split
-from semcolor_worker.weights import ModelSpec
 
-from semcolor.cli import main
-from semcolor.errors import Code, SemcolorError
+from semcolor.cli.main import main
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker.color import rgb_from_ab
+from semcolor_worker.corpus.datasets import find_pairs, split
+from semcolor_worker.engine.engine import Engine
+from semcolor_worker.evaluation import evaluation, figures
+from semcolor_worker.models import weights
+from semcolor_worker.models.weights import ModelSpec
 
 SKY, GRASS = 50, 36
 

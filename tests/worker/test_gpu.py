@@ -4,10 +4,11 @@ import time
 
 import pytest
 import torch
-from semcolor_worker.engine import Engine
-from semcolor_worker.graphs import Graphs
 
-from semcolor.messages import Changes, Colorize, Rectangle, Segment, Suggest, Tint
+from semcolor.protocol.schema import Changes, Colorize, Segment, Suggest, Tint
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.coloring.graphs import Graphs
+from semcolor_worker.engine.engine import Engine
 
 from .pretend_gpu import GPU, pretended_gpu
 
@@ -16,7 +17,9 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def gpu(monkeypatch):
-    monkeypatch.setattr("semcolor_worker.weights.precision_for", lambda device: torch.float32)
+    monkeypatch.setattr(
+        "semcolor_worker.models.weights.precision_for", lambda device: torch.float32
+    )
     with pretended_gpu(monkeypatch) as gpu:
         yield gpu
 

@@ -2,9 +2,10 @@ import math
 
 import pytest
 import torch
+
 from semcolor_worker.color import chroma_bins
-from semcolor_worker.training import metrics
-from semcolor_worker.training.metrics import ClassColours
+from semcolor_worker.evaluation import metrics
+from semcolor_worker.evaluation.metrics import ClassColours
 
 # Sharma, Wu & Dalal (2005), table 1: L*a*b* of both colours, and their difference.
 SHARMA = """

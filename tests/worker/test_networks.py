@@ -1,16 +1,16 @@
 import pytest
 import torch
-from semcolor_worker import weights
-from semcolor_worker.networks import folding
-from semcolor_worker.networks.efficientnet_fpn import EfficientNetFPN
-from semcolor_worker.networks.efficientnet_lite0 import EfficientNetLite0
-from semcolor_worker.networks.folding import fold_activations, fold_batch_norms
-from semcolor_worker.networks.gridnet import GridNet
-from semcolor_worker.networks.two_stream_unet import TwoStreamUNet
-from semcolor_worker.training.recipes import recipe
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
+
+from semcolor_worker.models import folding, weights
+from semcolor_worker.models.folding import fold_activations, fold_batch_norms
+from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
+from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
+from semcolor_worker.models.networks.gridnet import GridNet
+from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
+from semcolor_worker.training.recipes import recipe
 
 
 def parameters(network):

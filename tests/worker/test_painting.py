@@ -6,13 +6,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from semcolor_worker import strips, weights
-from semcolor_worker.networks.folding import fold_activations
-from semcolor_worker.painting import Painting, at_once
-from semcolor_worker.weights import ModelSpec
-from semcolor_worker.windows import Window, crop_for
 from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
+
+from semcolor_worker.coloring import strips
+from semcolor_worker.coloring.painting import Painting, at_once
+from semcolor_worker.coloring.windows import Window, crop_for
+from semcolor_worker.models import weights
+from semcolor_worker.models.folding import fold_activations
+from semcolor_worker.models.weights import ModelSpec
 
 SHARED = {"widths": [4, 6, 8, 8]}
 PRETRAINED = {

@@ -3,21 +3,16 @@
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
-from semcolor_worker.child import EngineState
-from semcolor_worker.pool import EnginePool
-from semcolor_worker.scheduler import Job
-from semcolor_worker.store import PlaneStore
 
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import (
-    Colorize,
-    Progress,
-    PutPhoto,
-    Rectangle,
-    Segment,
-    decode_request,
-    plane_digest,
-)
+from semcolor.protocol.codec import decode_request
+from semcolor.protocol.planes import plane_digest
+from semcolor.protocol.schema import Colorize, Progress, PutPhoto, Segment
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.supervisor.engine_process import EngineState
+from semcolor_worker.supervisor.plane_store import PlaneStore
+from semcolor_worker.supervisor.pool import EnginePool
+from semcolor_worker.supervisor.scheduler import Job
 
 PIXELS = [bytes([gray]) for gray in range(4)]
 PHOTOS = [plane_digest(1, 1, 8, pixel) for pixel in PIXELS]

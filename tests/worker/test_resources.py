@@ -4,7 +4,9 @@ import os
 
 import pytest
 import torch
-from semcolor_worker import memory, resources
+
+from semcolor_worker import resources
+from semcolor_worker.engine import memory
 
 GIB = 1 << 30
 
@@ -84,7 +86,7 @@ def test_engines_share_what_there_is(monkeypatch):
 
 def test_all_caches_together_leave_half_of_the_free_memory(monkeypatch):
     """60 megapixels of 16 bits and their labels take 180 MB in each process."""
-    for module in ("resources", "memory"):
+    for module in ("resources", "engine.memory"):
         monkeypatch.setattr(f"semcolor_worker.{module}.available_memory", lambda: 4 * GIB)
     planes, results = resources.plane_budget(1), memory.feature_budget(torch.device("cpu"))
     assert 2 * planes + results <= 2 * GIB

@@ -2,9 +2,10 @@
 
 import hypothesis.strategies as st
 from hypothesis import given
-from semcolor_worker.scheduler import PATIENCE, Job, Places, Scheduler, supersedes
 
-from semcolor.messages import Changes, Colorize, Rectangle, Segment, Snap, Suggest, Tint
+from semcolor.protocol.schema import Changes, Colorize, Segment, Snap, Suggest, Tint
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.supervisor.scheduler import PATIENCE, Job, Places, Scheduler, supersedes
 
 PHOTO, OTHER, LABELS, NEWER, MASK = (digit * 32 for digit in "01234")
 WHOLE = Rectangle(0, 0, 9, 9)

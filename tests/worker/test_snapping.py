@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from semcolor_worker.snapping import snap
 
-from semcolor.messages import Rectangle
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.coloring.snapping import snap
 
 OBJECT, GRASS, SKY = 7, 36, 50
 WHOLE = Rectangle(0, 0, 600, 400)

@@ -2,17 +2,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from semcolor_worker.store import PlaneStore
 
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import (
-    EditLabels,
-    PutLabels,
-    PutPhoto,
-    Rectangle,
-    pack_labels,
-    plane_digest,
-)
+from semcolor.protocol.planes import pack_labels, plane_digest
+from semcolor.protocol.schema import EditLabels, PutLabels, PutPhoto
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker.supervisor.plane_store import PlaneStore
 
 
 def put(store, pixels: bytes, width: int, rows: int) -> str:

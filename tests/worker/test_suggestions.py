@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 import torch
-from semcolor_worker import color, suggestions, weights
-from semcolor_worker.engine import Engine, swatch
-from semcolor_worker.weights import ModelSpec
 
-from semcolor.errors import Code, SemcolorError
-from semcolor.messages import Changes, Colorize, Rectangle, Suggest, Tint
+from semcolor.protocol.schema import Changes, Colorize, Suggest, Tint
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker import color
+from semcolor_worker.coloring import suggestions
+from semcolor_worker.engine.engine import Engine, swatch
+from semcolor_worker.models import weights
+from semcolor_worker.models.weights import ModelSpec
 
 CENTRES = color.chroma_bins()
 RED, BLUE, GRAY = (60.0, 50.0), (20.0, -60.0), (0.0, 0.0)

@@ -11,20 +11,20 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
-from semcolor_worker import weights
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.nn import functional as F
+
+from semcolor.shared.errors import SemcolorError
 from semcolor_worker.color import chroma_bins
+from semcolor_worker.corpus.compact import compact
+from semcolor_worker.corpus.datasets import find_pairs, read_pair, split
+from semcolor_worker.models import weights
 from semcolor_worker.training import loop
-from semcolor_worker.training.compact import compact
-from semcolor_worker.training.datasets import find_pairs, read_pair, split
 from semcolor_worker.training.loop import train
 from semcolor_worker.training.make_weights import make_weights
 from semcolor_worker.training.predict import predict
 from semcolor_worker.training.recipes import RECIPES, recipe
 from semcolor_worker.training.samples import ResumableSampler, Samples
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.nn import functional as F
-
-from semcolor.errors import SemcolorError
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from semcolor_worker import color
-from semcolor_worker.guiding import Guiding
-from semcolor_worker.upsampling import gray_range, guide_chroma, visible_changes
-from semcolor_worker.windows import Window
 
-from semcolor.messages import Rectangle
+from semcolor.shared.geometry import Rectangle
+from semcolor_worker import color
+from semcolor_worker.coloring.guiding import Guiding
+from semcolor_worker.coloring.upsampling import gray_range, guide_chroma, visible_changes
+from semcolor_worker.coloring.windows import Window
 
 
 def photo_of(generator, size, depth):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from safetensors.torch import save_file
+
 from semcolor_worker.training import loop
 from semcolor_worker.training.recipes import recipe
 

@@ -1,1 +1,1 @@
-"""Training: data, recipes and one loop for both networks."""
+"""Training: samples, recipes and one loop for all networks."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.functional import interpolate
 
-from ..color import lightness_from_luminance, linear_from_srgb
+from semcolor_worker.color import lightness_from_luminance, linear_from_srgb
 
 Rng = np.random.Generator
 

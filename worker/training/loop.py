@@ -22,13 +22,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
-from semcolor.errors import Code, SemcolorError
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker.corpus.datasets import Pair, find_pairs, split
+from semcolor_worker.evaluation import evaluation
+from semcolor_worker.models import weights
+from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
+from semcolor_worker.models.weights import Model, WeightsError
 
-from .. import weights
-from ..networks.efficientnet_lite0 import EfficientNetLite0
-from ..weights import Model, WeightsError
-from . import evaluation, pictures
-from .datasets import Pair, find_pairs, split
+from . import pictures
 from .losses import LOSSES, Batch
 from .recipes import Recipe
 from .samples import ResumableSampler, Samples

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..color import BIN_SIDE, chroma_bins
-from ..networks.two_stream_unet import TwoStreamUNet
-from ..weights import Model
+from semcolor_worker.color import BIN_SIDE, chroma_bins
+from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
+from semcolor_worker.models.weights import Model
 
 Batch = dict[str, Tensor]
 

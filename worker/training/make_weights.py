@@ -4,7 +4,7 @@ python -m semcolor_worker.training.make_weights CORPUS… -o RUNS --minutes 25
 
 Every recipe gets an equal share of the time that is left and goes on from its checkpoint: run it
 again, on this or another machine, with the same RUNS folder until all have finished.
-`RUNS/weights` then holds what `semcolor_worker/weights` does.
+`RUNS/weights` then holds what `semcolor_worker/models/bundled` does.
 """
 
 import argparse

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from semcolor.labels import palette
+from semcolor.photos.label_colors import palette
+from semcolor_worker.color import rgb_from_lab
+from semcolor_worker.models.weights import Model
 
-from ..color import rgb_from_lab
-from ..weights import Model
 from .losses import Batch
 
 _ROWS = 6

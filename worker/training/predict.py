@@ -15,11 +15,10 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from semcolor.pixels import gray_from_rgb
-
-from ..engine import Engine
-from .datasets import Pair, find_pairs, predicted_path, read_pair
-from .evaluation import segment
+from semcolor.photos.pixels import gray_from_rgb
+from semcolor_worker.corpus.datasets import Pair, find_pairs, predicted_path, read_pair
+from semcolor_worker.engine.engine import Engine
+from semcolor_worker.evaluation.evaluation import segment
 
 
 def predict(pairs: list[Pair], folder: Path | None) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from ..color import chroma_bins
-from ..weights import ModelSpec
+from semcolor_worker.color import chroma_bins
+from semcolor_worker.models.weights import ModelSpec
 
 FAST_WIDTHS = (16, 32, 48, 80, 128, 128)
 FULL_WIDTHS = (32, 64, 96, 160, 256, 256)

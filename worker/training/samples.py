@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset, Sampler
 
-from ..color import lab_from_rgb
+from semcolor_worker.color import lab_from_rgb
+from semcolor_worker.corpus.datasets import Pair, predicted_path, read_pair
+
 from . import augmentation
-from .datasets import Pair, predicted_path, read_pair
 from .recipes import Recipe
 
 

@@ -1,0 +1,7 @@
+"""``python -m semcolor.cli``: as the command `semcolor`."""
+
+import sys
+
+from .main import main
+
+sys.exit(main())

@@ -1,0 +1,117 @@
+"""``semcolor segment`` and ``semcolor colorize``: photographs on the command line.
+
+What reads and writes pictures is imported when it is needed: other commands answer at once.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import numpy as np
+from tqdm import tqdm
+
+from semcolor.client import local_worker
+from semcolor.client.session import Session
+from semcolor.client.worker_client import OnProgress
+from semcolor.photos.pixels import LabelMap
+from semcolor.shared.classes import all_classes
+from semcolor.shared.errors import Code, SemcolorError
+
+if TYPE_CHECKING:
+    from . import Commands
+
+
+def add_commands(commands: "Commands") -> None:
+    """Add this family."""
+    segment = commands.add_parser("segment", help="predict the label map of a photo")
+    segment.set_defaults(run=_segment)
+    _add_photo(segment, "labels.png")
+
+    colorize = commands.add_parser("colorize", help="colour a photo by a label map")
+    colorize.set_defaults(run=_colorize)
+    _add_photo(colorize, "out.png")
+    colorize.add_argument(
+        "--labels", type=Path, metavar="LABELS",
+        help="label map: an indexed or gray PNG of class ids, or a picture in palette colours "
+        "(default: predicted)",
+    )  # fmt: skip
+
+
+def _segment(options: argparse.Namespace) -> None:
+    from semcolor.photos.label_files import write_label_map
+    from semcolor.photos.photo_files import check_output, read_photo
+
+    photo = read_photo(options.photo)
+    if options.output.suffix.lower() != ".png":
+        raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
+    check_output(options.output, depth=8)
+    with _ProgressBar() as on_progress:
+        session = Session(local_worker.connect(), photo.gray)
+        label_map = session.segment(session.whole, options.detail, on_progress)
+    write_label_map(options.output, label_map)
+    print(f"{options.output}: {_summary(label_map)}")
+    _tell_lowered(session)
+
+
+def _colorize(options: argparse.Namespace) -> None:
+    from semcolor.photos.label_files import read_label_map
+    from semcolor.photos.photo_files import check_output, read_photo, write_photo
+
+    photo = read_photo(options.photo)
+    check_output(options.output, photo.depth)
+    given = read_label_map(options.labels) if options.labels else None
+    with _ProgressBar() as on_progress:
+        session = Session(local_worker.connect(), photo.gray)
+        if given is None:
+            given = session.segment(session.whole, 0, on_progress)
+        session.set_labels(given)
+        rgb = session.colorize(session.whole, options.detail, on_progress)
+    write_photo(options.output, rgb, photo)
+    print(options.output)
+    _tell_lowered(session)
+
+
+def _tell_lowered(session: Session) -> None:
+    if session.lowered:
+        print(
+            f"The worker's memory sufficed for a detail of {session.lowered} pixels only: close "
+            "other programs there, or ask for no more with --detail.",
+            file=sys.stderr,
+        )
+
+
+class _ProgressBar:
+    """A progress bar on stderr, one per stage."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[NoReturn] | None = None
+
+    def __enter__(self) -> OnProgress:
+        return self._show
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _show(self, text: str, fraction: float) -> None:
+        if self._bar is None or self._bar.desc != text:
+            self.__exit__()
+            form = "{desc:24} {bar} {n:3.0f}%"
+            self._bar = tqdm(total=100, desc=text, bar_format=form, leave=False)
+        self._bar.update(100 * fraction - self._bar.n)
+
+
+def _summary(label_map: LabelMap) -> str:
+    ids, counts = np.unique(label_map, return_counts=True)
+    shares = sorted(zip(counts / counts.sum(), ids, strict=True), reverse=True)
+    return ", ".join(f"{all_classes()[i].name} {share:.0%}" for share, i in shares if share > 0.005)
+
+
+def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
+    parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
+    parser.add_argument(
+        "--detail", type=int, default=0, metavar="PIXELS",
+        help="longest side of the network's input (default: the model's own)",
+    )  # fmt: skip

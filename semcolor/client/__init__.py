@@ -1,0 +1,1 @@
+"""Reaching a worker: keys, settings, connections, sessions, starting one here."""

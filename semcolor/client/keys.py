@@ -1,0 +1,113 @@
+"""Who may talk to a worker: CURVE keys, connections, invitations, authorised clients.
+
+Every socket is encrypted and authenticated with CURVE. A worker knows its clients by their public
+keys, one file per client in ``authorized/``; whoever is not there is refused.
+"""
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import zmq
+
+from semcolor.shared.errors import Code, SemcolorError
+
+from . import settings
+
+_INVITATION = "semcolor-1-"
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A CURVE key pair, Z85-encoded (40 characters each)."""
+
+    public: str
+    secret: str
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new pair."""
+        public, secret = zmq.curve_keypair()
+        return cls(public.decode(), secret.decode())
+
+
+@dataclass(frozen=True)
+class Connection:
+    """All that a client needs to reach a worker. Holds a secret: store it with mode 0600."""
+
+    address: str  # tcp://HOST:PORT
+    server_key: str  # the worker's public key
+    client: KeyPair
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`. Raises KeyError or TypeError for other dictionaries."""
+        client = KeyPair(fields["client"]["public"], fields["client"]["secret"])
+        return cls(fields["address"], fields["server_key"], client)
+
+
+def encode_invitation(connection: Connection) -> str:
+    """One line, safe to paste into a shell, that :func:`decode_invitation` takes."""
+    fields = [connection.address, connection.server_key, connection.client.secret]
+    return _INVITATION + base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+def decode_invitation(line: str) -> Connection:
+    """The connection of an invitation line. Raises SemcolorError when it is not one."""
+    body = line.strip().removeprefix(_INVITATION)
+    try:
+        if body == line.strip():
+            raise ValueError("no prefix")
+        address, server_key, secret = json.loads(
+            base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        )
+        if not re.fullmatch(r"tcp://\S+:\d+", address) or len(server_key) != 40:
+            raise ValueError("no address or key")
+        public = zmq.curve_public(secret.encode()).decode()
+    except (ValueError, TypeError, AttributeError, binascii.Error, zmq.ZMQError) as error:
+        raise SemcolorError(
+            Code.INVITATION,
+            "this is not a whole invitation: paste the one line that "
+            "`semcolor worker invite NAME` printed",
+        ) from error
+    return Connection(address, server_key, KeyPair(public, secret))
+
+
+def server_keys() -> KeyPair:
+    """This machine's worker key pair; made on first use, so that invitations stay valid."""
+    path = settings.config_folder() / "worker_key.json"
+    try:
+        return KeyPair(**json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        pair = KeyPair.generate()
+        settings.write_private(path, json.dumps(asdict(pair)))
+        return pair
+
+
+def authorize(name: str, public: str) -> None:
+    """Let a client in, under a name of letters, digits, ``-``, ``_`` and ``.``."""
+    if not re.fullmatch(r"[\w][\w.-]{0,63}", name):
+        raise SemcolorError(
+            Code.INVITATION, f"“{name}” is not a name for a client: use letters, digits, - and _"
+        )
+    settings.write_private(_authorized_folder() / f"{name}.key", public + "\n")
+
+
+def authorized() -> dict[str, str]:
+    """Public key → name of every client that was invited; read anew at each call."""
+    clients: dict[str, str] = {}
+    for path in sorted(_authorized_folder().glob("*.key")):
+        clients[path.read_text("utf-8").strip()] = path.stem
+    return clients
+
+
+def _authorized_folder() -> Path:
+    return settings.config_folder() / "authorized"

@@ -1,0 +1,223 @@
+"""Talking to a worker: requests with deadlines and retries, and sessions on top of them."""
+
+import math
+import threading
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar, cast
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from semcolor.protocol.codec import decode_reply, encode_request, unpack
+from semcolor.protocol.schema import (
+    Cancel,
+    Hello,
+    HelloResult,
+    Progress,
+    Request,
+    Result,
+    Status,
+    StatusResult,
+)
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.timings import timed
+
+from .keys import Connection
+
+Frame = bytes | memoryview
+OnText = Callable[[str], None]
+OnProgress = Callable[[str, float], None]
+"""Called with what is being done and how much of it is done, 0..1."""
+_CONNECT_SECONDS = 3.0
+_SILENCE_SECONDS = 20.0  # the worker sends a sign of life every second
+_TRIES = 3
+_BACK_OFF_SECONDS = 0.25  # doubled after each try
+_SLICE_MS = 100  # how soon a cancellation is noticed
+_AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
+_COPY_BYTES = 65536  # larger frames are sent without a copy
+_R = TypeVar("_R", bound=Result)
+
+
+class WorkerClient(ABC):
+    """What everybody uses to reach a worker. Not thread-safe: one client per thread."""
+
+    @abstractmethod
+    def exchange(
+        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+    ) -> Iterator[tuple[Result, bytes]]:
+        """Send requests, a few ahead, and give their results in order. Raises SemcolorError.
+
+        ``frame`` goes with each of them; only a single request can have one.
+        """
+
+    def request(
+        self, request: Request, frame: Frame = b"", on_text: OnText | None = None
+    ) -> tuple[Result, bytes]:
+        """Send one request, wait for its result. Raises SemcolorError."""
+        return next(iter(self.exchange([request], frame, on_text)))
+
+    def close(self) -> None:  # noqa: B027 - a client may have nothing to close
+        """Release the connection; the worker goes on."""
+
+    def hello(self) -> HelloResult:
+        """Check that worker and client speak the same protocol."""
+        return self._expect(HelloResult, Hello())
+
+    def status(self) -> StatusResult:
+        """How the worker is."""
+        return self._expect(StatusResult, Status())
+
+    def _expect(self, kind: type[_R], request: Request, frame: Frame = b"") -> _R:
+        return cast(_R, self.request(request, frame)[0])
+
+
+class ZmqWorkerClient(WorkerClient):
+    """A client over ZeroMQ with CURVE (Lazy Pirate: deadline, fresh socket, a few tries).
+
+    Requests are repeated after a lost connection; they are all safe to repeat, because planes are
+    named by content and everything else only reads. ``cancel``: setting it ends the request in
+    flight with CANCELLED. ``patience``: with it, a request is tried once, and the worker gets so
+    many seconds to take it and as many to answer.
+    """
+
+    def __init__(
+        self, connection: Connection, cancel: threading.Event | None = None,
+        patience: float = math.inf,
+    ) -> None:  # fmt: skip
+        self.connection = connection
+        self.cancel = cancel or threading.Event()
+        self._patience = patience
+        self._socket: zmq.Socket[bytes] | None = None
+        self._monitor: zmq.Socket[bytes] | None = None
+
+    def exchange(
+        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+    ) -> Iterator[tuple[Result, bytes]]:
+        """See :meth:`WorkerClient.exchange`."""
+        answered, failures = 0, 0
+        while answered < len(requests):
+            try:
+                for result in self._pipeline(requests[answered:], frame, on_text or _ignore):
+                    yield result
+                    answered, failures = answered + 1, 0
+            except _ConnectionLostError as error:
+                self.close()
+                failures += 1
+                if failures == _TRIES or self._patience < math.inf:
+                    raise SemcolorError(
+                        Code.UNREACHABLE,
+                        f"the worker at {self.connection.address} does not answer: is it running? "
+                        "`semcolor worker status` tells, `semcolor worker start` starts one here",
+                    ) from error
+                time.sleep(_BACK_OFF_SECONDS * 2**failures)
+
+    def close(self, linger: int = 0) -> None:
+        """Close the socket, ``linger`` ms after its last message; the next request opens one."""
+        if self._socket is not None and self._monitor is not None:
+            self._socket.disable_monitor()
+            self._monitor.close(linger=0)
+            self._socket.close(linger=linger)
+        self._socket = self._monitor = None
+
+    def _pipeline(
+        self, requests: Sequence[Request], frame: Frame, on_text: OnText
+    ) -> Iterator[tuple[Result, bytes]]:
+        """Results in order. The worker has the next requests already while one is on its way."""
+        socket = self._socket or self._open()
+        jobs = {uuid.uuid4().hex: request for request in requests}
+        unsent, waiting = iter(jobs.items()), deque(jobs)
+        results: dict[str, tuple[Result, bytes]] = {}
+        try:
+            for job, request in islice(unsent, _AHEAD):
+                self._send(socket, job, request, frame)
+            while waiting:
+                job, reply, pixels = self._receive(socket, jobs)
+                if isinstance(reply, Progress):
+                    on_text(reply.text)
+                elif isinstance(reply, SemcolorError):
+                    raise reply
+                else:
+                    results[job] = reply, pixels
+                    for following, request in islice(unsent, 1):
+                        self._send(socket, following, request, frame)
+                while waiting and waiting[0] in results:
+                    yield results.pop(waiting.popleft())
+        finally:
+            if waiting:  # an error, Ctrl+C, or whoever asked has seen enough
+                self._forget(waiting)
+
+    def _send(self, socket: "zmq.Socket[bytes]", job: str, request: Request, frame: Frame) -> None:
+        self._wait(socket, zmq.POLLOUT, _CONNECT_SECONDS)
+        header = encode_request(job, request)
+        parts = [header, frame] if len(frame) else [header]
+        socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=len(frame) < _COPY_BYTES)
+
+    def _receive(
+        self, socket: "zmq.Socket[bytes]", jobs: dict[str, Request]
+    ) -> tuple[str, Result | Progress | SemcolorError, bytes]:
+        while True:
+            with timed("wire"):
+                self._wait(socket, zmq.POLLIN, _SILENCE_SECONDS)
+                header, *frames = socket.recv_multipart()
+            job = str(unpack(header).get("id"))
+            if job in jobs:  # otherwise an answer to something given up earlier
+                _, reply = decode_reply(header, jobs[job])
+                return job, reply, frames[0] if frames else b""
+
+    def _forget(self, jobs: Iterable[str]) -> None:
+        """Tell the worker that nobody waits any more, as far as it listens; then start afresh."""
+        if self._socket is not None and self._socket.poll(0, zmq.POLLOUT):
+            for job in islice(jobs, _AHEAD):
+                self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), zmq.DONTWAIT)
+            self.close(linger=200)
+
+    def _open(self) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        socket.linger = 0
+        socket.immediate = True  # never queue for a worker that is not there
+        socket.sndhwm = socket.rcvhwm = 4
+        socket.curve_serverkey = self.connection.server_key.encode()
+        socket.curve_publickey = self.connection.client.public.encode()
+        socket.curve_secretkey = self.connection.client.secret.encode()
+        self._monitor = socket.get_monitor_socket(
+            zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+        )
+        socket.connect(self.connection.address)
+        self._socket = socket
+        return socket
+
+    def _wait(self, socket: zmq.Socket[bytes], event: int, seconds: float) -> None:
+        """Return when ``event`` can be had. Raises when it can't."""
+        deadline = time.monotonic() + min(seconds, self._patience)
+        while not socket.poll(_SLICE_MS, event):
+            if self.cancel.is_set():
+                raise SemcolorError(Code.CANCELLED, "cancelled")
+            self._check_monitor()
+            if time.monotonic() > deadline:
+                raise _ConnectionLostError
+
+    def _check_monitor(self) -> None:
+        while self._monitor is not None and self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor)["event"]
+            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                self.close()
+                raise SemcolorError(
+                    Code.KEY_REFUSED,
+                    f"the worker at {self.connection.address} does not know this client's key: "
+                    "ask for a new invitation (`semcolor worker invite NAME` there, "
+                    "`semcolor connect LINE` here)",
+                )
+            raise _ConnectionLostError
+
+
+class _ConnectionLostError(Exception):
+    """The worker went silent or away; worth another try."""
+
+
+def _ignore(_: Any) -> None:
+    pass

@@ -1,0 +1,1 @@
+"""Photographs and label maps: pixels, files, profiles, label colours."""

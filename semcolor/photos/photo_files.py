@@ -1,0 +1,156 @@
+"""Photographs as files: 8 and 16 bit, EXIF orientation, ICC profiles.
+
+Inside semcolor a photo is gray in the sRGB transfer curve: the neutral gray that has the
+lightness L* of the original. A colorized photo is sRGB; on disk it goes back into the photo's own
+RGB profile, and carries an sRGB profile when the photo's was a gray one.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvips
+
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT
+
+from .pixels import Gray, Rgb, gray_from_rgb, srgb_from_linear
+
+_DEEP_FORMATS = (".png", ".tif", ".tiff")
+_FORMATS = (*_DEEP_FORMATS, ".jpg", ".jpeg")
+_METADATA = ("exif-", "xmp-data", "iptc-data", "resolution-unit")
+_ICC = "icc-profile-data"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph, upright. ``gray``: H×W uint8 or uint16; ``source``: where it came from."""
+
+    gray: Gray
+    source: pyvips.Image
+
+    @property
+    def depth(self) -> int:
+        """Bits per sample, 8 or 16."""
+        return self.gray.dtype.itemsize * 8
+
+
+def read_photo(path: Path) -> Photo:
+    """Read a PNG, TIFF or JPEG. Raises SemcolorError: NO_FILE, NOT_AN_IMAGE, TOO_LARGE."""
+    if not path.is_file():
+        raise SemcolorError(Code.NO_FILE, f"there is no file {path}")
+    try:
+        image = pyvips.Image.new_from_file(str(path), fail_on="error")
+        _check_size(path, image)
+        image = image.autorot()
+        if image.format not in ("uchar", "ushort"):
+            raise SemcolorError(
+                Code.NOT_AN_IMAGE,
+                f"{path} has {image.format} samples: save it with 8 or 16 bits per channel",
+            )
+        return Photo(_gray(image.copy_memory()), image)
+    except pyvips.Error as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "unknown format"
+        raise SemcolorError(
+            Code.NOT_AN_IMAGE, f"{path} cannot be read as a photo (PNG, TIFF or JPEG): {reason}"
+        ) from error
+
+
+def check_output(path: Path, depth: int) -> None:
+    """Raise SemcolorError when a photo of this depth cannot be written to ``path``."""
+    suffix = path.suffix.lower()
+    if suffix not in _FORMATS:
+        raise SemcolorError(
+            Code.CANNOT_WRITE, f"{path.name} names no format: end it in .png, .tif or .jpg"
+        )
+    if depth == 16 and suffix not in _DEEP_FORMATS:
+        raise SemcolorError(
+            Code.CANNOT_WRITE,
+            f"the photo has 16 bits and {suffix} holds 8: write to .png or .tif",
+        )
+    if not path.parent.is_dir():
+        raise SemcolorError(Code.CANNOT_WRITE, f"there is no folder {path.parent}")
+
+
+def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
+    """Write H×W×3 sRGB as the colorized ``photo``: its depth, profile, alpha and metadata.
+
+    Raises SemcolorError (CANNOT_WRITE); an existing file is replaced only by a whole new one.
+    """
+    check_output(path, photo.depth)
+    deep = photo.depth == 16
+    image = pyvips.Image.new_from_array(rgb).copy(interpretation="rgb16" if deep else "srgb")
+    image = _to_profile(image, photo.source, photo.depth)
+    if photo.source.hasalpha():
+        image = image.bandjoin(photo.source[photo.source.bands - 1])
+    image = image.copy(xres=photo.source.xres, yres=photo.source.yres)
+    for name in photo.source.get_fields():
+        if name.startswith(_METADATA):
+            kind = photo.source.get_typeof(name)
+            image.set_type(kind, name, photo.source.get(name))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    try:
+        image.write_to_file(str(part), **_SAVE_OPTIONS[path.suffix.lower()])
+        part.replace(path)
+    except (pyvips.Error, OSError) as error:
+        part.unlink(missing_ok=True)
+        raise SemcolorError(Code.CANNOT_WRITE, f"{path} cannot be written: {error}") from error
+
+
+_SAVE_OPTIONS: dict[str, dict[str, object]] = {
+    ".png": {"compression": 4, "filter": "sub"},
+    ".tif": {"compression": "deflate", "predictor": "horizontal"},
+    ".tiff": {"compression": "deflate", "predictor": "horizontal"},
+    ".jpg": {"Q": 95, "subsample_mode": "off"},
+    ".jpeg": {"Q": 95, "subsample_mode": "off"},
+}
+
+
+def _gray(image: pyvips.Image) -> Gray:
+    alpha_free = image[: image.bands - 1] if image.hasalpha() else image
+    if _ICC in image.get_fields():
+        return _gray_from_profile(alpha_free)
+    if alpha_free.bands == 1:
+        gray: Gray = alpha_free.numpy()
+        return gray
+    if alpha_free.bands != 3:  # CMYK without a profile
+        alpha_free = alpha_free.colourspace("srgb")
+    return gray_from_rgb(alpha_free.numpy())
+
+
+def _gray_from_profile(image: pyvips.Image) -> Gray:
+    """Through the embedded profile to L*, then to the sRGB curve."""
+    dtype = np.uint16 if image.format == "ushort" else np.uint8
+    lightness = image.icc_import(embedded=True, intent="relative", pcs="lab")[0].numpy()
+    f = (lightness.clip(0, 100) + 16) / 116
+    luminance = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
+    return (srgb_from_linear(luminance) * np.iinfo(dtype).max + 0.5).astype(dtype)
+
+
+def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips.Image:
+    """sRGB to the photo's own RGB profile; an sRGB profile where the photo's was a gray one."""
+    if _ICC not in source.get_fields():
+        return image
+    srgb = pyvips.Image.profile_load("srgb")
+    profile = source.get(_ICC)
+    if profile[16:20] != b"RGB ":  # colour space signature in the ICC header
+        image = image.copy()
+        image.set_type(pyvips.GValue.blob_type, _ICC, srgb)
+        return image
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "photo.icc")
+        file.write_bytes(profile)
+        return image.icc_transform(
+            str(file), input_profile="srgb", intent="relative", depth=depth
+        ).copy_memory()
+
+
+def _check_size(path: Path, image: pyvips.Image) -> None:
+    if max(image.width, image.height) > SIDE_LIMIT or image.width * image.height > PIXEL_LIMIT:
+        raise SemcolorError(
+            Code.TOO_LARGE,
+            f"{path} has {image.width} × {image.height} pixels, more than "
+            f"{PIXEL_LIMIT // 1_000_000} megapixels: scale it down",
+        )

@@ -1,0 +1,1 @@
+"""The worker's families of commands, which `semcolor` finds through entry points."""

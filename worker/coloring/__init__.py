@@ -1,0 +1,1 @@
+"""Photo and labels to colour, as pure functions and state of tensors."""

@@ -1,0 +1,155 @@
+"""The networks strip by strip: the same numbers with less memory, and in less time.
+
+What looks only a few pixels around runs on some rows at a time. So inner results stay in the
+processor's cache, and those of a large picture are never there as a whole.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
+from semcolor_worker.models.networks.efficientnet_lite0 import InvertedBottleneck
+from semcolor_worker.models.networks.gridnet import GridNet
+from semcolor_worker.models.networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
+
+from .windows import Read, Window, cut, run_inside
+
+# Pixels of a strip. On a processor its features fit the cache; a GPU needs many to be busy.
+_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
+_ROWS = 36  # of a strip at least; even, as blocks that halve the scale need it
+_MARGIN = 4  # rows around it, even as well: no block reaches further
+_KEPT_LEVEL = 2  # a quarter of the input's scale: from there on layers take little memory
+
+
+def gray_features(network: TwoStreamUNet, gray: Tensor) -> list[Tensor]:
+    """:meth:`TwoStreamUNet.encode_gray`."""
+    with _blocks_in_strips(network):
+        return network.encode_gray(gray)
+
+
+def winning_logits(network: EfficientNetFPN | GridNet, gray: Tensor) -> tuple[Tensor, Tensor]:
+    """The classes that win anywhere, never *unlabelled*, and their h×w×C logits.
+
+    ``gray``: 1×1×h×w, the network's input.
+    """
+    with _blocks_in_strips(network):
+        features = network.features(gray)
+
+    def winners(part: Tensor) -> Tensor:
+        return 1 + network.logits(part)[:, 1:].argmax(dim=1, keepdim=True)
+
+    present = _run(winners, features, _ROWS).unique()
+    logits = _run(lambda part: network.logits(part)[:, present], features, _ROWS)
+    return present, logits[0].permute(1, 2, 0).contiguous()
+
+
+def everywhere(layer: Layer, whole: Window, read: Read, skip: Read | None) -> Tensor:
+    """All of a layer's output; arguments as of :func:`run_inside`."""
+    run = partial(run_inside, layer, whole=whole, read=read, skip=skip)
+    return _collect(run, whole, _rows(whole, layer.conv2.weight.device))
+
+
+def chroma(network: TwoStreamUNet, gray: list[Tensor], ids: Tensor) -> tuple[Tensor, Tensor]:
+    """The network's output and the decoder's level BINS_LEVEL, with as little memory as possible.
+
+    The large layers are not kept for a moment: they are run anew for the rows that another reads.
+    ``gray``: levels of gray features. ``ids``: h×w uint8 class ids.
+    """
+    wholes = [Window.whole(level.shape[2], level.shape[3]) for level in gray]
+    read: Read = lambda window: network.embed(ids[window.slices][None].long())  # noqa: E731
+    skips: list[Read] = []
+    for level, layer in enumerate(network.encoder):
+        read = _reading(layer, level, wholes[level], read, None)
+        skips.append(partial(_joined, gray[level], read))
+    levels = [skips[-1]]
+    for step, layer in enumerate(network.decoder):
+        level = len(gray) - 2 - step
+        levels.append(_reading(layer, level, wholes[level], levels[-1], skips[level]))
+    finish = partial(_finish, network, wholes[0], levels[-1])
+    return _collect(finish, wholes[0], _ROWS), levels[BINS_LEVEL](wholes[-BINS_LEVEL - 1])
+
+
+def _reading(layer: nn.Module, level: int, whole: Window, read: Read, skip: Read | None) -> Read:
+    """How to read a layer's output."""
+    assert isinstance(layer, Layer)
+    run = partial(run_inside, layer, whole=whole, read=read, skip=skip)
+    return run if level < _KEPT_LEVEL else partial(cut, _collect(run, whole, _ROWS))
+
+
+def _joined(gray: Tensor, labels: Read, window: Window) -> Tensor:
+    return torch.cat([cut(gray, window), labels(window)], dim=1)
+
+
+def _finish(network: TwoStreamUNet, whole: Window, read: Read, window: Window) -> Tensor:
+    crop = window.grown(1).inside(whole)
+    return cut(network.chroma(read(crop)), window.seen_from(crop))
+
+
+@contextlib.contextmanager
+def _blocks_in_strips(network: nn.Module) -> Iterator[None]:
+    """Meanwhile each block of a network runs strip by strip when it is called."""
+    blocks = list(_blocks(network))
+    for block in blocks:
+        block.forward = partial(_block_in_strips, block.forward)
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward
+
+
+def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+    """The largest parts that look only a few rows around."""
+    if isinstance(module, Layer | InvertedBottleneck):
+        yield module
+        return
+    inner = [block for child in module.children() for block in _blocks(child)]
+    yield from inner or ([module] if isinstance(module, nn.Sequential) else [])
+
+
+def _block_in_strips(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return _run(forward, x, _rows(Window.whole(x.shape[2], x.shape[3]), x.device))
+
+
+def _run(block: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
+    """``block(x)``, so many rows of ``x`` at a time; the block may change the scale."""
+    height = x.shape[2]
+    output: Tensor | None = None
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        first, last = max(0, top - _MARGIN), min(height, bottom + _MARGIN)
+        part = block(x[:, :, first:last])
+        made = part.shape[2]
+        start, end, above = (row * made // (last - first) for row in (top, bottom, top - first))
+        if output is None:
+            output = _empty(part, height * made // (last - first))
+        output[:, :, start:end] = part[:, :, above : above + end - start]
+    assert output is not None
+    return output
+
+
+def _collect(read: Read, whole: Window, rows: int) -> Tensor:
+    """All of what can be read, so many rows at a time."""
+    output: Tensor | None = None
+    for top in range(0, whole.bottom, rows):
+        window = whole._replace(top=top, bottom=min(top + rows, whole.bottom))
+        part = read(window)
+        output = _empty(part, whole.bottom) if output is None else output
+        cut(output, window).copy_(part)
+    assert output is not None
+    return output
+
+
+def _rows(whole: Window, device: torch.device) -> int:
+    """Of a strip of a map; with a layer's margins not rounded up to any other crop's size."""
+    return max(_ROWS, _PIXELS[device.type] // whole.right // 16 * 16 - 4)
+
+
+def _empty(like: Tensor, height: int) -> Tensor:
+    """With another height, and the channels last."""
+    n, channels, _, width = like.shape
+    return like.new_empty((n, height, width, channels)).permute(0, 3, 1, 2)

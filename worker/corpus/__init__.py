@@ -1,0 +1,1 @@
+"""Photographs with labels, to train on and to measure with."""

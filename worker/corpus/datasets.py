@@ -1,0 +1,174 @@
+"""Photos and label maps on disk: corpus folders, and public datasets as they are unpacked.
+
+What a folder is shows by the names in it (``_LAYOUTS``). ``datasets.tsv`` turns the pixel values
+of a public dataset's label files into our classes; values that it leaves empty or does not list
+are *unlabelled*. Names and order: PASCAL-Context 59_labels.txt, and mmsegmentation's conversion
+of it, which counts the same classes alphabetically; COCO-Stuff labels.txt, whose ids are one above
+the pixel values (its 11 classes without annotations are left out); ADE20K objectInfo150.txt.
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import Tensor
+
+from semcolor.shared.classes import NUM_LABELS, UNLABELLED, all_classes
+from semcolor.shared.errors import Code, SemcolorError
+
+HELD_OUT = 40  # one photo in so many is never trained on
+OURS = "semcolor"  # the labelling whose values are our class ids
+_PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
+
+# Folder of photos → folders of their labels, seen from the same root → labelling. Where a photo
+# has several label files, the first counts.
+_LAYOUTS: dict[str, dict[str, str]] = {
+    "images": {"labels_filled": OURS, "labels": OURS},
+    "JPEGImages": {
+        "59_context_labels": "pascal-context",
+        "SegmentationClassContext": "pascal-context-mmseg",
+    },
+    "VOC2010/JPEGImages": {"59_context_labels": "pascal-context"},
+    "VOCdevkit/VOC2010/JPEGImages": {"59_context_labels": "pascal-context"},
+    **{
+        f"{above}{part}": {
+            f"{maps}/{part}": "coco-stuff"
+            for maps in ("stuffthingmaps", "stuffthingmaps_trainval2017", "annotations")
+        }
+        for part in ("train2017", "val2017")
+        for above in ("", "images/")
+    },
+    **{f"images/{part}": {f"annotations/{part}": "ade20k"} for part in ("training", "validation")},
+}
+
+
+class Pair(NamedTuple):
+    """A photograph, its label map, and what the label map's values mean."""
+
+    photo: Path
+    labels: Path
+    labelling: str = OURS
+
+
+@dataclass(frozen=True)
+class Split:
+    """A corpus divided by photo, reproducibly: every HELD_OUT-th of the sorted list is held out."""
+
+    training: list[Pair]
+    held_out: list[Pair]
+
+
+def find_pairs(folders: list[Path]) -> list[Pair]:
+    """All labelled photos below ``folders``. Raises FileNotFoundError where a folder has none."""
+    pairs: dict[Path, Pair] = {}
+    for folder in folders:
+        found = _pairs_below(folder)
+        if not found:
+            raise FileNotFoundError(_what_is_missing(folder))
+        for pair in found:
+            pairs.setdefault(pair.photo, pair)
+    return list(pairs.values())
+
+
+def split(pairs: list[Pair]) -> Split:
+    """Divide photos into those to train on and those held out."""
+    return Split([pair for i, pair in enumerate(pairs) if i % HELD_OUT], pairs[::HELD_OUT])
+
+
+def predicted_path(photo: Path) -> Path:
+    """Where the label map is, if any, that a network predicted for a photo."""
+    return photo.parent.parent / "labels_predicted" / f"{photo.stem}.png"
+
+
+def read_pair(pair: Pair) -> tuple[Tensor, Tensor]:
+    """A photo as 3×H×W uint8 sRGB and its labels as H×W uint8 class ids.
+
+    Raises SemcolorError: NO_FILE, NOT_AN_IMAGE, SIZE_MISMATCH.
+    """
+    photo, labels = _read(pair.photo), _read(pair.labels)
+    if labels.mode not in ("L", "P"):
+        raise SemcolorError(
+            Code.NOT_AN_IMAGE,
+            f"{pair.labels} has pixels of kind “{labels.mode}”: label files are indexed or "
+            "8-bit gray",
+        )
+    if labels.size != photo.size:
+        raise SemcolorError(
+            Code.SIZE_MISMATCH,
+            f"{pair.labels} has {_pixels(labels)} and its photo {pair.photo} {_pixels(photo)}: "
+            "they must have the same size",
+        )
+    rgb = np.array(photo.convert("RGB"))
+    ids = _our_ids(pair.labelling)[np.asarray(labels)]
+    return torch.from_numpy(rgb).permute(2, 0, 1), torch.from_numpy(ids)
+
+
+def _pairs_below(folder: Path) -> list[Pair]:
+    return [
+        pair
+        for photos, maps in _LAYOUTS.items()
+        for images in sorted(folder.rglob(photos))
+        for pair in _pairs_of(images, images.parents[photos.count("/")], maps)
+    ]
+
+
+def _pairs_of(images: Path, root: Path, maps: dict[str, str]) -> list[Pair]:
+    labelled: dict[str, tuple[Path, str]] = {}
+    for place, labelling in maps.items():
+        for path in (root / place).glob("*.png"):
+            labelled.setdefault(path.stem, (path, labelling))
+    return [
+        Pair(photo, *labelled[photo.stem])
+        for photo in sorted(images.glob("*"))
+        if photo.suffix.lower() in _PHOTOS and photo.stem in labelled
+    ]
+
+
+def _what_is_missing(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    if any(True for _ in folder.rglob("*.mat")):
+        return (
+            f"the labels below {folder} are .mat files, which are not read: of PASCAL-Context, "
+            "unpack 59_context_labels.tar.gz (the 59 classes as PNGs) beside JPEGImages"
+        )
+    return f"no photos with label files below {folder}: docs/training.md lists the layouts"
+
+
+def _read(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return image
+    except FileNotFoundError as error:
+        raise SemcolorError(Code.NO_FILE, f"there is no file {path}") from error
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise SemcolorError(
+            Code.NOT_AN_IMAGE, f"{path} cannot be read as a picture: get it anew or remove it"
+        ) from error
+
+
+def _pixels(image: Image.Image) -> str:
+    return f"{image.width} × {image.height} pixels"
+
+
+@cache
+def _our_ids(labelling: str) -> npt.NDArray[np.uint8]:
+    """256 class ids, one for each pixel value of a label file."""
+    ids = np.full(256, UNLABELLED, np.uint8)
+    if labelling == OURS:
+        ids[:NUM_LABELS] = np.arange(NUM_LABELS)
+        return ids
+    our_id = {ours.name: ours.id for ours in all_classes()} | {"": UNLABELLED}
+    table = resources.files(__package__).joinpath("datasets.tsv").read_text("utf-8")
+    for row in csv.DictReader(table.splitlines(), delimiter="\t"):
+        if row["labelling"] == labelling:
+            ids[int(row["value"])] = our_id[row["class"]]
+    return ids

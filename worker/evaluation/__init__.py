@@ -1,0 +1,1 @@
+"""What users get from a model, in figures and pictures."""

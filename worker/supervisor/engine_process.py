@@ -1,0 +1,131 @@
+"""The supervisor's end of an engine: a child process and the pipe-like socket to it."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from semcolor.protocol.codec import pack, unpack
+from semcolor_worker import resources
+from semcolor_worker.exit_status import OUT_OF_MEMORY
+
+_STOP_SECONDS = 5.0
+_KILLED = -9  # exit status: by SIGKILL
+# GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
+# threads that never spin are slow to wake between two small layers.
+_ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
+
+
+class EngineState(StrEnum):
+    """Life of an engine as `status` shows it."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"  # the process was spawned
+    LOADING = "loading"  # torch is there, weights are being read
+    READY = "ready"
+    BUSY = "busy"
+    LOST = "lost"  # it ended by itself; the next job starts a new one
+
+
+class EngineChild:
+    """One engine process at a time, over a private Unix socket.
+
+    The child ends when its stdin closes, so it never outlives a supervisor that was killed.
+    ``device``: as PyTorch names it; empty: the engine chooses, and says which.
+    ``starved``: whether the last one that ended by itself did for lack of memory.
+    """
+
+    def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", device: str) -> None:
+        self.state = EngineState.STOPPED
+        self.device = device  # what it computes on, once it has said so
+        self.models: list[str] = []
+        self.starved = False
+        self.socket: zmq.Socket[bytes] | None = None
+        self._context, self._wanted = context, device
+        self._folder = tempfile.TemporaryDirectory(prefix="semcolor-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._generation = 0
+        self._oom_kills = 0  # on this machine, when the process was started
+
+    def start(self, engines: int) -> None:
+        """Spawn the process, one of so many; it reports its states through messages."""
+        self._generation += 1
+        self._oom_kills = resources.oom_kills()
+        endpoint = f"ipc://{Path(self._folder.name, f'engine-{self._generation}')}"
+        self.socket = self._context.socket(zmq.PAIR)
+        self.socket.linger = 0
+        self.socket.sndhwm = 0  # what is sent is in the store anyway
+        self.socket.bind(endpoint)
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "semcolor_worker.engine.main", endpoint, self._wanted,
+                str(resources.plane_budget(engines)),
+            ],
+            stdin=subprocess.PIPE,
+            env={"OMP_NUM_THREADS": str(resources.threads(engines)), **os.environ, **_ENVIRONMENT},
+        )  # fmt: skip
+        self.state = EngineState.STARTING
+        self.models = []
+
+    def send(self, header: dict[str, Any], blob: bytes | None = None) -> None:
+        """A message to the engine."""
+        self._send([pack(header)] if blob is None else [pack(header), blob])
+
+    def send_blocks(self, blocks: Iterable[bytearray]) -> None:
+        """The rows of the plane that was announced; they travel without being copied."""
+        for block in blocks:
+            self._send([block])
+
+    def receive(self) -> tuple[dict[str, Any], zmq.Frame | None]:
+        """The engine's next message; call when the socket is readable."""
+        assert self.socket is not None
+        frames = self.socket.recv_multipart(copy=False)
+        return unpack(frames[0].bytes), frames[1] if len(frames) > 1 else None
+
+    def has_died(self) -> bool:
+        """True once, when the process ended by itself; its socket is closed then."""
+        status = self._process.poll() if self._process else None
+        if status is None:
+            return False
+        killed = status == _KILLED and resources.oom_kills() > self._oom_kills
+        self.starved = killed or status == OUT_OF_MEMORY
+        self._close(EngineState.LOST)
+        return True
+
+    def stop(self) -> None:
+        """End the process and remove the socket; another can't be started."""
+        self.end(EngineState.STOPPED)
+        self._folder.cleanup()
+
+    def end(self, state: EngineState) -> None:
+        """End the process, if there is one."""
+        if self._process is None:
+            return
+        process = self._process
+        self._close(state)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _send(self, parts: list[bytes | bytearray]) -> None:
+        assert self.socket is not None
+        with contextlib.suppress(zmq.Again):  # it has just died: has_died() will tell
+            self.socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=False)
+
+    def _close(self, state: EngineState) -> None:
+        assert self.socket is not None
+        assert self._process is not None
+        self.socket.close(linger=0)
+        if self._process.stdin:
+            self._process.stdin.close()
+        self.socket = self._process = None
+        self.state = state
