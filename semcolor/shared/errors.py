@@ -1,38 +1,102 @@
-"""Every failure that a user can meet: a code for programs, a sentence that says what to do."""
+"""Every failure that a user can meet: a code with parameters, from the engine to the panel.
 
+What it is called in words is made where it is shown: see :mod:`.sentences`.
+"""
+
+from collections.abc import Mapping
 from enum import StrEnum
+
+Parameter = str | int | float
 
 
 class Code(StrEnum):
-    """Stable names of failures, on the wire, in the bridge and (see ``cli``) as exit codes."""
+    """Stable names of failures: on the wire, in the bridge, and (see ``semcolor.cli``) at exit."""
 
+    # Parts of semcolor that don't understand each other
     MALFORMED = "malformed"
-    VERSION = "version"
+    MESSAGE_TOO_LARGE = "message_too_large"
+    PROTOCOL_VERSION = "protocol_version"
+    PLUGIN_VERSION = "plugin_version"
     FORBIDDEN = "forbidden"
     UNKNOWN_PHOTO = "unknown_photo"
     UNKNOWN_LABELS = "unknown_labels"
-    TOO_LARGE = "too_large"
+    # Pictures
+    PHOTO_TOO_LARGE = "photo_too_large"
+    FILE_TOO_LARGE = "file_too_large"
     SIZE_MISMATCH = "size_mismatch"
+    LABELS_MISMATCH = "labels_mismatch"
+    EMPTY_SELECTION = "empty_selection"
+    TOO_MANY_TINTS = "too_many_tints"
+    LABEL_FILE_TOO_LARGE = "label_file_too_large"
+    # Labels
+    FOREIGN_COLORS = "foreign_colors"
+    NO_LABEL_MAP = "no_label_map"
+    UNKNOWN_CLASS = "unknown_class"
+    # The engine
     ENGINE_FAILED = "engine_failed"
+    ENGINE_DIED = "engine_died"
+    QUARANTINED = "quarantined"
     NO_MEMORY = "no_memory"
+    WORKER_TOO_SMALL = "worker_too_small"
+    ENGINE_TOO_SMALL = "engine_too_small"
+    NO_SUGGESTIONS = "no_suggestions"
+    NO_DEVICE = "no_device"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
+    # Reaching a worker
     UNREACHABLE = "worker_unreachable"
+    NOT_STARTED = "worker_not_started"
+    NOT_RUNNING = "worker_not_running"
+    NOT_SERVING_LAN = "not_serving_lan"
     KEY_REFUSED = "key_refused"
-    NO_FILE = "no_such_file"
-    NOT_AN_IMAGE = "not_an_image"
-    UNKNOWN_CLASS = "unknown_class"
-    CANNOT_WRITE = "cannot_write"
     INVITATION = "bad_invitation"
-    BAD_WEIGHTS = "bad_weights"
-    NO_DEVICE = "no_device"
-    NO_SUGGESTIONS = "no_suggestions"
+    CLIENT_NAME = "bad_client_name"
+    LISTEN_ADDRESS = "bad_listen_address"
+    LISTEN_HOST = "bad_listen_host"
+    CANNOT_LISTEN = "cannot_listen"
     NOT_INSTALLED = "not_installed"
+    TRAINING_NOT_INSTALLED = "training_not_installed"
+    DEVICE_NAME = "bad_device_name"
+    # Files
+    NO_FILE = "no_such_file"
+    NO_PHOTOS = "no_photos"
+    NO_RECIPE = "no_recipe"
+    NOTHING_TO_IMPORT = "nothing_to_import"
+    NOT_A_PHOTO = "not_a_photo"
+    SAMPLE_FORMAT = "sample_format"
+    NOT_A_PICTURE = "not_a_picture"
+    NOT_A_LABEL_PICTURE = "not_a_label_picture"
+    NO_FORMAT = "no_format"
+    NOT_PNG = "not_png"
+    TOO_DEEP = "too_deep"
+    NO_FOLDER = "no_folder"
+    CANNOT_WRITE = "cannot_write"
+    # Weights
+    BAD_WEIGHTS = "bad_weights"
+    BAD_RECORDING = "bad_recording"
+    OUTPUTS_DIFFER = "outputs_differ"
+    # Of a later version, which this one does not know
+    UNKNOWN = "unknown"
+    # TODO before release of this layout: gone when every raise has parameters
+    VERSION = "version"
+    TOO_LARGE = "too_large"
+    NOT_AN_IMAGE = "not_an_image"
 
 
 class SemcolorError(Exception):
-    """A failure with its code; ``str(error)`` is the sentence to show."""
+    """A failure: its code, and the parameters of its sentence, which ``str(error)`` is in English.
 
-    def __init__(self, code: Code, message: str) -> None:
-        super().__init__(message)
+    ``parameters`` have the names that the code's sentence has in braces.
+    """
+
+    def __init__(self, code: Code, message: str = "", /, **parameters: Parameter) -> None:
+        from .sentences import error_sentence
+
+        super().__init__(message or error_sentence(code, parameters))
         self.code = code
+        self.parameters: Mapping[str, Parameter] = parameters
+
+
+def malformed(detail: str) -> SemcolorError:
+    """Something that semcolor's own parts never send each other; ``detail`` is for developers."""
+    return SemcolorError(Code.MALFORMED, detail=detail)

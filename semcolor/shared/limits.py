@@ -2,4 +2,5 @@
 
 SIDE_LIMIT = 65_500  # pixels
 PIXEL_LIMIT = 250_000_000
-DETAIL_LIMIT = 4096  # pixels
+DETAIL_LIMIT = 4096  # pixels, the longest side of a network's input; 0 is the model's own
+DETAIL_STEP = 32  # what detail is chosen by

@@ -1,0 +1,185 @@
+"""Codes in words. Every sentence is whole and says what to do; translations replace it as a whole.
+
+Only what shows something to a person asks here: the command line takes the English sentence, the
+GIMP panel looks its translation up first. Braces hold the parameters of the code.
+"""
+
+import string
+from collections.abc import Callable, Mapping
+
+from .errors import Code, Parameter
+from .states import Stage, WorkerState
+
+ERRORS: dict[Code, str] = {
+    Code.MALFORMED: (
+        "The parts of semcolor do not understand each other ({detail}). Install the same version "
+        "of all of them, then restart the worker."
+    ),
+    Code.MESSAGE_TOO_LARGE: "A message is larger than the worker takes ({detail}).",
+    Code.PROTOCOL_VERSION: (
+        "The worker speaks protocol {theirs}, this client {ours}. Install the same semcolor "
+        "version on both, then restart the worker."
+    ),
+    Code.PLUGIN_VERSION: (
+        "The GIMP plug-in and semcolor are of different versions. Run semcolor's set-up again, "
+        "then restart GIMP."
+    ),
+    Code.FORBIDDEN: "Only the worker's own user may stop it.",
+    Code.UNKNOWN_PHOTO: "The worker no longer has the photo. Send it again.",
+    Code.UNKNOWN_LABELS: "The worker no longer has the labels. Send them again.",
+    Code.PHOTO_TOO_LARGE: (
+        "{width} × {height} pixels are more than semcolor takes ({megapixels} megapixels, "
+        "{side} on a side). Scale the photo down."
+    ),
+    Code.FILE_TOO_LARGE: (
+        "{file} has {width} × {height} pixels, more than semcolor takes ({megapixels} megapixels). "
+        "Scale it down."
+    ),
+    Code.SIZE_MISMATCH: (
+        "{what} has {width} × {height} pixels, the photo {photo_width} × {photo_height}. They "
+        "must be the same."
+    ),
+    Code.LABELS_MISMATCH: (
+        "The labels or the selection do not fit the photo ({detail}). Send the photo and its "
+        "labels again."
+    ),
+    Code.EMPTY_SELECTION: "Nothing of the photo is selected. Select an object first.",
+    Code.TOO_MANY_TINTS: "At most {limit} parts of a photo can have colours of their own.",
+    Code.LABEL_FILE_TOO_LARGE: "This label map makes too large a file ({limit} MiB at most).",
+    Code.FOREIGN_COLORS: (
+        "{share} of the label layer is in colours that are no class. If the image got another "
+        "colour mode or profile, undo that; else delete the label layer and start again."
+    ),
+    Code.NO_LABEL_MAP: (
+        "{share} of {file} is in colours that are no class. Is it a label map? `semcolor segment` "
+        "writes one to start from."
+    ),
+    Code.UNKNOWN_CLASS: (
+        "{file} has the value {value} at ({x}, {y}), but classes end at {last} ({name})."
+    ),
+    Code.ENGINE_FAILED: "The engine failed ({detail}). The reason is in {log}, where it runs.",
+    Code.ENGINE_DIED: (
+        "The engine on {device} died {times} times in a row. The reason is at the end of {log}, "
+        "where it runs."
+    ),
+    Code.QUARANTINED: (
+        "The engine died twice on this photo, perhaps for lack of memory. Try a smaller detail, or "
+        "again in some minutes. The reason is at the end of {log}, where it runs."
+    ),
+    Code.NO_MEMORY: (
+        "The worker's memory does not suffice for this photo, even at the smallest detail. Close "
+        "other programs there, or scale the photo down."
+    ),
+    Code.WORKER_TOO_SMALL: (
+        "This picture needs {needed} MB, and the worker keeps {kept} MB. Scale the photo down, or "
+        "use a worker with more memory."
+    ),
+    Code.ENGINE_TOO_SMALL: (
+        "The engine has too little memory for this photo. Scale it down, or use a worker with "
+        "more memory."
+    ),
+    Code.NO_SUGGESTIONS: (
+        "The colour model in use suggests no colours. `semcolor weights use`, where the worker "
+        "runs, chooses one that does."
+    ),
+    Code.NO_DEVICE: (
+        "There is no {device} where the worker runs. `semcolor worker devices` there chooses "
+        "others, for instance {example}."
+    ),
+    Code.CANCELLED: "It was cancelled.",
+    Code.SUPERSEDED: "A newer edit took the place of this one.",
+    Code.UNREACHABLE: (
+        "The worker at {address} does not answer. Is it running? `semcolor worker status` tells, "
+        "`semcolor worker start` starts one here."
+    ),
+    Code.NOT_STARTED: "The worker did not start. The reason is at the end of {log}.",
+    Code.NOT_RUNNING: ("No worker runs on this machine. `semcolor worker start` starts one."),
+    Code.NOT_SERVING_LAN: (
+        "No worker serves the LAN here. Start one with `semcolor worker serve --listen "
+        "0.0.0.0:7777` first."
+    ),
+    Code.KEY_REFUSED: (
+        "The worker at {address} does not know this client's key. Ask for a new invitation "
+        "(`semcolor worker invite NAME` there, `semcolor connect LINE` here)."
+    ),
+    Code.INVITATION: (
+        "This is not a whole invitation. Paste the one line that `semcolor worker invite NAME` "
+        "printed."
+    ),
+    Code.CLIENT_NAME: "“{name}” is not a name for a client. Use letters, digits, - and _.",
+    Code.LISTEN_ADDRESS: "“{address}” is not HOST:PORT. Say for instance 0.0.0.0:7777.",
+    Code.LISTEN_HOST: "This machine has no address “{host}”. Use 0.0.0.0 for all.",
+    Code.CANNOT_LISTEN: (
+        "The worker cannot listen on {address} ({reason}). Choose an address of this machine and "
+        "a free port."
+    ),
+    Code.NOT_INSTALLED: (
+        "No worker is installed here. Install semcolor[worker], or use another machine's with "
+        "`semcolor connect LINE`."
+    ),
+    Code.TRAINING_NOT_INSTALLED: "Training needs {module}. Install it with `{command}`.",
+    Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, cpu or all.",
+    Code.NO_FILE: "There is no file {file}.",
+    Code.NO_PHOTOS: "There are no labelled photos in {folder}. Name folders as the docs describe.",
+    Code.NO_RECIPE: "There is no recipe “{name}” for {task}. There is {known}.",
+    Code.NOTHING_TO_IMPORT: "Name what to import: --color FILE, --segmentation FILE.",
+    Code.NOT_A_PHOTO: (
+        "{file} cannot be read as a photo ({reason}). Save it as PNG, TIFF or JPEG."
+    ),
+    Code.SAMPLE_FORMAT: "{file} has {format} samples. Save it with 8 or 16 bits per channel.",
+    Code.NOT_A_PICTURE: "{file} cannot be read as a picture. Get it anew.",
+    Code.NOT_A_LABEL_PICTURE: (
+        "{file} has pixels of kind “{mode}”. A label map is an indexed, 8-bit gray or RGB picture."
+    ),
+    Code.NO_FORMAT: "{file} names no format. End it in .png, .tif or .jpg.",
+    Code.NOT_PNG: "A label map is written as PNG. End the file's name in .png.",
+    Code.TOO_DEEP: "The photo has 16 bits and {suffix} holds 8. Write to .png or .tif.",
+    Code.NO_FOLDER: "There is no folder {folder}. Make it, or choose another.",
+    Code.CANNOT_WRITE: "{file} cannot be written ({reason}).",
+    Code.BAD_WEIGHTS: (
+        "{file} cannot be used as weights: {reason}. `semcolor weights use`, where the worker "
+        "runs, chooses others."
+    ),
+    Code.BAD_RECORDING: "{file} is no recording of another program's outputs: {reason}.",
+    Code.OUTPUTS_DIFFER: "These outputs are not as recorded: {names}.",
+    Code.UNKNOWN: "The worker says “{code}”, which this version does not know. Update semcolor.",
+}
+
+STATES: dict[WorkerState, str] = {
+    WorkerState.STOPPED: "The worker starts as soon as it is needed.",
+    WorkerState.STARTING: "The worker is starting.",
+    WorkerState.LOADING: "The worker is loading its models.",
+    WorkerState.READY: "The worker is ready.",
+    WorkerState.BUSY: "The worker is working.",
+    WorkerState.LOST: "The worker's engine ended by itself. The next job starts it again.",
+}
+
+STAGES: dict[Stage, str] = {
+    Stage.LOOKING_FOR_WORKER: "Looking for the worker",
+    Stage.WORKER_STARTING: "The worker is starting",
+    Stage.WAITING: "Waiting for the worker",
+    Stage.SENDING_PHOTO: "Sending the photo",
+    Stage.SENDING_LABELS: "Sending the labels",
+    Stage.SENDING_SELECTION: "Sending the selection",
+    Stage.SEGMENTING: "Segmenting",
+    Stage.COLORIZING: "Colorizing",
+    Stage.FINDING_EDGES: "Finding the edges",
+    Stage.LOOKING_FOR_COLORS: "Looking for colours",
+}
+
+
+def error_sentence(
+    code: Code, parameters: Mapping[str, Parameter], tr: Callable[[str], str] = str
+) -> str:
+    """The sentence of a failure; a parameter that is missing shows as its name in braces.
+
+    ``tr`` translates the sentence before its parameters are put in.
+    """
+    return string.Formatter().vformat(tr(ERRORS[code]), (), _Kept(parameters))
+
+
+class _Kept(dict[str, Parameter]):
+    """Parameters; what a newer worker's sentence has and ours lacks stays in braces."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
