@@ -191,7 +191,11 @@ class Bridge:
         return {"protocol": PROTOCOL, "version": __version__}, b""
 
     def _choose_worker(self, _: bytes, invitation: str) -> tuple[Header, bytes]:
-        return {"message": local_worker.choose(invitation)}, b""
+        chosen = local_worker.choose(invitation)
+        if chosen is None:
+            return {"message": "semcolor uses this machine's own worker again"}, b""
+        device = f", device {chosen.device}" if chosen.device else ""
+        return {"message": f"connected to {chosen.address}: {chosen.state}{device}"}, b""
 
     def _begin_photo(self, _: bytes, width: int, height: int, format: str) -> tuple[Header, bytes]:
         if format not in _PHOTO_FORMATS:

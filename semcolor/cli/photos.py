@@ -17,6 +17,7 @@ from semcolor.client.worker_client import OnProgress
 from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import all_classes
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.limits import DETAIL_LIMIT
 
 if TYPE_CHECKING:
     from . import Commands
@@ -39,12 +40,13 @@ def add_commands(commands: "Commands") -> None:
 
 
 def _segment(options: argparse.Namespace) -> None:
+    _check_detail(options.detail)
     from semcolor.photos.label_files import write_label_map
     from semcolor.photos.photo_files import check_output, read_photo
 
     photo = read_photo(options.photo)
     if options.output.suffix.lower() != ".png":
-        raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
+        raise SemcolorError(Code.NOT_PNG)
     check_output(options.output, depth=8)
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
@@ -55,6 +57,7 @@ def _segment(options: argparse.Namespace) -> None:
 
 
 def _colorize(options: argparse.Namespace) -> None:
+    _check_detail(options.detail)
     from semcolor.photos.label_files import read_label_map
     from semcolor.photos.photo_files import check_output, read_photo, write_photo
 
@@ -70,6 +73,12 @@ def _colorize(options: argparse.Namespace) -> None:
     write_photo(options.output, rgb, photo)
     print(options.output)
     _tell_lowered(session)
+
+
+def _check_detail(detail: int) -> None:
+    """Raises SemcolorError (DETAIL)."""
+    if not 0 <= detail <= DETAIL_LIMIT:
+        raise SemcolorError(Code.DETAIL, detail=detail, limit=DETAIL_LIMIT)
 
 
 def _tell_lowered(session: Session) -> None:
