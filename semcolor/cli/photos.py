@@ -18,6 +18,8 @@ from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import all_classes
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.limits import DETAIL_LIMIT
+from semcolor.shared.sentences import STAGES
+from semcolor.shared.states import Stage
 
 if TYPE_CHECKING:
     from . import Commands
@@ -50,10 +52,10 @@ def _segment(options: argparse.Namespace) -> None:
     check_output(options.output, depth=8)
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
-        label_map = session.segment(session.whole, options.detail, on_progress)
-    write_label_map(options.output, label_map)
-    print(f"{options.output}: {_summary(label_map)}")
-    _tell_lowered(session)
+        labelled = session.segment(session.whole, options.detail, on_progress)
+    write_label_map(options.output, labelled.map)
+    print(f"{options.output}: {_summary(labelled.map)}")
+    _tell_lowered(labelled.detail)
 
 
 def _colorize(options: argparse.Namespace) -> None:
@@ -67,12 +69,13 @@ def _colorize(options: argparse.Namespace) -> None:
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         if given is None:
-            given = session.segment(session.whole, 0, on_progress)
-        session.set_labels(given)
-        rgb = session.colorize(session.whole, options.detail, on_progress)
-    write_photo(options.output, rgb, photo)
+            session.use_predicted_labels()
+        else:
+            session.set_labels(given)
+        colored = session.colorize(session.whole, options.detail, on_progress)
+    write_photo(options.output, colored.rgb, photo)
     print(options.output)
-    _tell_lowered(session)
+    _tell_lowered(colored.detail)
 
 
 def _check_detail(detail: int) -> None:
@@ -81,10 +84,10 @@ def _check_detail(detail: int) -> None:
         raise SemcolorError(Code.DETAIL, detail=detail, limit=DETAIL_LIMIT)
 
 
-def _tell_lowered(session: Session) -> None:
-    if session.lowered:
+def _tell_lowered(detail: int) -> None:
+    if detail:
         print(
-            f"The worker's memory sufficed for a detail of {session.lowered} pixels only: close "
+            f"The worker's memory sufficed for a detail of {detail} pixels only: close "
             "other programs there, or ask for no more with --detail.",
             file=sys.stderr,
         )
@@ -103,7 +106,8 @@ class _ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
-    def _show(self, text: str, fraction: float) -> None:
+    def _show(self, stage: Stage, fraction: float) -> None:
+        text = STAGES[stage]
         if self._bar is None or self._bar.desc != text:
             self.__exit__()
             form = "{desc:24} {bar} {n:3.0f}%"
