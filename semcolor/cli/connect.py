@@ -20,8 +20,8 @@ def add_commands(commands: "Commands") -> None:
 
 def _connect(options: argparse.Namespace) -> None:
     chosen = local_worker.choose(options.invitation)
-    if chosen is None:
-        print("semcolor uses this machine's own worker again")
-    else:
+    if chosen.address:
         device = f", device {chosen.device}" if chosen.device else ""
         print(f"connected to {chosen.address}: {chosen.state}{device}")
+    else:
+        print("semcolor uses this machine's own worker again")

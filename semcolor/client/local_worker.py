@@ -23,12 +23,12 @@ _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.02
 
 
-class RemoteWorker(NamedTuple):
-    """A worker on another machine as it was when it was chosen."""
+class Choice(NamedTuple):
+    """The worker that was chosen, as it was then. All is empty for this machine's own."""
 
-    address: str  # tcp://HOST:PORT
-    state: str
-    device: str  # empty: not known yet
+    address: str = ""  # tcp://HOST:PORT
+    state: str = ""
+    device: str = ""  # maybe not known yet
 
 
 class Restart(NamedTuple):
@@ -73,15 +73,14 @@ def set_remote(connection: Connection | None) -> None:
     settings.set_connection(connection.to_dict() if connection else None)
 
 
-def choose(invitation: str) -> RemoteWorker | None:
+def choose(invitation: str) -> Choice:
     """Use the worker of this invitation line from now on; with “local”, this machine's own again.
 
-    Returns how the worker is; None for this machine's own. Raises SemcolorError, and then the
-    choice stays as it was.
+    Raises SemcolorError, and then the choice stays as it was.
     """
     if invitation.strip() == "local":
         set_remote(None)
-        return None
+        return Choice()
     connection = decode_invitation(invitation)
     client = ZmqWorkerClient(connection)
     try:
@@ -90,7 +89,7 @@ def choose(invitation: str) -> RemoteWorker | None:
     finally:
         client.close()
     set_remote(connection)
-    return RemoteWorker(connection.address, status.state, status.device)
+    return Choice(connection.address, status.state, status.device)
 
 
 def connect(cancel: threading.Event | None = None) -> ZmqWorkerClient:

@@ -219,16 +219,3 @@ class _Framed:
         near = np.concatenate(found)
         self._skip[near] = False
         return near
-
-
-# until the bridge raises for itself and says Certainty
-Doubt = Certainty
-
-
-def require_classes(foreign: int, pixels: int, limit: float, what: str, help: str) -> None:
-    """Raises SemcolorError (FOREIGN_COLORS): more than this share is in colours of no class."""
-    from semcolor.shared.errors import Code, SemcolorError
-
-    share = foreign / max(1, pixels)
-    if share > limit:
-        raise SemcolorError(Code.FOREIGN_COLORS, share=f"{share:.0%}")

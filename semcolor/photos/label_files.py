@@ -131,14 +131,3 @@ def _checked_ids(name: str, ids: LabelMap) -> LabelMap:
             last=NUM_LABELS - 1, name=all_classes()[-1].name,
         )  # fmt: skip
     return np.ascontiguousarray(ids, dtype=np.uint8)
-
-
-# until the bridge needs it no more
-def statistics(label_map: LabelMap) -> list[dict[str, object]]:
-    """The classes that are there, with id, name and share of the pixels, largest first."""
-    counts = np.array(Image.fromarray(label_map).histogram()[:NUM_LABELS])
-    ids = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    return [
-        {"id": int(i), "name": all_classes()[i].name, "share": float(counts[i] / label_map.size)}
-        for i in ids
-    ]

@@ -70,7 +70,7 @@ def test_a_choice_of_a_worker_that_cannot_be_reached_changes_nothing():
 def test_a_choice_of_this_machines_worker_takes_the_other_back():
     pair = keys.KeyPair.generate()
     local_worker.set_remote(keys.Connection("tcp://gpu-box:7777", pair.public, pair))
-    assert local_worker.choose(" local\n") is None
+    assert local_worker.choose(" local\n") == local_worker.Choice()
     assert local_worker.remote_connection() is None
 
 

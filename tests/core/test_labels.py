@@ -125,17 +125,6 @@ def test_what_is_beside_the_pixels_counts_too():
     assert ids[0, 0] in (7, 9)
 
 
-def test_statistics_are_of_the_classes_that_are_there():
-    label_map = np.zeros((2, 5), np.uint8)
-    label_map[0] = 50
-    label_map[1, :3] = 36
-    assert label_files.statistics(label_map) == [
-        {"id": 50, "name": "sky", "share": 0.5},
-        {"id": 36, "name": all_classes()[36].name, "share": 0.3},
-        {"id": 0, "name": all_classes()[0].name, "share": 0.2},
-    ]
-
-
 def test_transparent_is_unlabelled_whatever_its_colour():
     rgba = label_colors.to_rgba(np.full((2, 2), 15, np.uint8))
     rgba[0, 0, 3] = 0

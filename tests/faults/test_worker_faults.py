@@ -60,6 +60,9 @@ def raw_socket(connection):
     return dealer
 
 
+EDIT = schema.Edit("2" * 32, geometry.Rectangle(0, 0, 9, 9))
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -72,9 +75,7 @@ def raw_socket(connection):
         [codec.encode_request("1", schema.PutLabels("0" * 32, 10, 10, 0, 10)), b"not zlib"],
         [codec.encode_request("1", schema.PutLabels("0" * 32, 10, 10, 0, 10)),
          planes.pack_labels(bytes(5_000_000))],
-        [codec.encode_request(
-            "1", schema.Recolor("0" * 32, "1" * 32, "", edit=schema.Edit("2" * 32, geometry.Rectangle(0, 0, 9, 9)))
-         ), b""],
+        [codec.encode_request("1", schema.Recolor("0" * 32, "1" * 32, "", edit=EDIT)), b""],
     ],
 )  # fmt: skip
 def test_malformed_messages_are_answered_and_survived(worker, parts):
