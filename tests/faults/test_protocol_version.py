@@ -7,10 +7,10 @@ import threading
 import pytest
 import zmq
 
-from semcolor.client import keys, local_worker
+from semcolor.client import local_worker
 from semcolor.client.keys import Connection, KeyPair
 from semcolor.protocol import codec, schema
-from semcolor.shared.errors import SemcolorError
+from semcolor.shared.errors import Code, SemcolorError
 
 from .helpers import next_reply, raw_socket
 
@@ -19,8 +19,11 @@ LATER = schema.PROTOCOL + 1
 
 
 @contextlib.contextmanager
-def worker_of_version(protocol):
-    """A worker that says hello in this protocol; gives the connection to it."""
+def worker_of_version(protocol, refuses=False):
+    """A worker that says hello in this protocol, or that it takes no client of another one.
+
+    Gives the connection to it.
+    """
     server, client = KeyPair.generate(), KeyPair.generate()
     context, stop = zmq.Context(), threading.Event()
     socket = context.socket(zmq.ROUTER)
@@ -36,14 +39,15 @@ def worker_of_version(protocol):
                 socket.send_multipart([client, answer(codec.unpack(header))])
 
     def answer(request):
-        result = {hello: schema.HelloResult, status: schema.StatusResult}[request["op"]]
-        kinds = {field.name: field.type for field in dataclasses.fields(result)}
-        fields = {name: kind() for name, kind in kinds.items()}
-        known = {"protocol": protocol, "state": "ready"}
-        fields |= {name: value for name, value in known.items() if name in fields}
-        return codec.encode_reply(request["id"], result(**fields))
+        assert request["op"] == schema.Hello.op
+        if refuses:
+            ours = request["protocol"]
+            error = SemcolorError(Code.PROTOCOL_VERSION, theirs=protocol, ours=ours)
+            return codec.encode_reply(request["id"], error)
+        result = schema.RESULTS[schema.Hello]
+        fields = {field.name: field.type() for field in dataclasses.fields(result)}
+        return codec.encode_reply(request["id"], result(**fields | {"protocol": protocol}))
 
-    hello, status = schema.Hello.op, schema.Status.op
     thread = threading.Thread(target=serve)
     thread.start()
     try:
@@ -58,14 +62,16 @@ def worker_of_version(protocol):
 def test_a_worker_of_the_same_version_is_taken(home):
     """What the refusals below are worth."""
     with worker_of_version(schema.PROTOCOL) as connection:
-        local_worker.choose(keys.encode_invitation(connection))
+        local_worker.set_remote(connection)
         with contextlib.closing(local_worker.connect()) as client:
             assert client.connection == connection
 
 
+@pytest.mark.parametrize("refuses", [False, True])
 @pytest.mark.parametrize("protocol", [LATER, schema.PROTOCOL - 1])
-def test_a_client_refuses_a_worker_of_another_version(home, protocol):
-    with worker_of_version(protocol) as connection:
+def test_client_and_worker_of_different_versions_do_not_come_together(home, protocol, refuses):
+    """Whichever of the two notices it."""
+    with worker_of_version(protocol, refuses) as connection:
         local_worker.set_remote(connection)
         with pytest.raises(SemcolorError) as caught:
             local_worker.connect()
