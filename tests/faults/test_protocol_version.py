@@ -36,10 +36,11 @@ def worker_of_version(protocol, refuses=False):
         while not stop.is_set():
             if socket.poll(50):
                 client, header, *_ = socket.recv_multipart()
-                socket.send_multipart([client, answer(codec.unpack(header))])
+                request = codec.unpack(header)
+                if request["op"] == schema.Hello.op:  # a refused client sends its farewell too
+                    socket.send_multipart([client, answer(request)])
 
     def answer(request):
-        assert request["op"] == schema.Hello.op
         if refuses:
             ours = request["protocol"]
             error = SemcolorError(Code.PROTOCOL_VERSION, theirs=protocol, ours=ours)
