@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from semcolor.photos.label_colors import Flags, bounds
+from semcolor.photos.label_colors import bounds
 from semcolor.photos.pixels import Gray, LabelMap
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
