@@ -31,15 +31,16 @@ _EXIT_CODES = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Failures are one sentence on stderr."""
-    options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        options = _parser().parse_args(arguments)
+        options.run(options)
     except SemcolorError as error:
         print(f"semcolor: {error}", file=sys.stderr)
         return exit_code(error.code)
     except KeyboardInterrupt:
         print("semcolor: stopped", file=sys.stderr)
         return 130
+    return 0
 
 
 def exit_code(code: Code) -> int:

@@ -42,14 +42,13 @@ def add_commands(commands: "Commands") -> None:
 
 
 def _segment(options: argparse.Namespace) -> None:
-    _check_detail(options.detail)
     from semcolor.photos.label_files import write_label_map
     from semcolor.photos.photo_files import check_output, read_photo
 
-    photo = read_photo(options.photo)
     if options.output.suffix.lower() != ".png":
         raise SemcolorError(Code.NOT_PNG)
     check_output(options.output, depth=8)
+    photo = read_photo(options.photo)
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         labelled = session.segment(session.whole, options.detail, on_progress)
@@ -59,7 +58,6 @@ def _segment(options: argparse.Namespace) -> None:
 
 
 def _colorize(options: argparse.Namespace) -> None:
-    _check_detail(options.detail)
     from semcolor.photos.label_files import read_label_map
     from semcolor.photos.photo_files import check_output, read_photo, write_photo
 
@@ -76,12 +74,6 @@ def _colorize(options: argparse.Namespace) -> None:
     write_photo(options.output, colored.rgb, photo)
     print(options.output)
     _tell_lowered(colored.detail)
-
-
-def _check_detail(detail: int) -> None:
-    """Raises SemcolorError (DETAIL)."""
-    if not 0 <= detail <= DETAIL_LIMIT:
-        raise SemcolorError(Code.DETAIL, detail=detail, limit=DETAIL_LIMIT)
 
 
 def _tell_lowered(detail: int) -> None:
@@ -125,6 +117,15 @@ def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
     parser.add_argument(
-        "--detail", type=int, default=0, metavar="PIXELS",
-        help="longest side of the network's input (default: the model's own)",
+        "--detail", type=_detail, default=0, metavar="PIXELS",
+        help=f"longest side of the network's input, at most {DETAIL_LIMIT} (default: the model's "
+        "own)",
     )  # fmt: skip
+
+
+def _detail(text: str) -> int:
+    """Raises ValueError for what is no number, SemcolorError (DETAIL) for one out of range."""
+    detail = int(text)
+    if not 0 <= detail <= DETAIL_LIMIT:
+        raise SemcolorError(Code.DETAIL, detail=detail, limit=DETAIL_LIMIT)
+    return detail

@@ -30,6 +30,9 @@ def test_segment_then_colorize(worker, sample, tmp_path):
     out = pyvips.Image.new_from_file(str(tmp_path / "out.png")).numpy()
     assert out.shape == (788, 1024, 3)
     assert out.std(axis=2).mean() > 2  # it is coloured
+    done = semcolor("colorize", sample, "-o", tmp_path / "predicted.png")
+    assert done.returncode == 0, done.stderr
+    assert (pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).numpy() == out).all()
 
 
 def test_sixteen_bits_and_automatic_labels(worker, sample_gray, tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from semcolor.client import local_worker
-from semcolor.client.keys import Connection, KeyPair
+from semcolor.client.keys import Connection, KeyPair, encode_invitation
 from semcolor.client.worker_client import ZmqWorkerClient
 from semcolor.shared.errors import Code, SemcolorError
 
@@ -39,6 +39,13 @@ def test_a_worker_that_lives_is_waited_for_however_slow_it_is(own_worker: ZmqWor
         assert client is not None
         assert client.hello().pid == pid
         client.close()
+
+
+def test_a_worker_elsewhere_is_waited_for_too(own_worker: ZmqWorkerClient) -> None:
+    pid, line = own_worker.hello().pid, encode_invitation(own_worker.connection)
+    os.kill(pid, signal.SIGSTOP)
+    with later(12, os.kill, pid, signal.SIGCONT):
+        assert local_worker.choose(line).address == own_worker.connection.address
 
 
 def test_waiting_for_a_slow_worker_can_be_cancelled(own_worker: ZmqWorkerClient) -> None:
