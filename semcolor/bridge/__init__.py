@@ -8,7 +8,7 @@ answers with any number of `progress` frames and exactly one `result` or `error`
     {type: "error", code, parameters}         and `message`, for plug-ins of other versions
 
     hello {protocol}                          → {protocol, version}
-    connect {invitation}                      → {message}
+    connect {invitation}                      → {address, state, device}, all empty for “local”
     begin_photo {width, height, format}       then `rows` with the pixels, strip by strip
     segment {detail}                          → {lowered}; the predicted labels are the current ones
                                               from now on. `lowered`: at which detail, if memory

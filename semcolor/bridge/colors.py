@@ -58,7 +58,7 @@ class ColorAnswers:
         return {"lowered": colored.detail}, self._pixels(colored)
 
     def _ambiguous(self) -> int:
-        return self._photo.doubts.ambiguous if self._photo.session.labels is not None else 0
+        return self._photo.certainty.ambiguous if self._photo.session.labels is not None else 0
 
     def _pixels(self, colored: Colored) -> memoryview:
         if not colored.rgb.size:

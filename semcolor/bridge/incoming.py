@@ -14,7 +14,7 @@ from semcolor.shared.bridge_schema import GRAY_U8, GRAY_U16, RGB_U8, RGB_U16
 from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
 
-from .doubts import Doubts
+from .certainty import CertaintyMap
 from .frames import Header
 from .open_photo import OpenPhoto
 
@@ -92,7 +92,7 @@ class IncomingLabels(Incoming):
         super().__init__(width, height, 4, np.uint8)
         self._photo = photo
         self._ids: LabelMap = np.empty((height, width), np.uint8)
-        self._doubts = Doubts(height, width)
+        self._certainty = CertaintyMap(height, width)
         self._opaque = self._foreign = 0  # and those of them of no class's colour
 
     def _take(self, first_row: int, pixels: Pixels) -> None:
@@ -100,18 +100,18 @@ class IncomingLabels(Incoming):
         around = np.full((rows + 2, self._width + 2), UNKNOWN, np.uint8)
         if first_row:
             around[0, 1:-1] = self._ids[first_row - 1]
-        ids, doubt = from_rgba(pixels, around, self._photo.colors)
+        ids, certainty = from_rgba(pixels, around, self._photo.colors)
         self._ids[first_row : first_row + rows] = ids
-        self._doubts.write(Rectangle(0, first_row, self._width, rows), doubt)
+        self._certainty.write(Rectangle(0, first_row, self._width, rows), certainty)
         self._opaque += int(np.count_nonzero(pixels[..., 3] == 255))
-        self._foreign += foreign(pixels, doubt)
+        self._foreign += foreign(pixels, certainty)
 
     def _end(self) -> Header:
         share = self._foreign / max(1, self._opaque)
         if share > _NEARLY_ALL:
             raise SemcolorError(Code.FOREIGN_COLORS, share=f"{share:.0%}")
-        self._photo.set_labels(self._ids, self._doubts)
-        return {"ambiguous": self._doubts.ambiguous}
+        self._photo.set_labels(self._ids, self._certainty)
+        return {"ambiguous": self._certainty.ambiguous}
 
 
 class IncomingEdit(Incoming):
@@ -120,7 +120,7 @@ class IncomingEdit(Incoming):
     def __init__(self, region: Rectangle, photo: OpenPhoto) -> None:
         super().__init__(region.width, region.height, 4, np.uint8)
         self._region, self._colors = region, photo.colors
-        self._session, self._doubts = photo.session, photo.doubts
+        self._session, self._certainty = photo.session, photo.certainty
 
     def _take(self, first_row: int, pixels: Pixels) -> None:
         region, labels = self._region, self._session.labels
@@ -129,12 +129,12 @@ class IncomingEdit(Incoming):
         around = surroundings(labels, strip)
         if not self.is_complete:
             around[-1] = UNKNOWN  # these rows are still to come
-        ids, doubt = from_rgba(pixels, around, self._colors)
+        ids, certainty = from_rgba(pixels, around, self._colors)
         self._session.edit_labels(strip, ids)
-        self._doubts.write(strip, doubt)
+        self._certainty.write(strip, certainty)
 
     def _end(self) -> Header:
-        return {"ambiguous": self._doubts.ambiguous}
+        return {"ambiguous": self._certainty.ambiguous}
 
 
 class IncomingMask(Incoming):

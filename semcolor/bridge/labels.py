@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from semcolor.client.worker_client import OnProgress
-from semcolor.photos.label_colors import palette, to_rgba
+from semcolor.photos.label_colors import EXACT, palette, to_rgba
 from semcolor.photos.label_files import decode_label_map, encode_label_map
 from semcolor.shared.bridge_schema import PAYLOAD_LIMIT
 from semcolor.shared.classes import NUM_LABELS
@@ -59,16 +59,16 @@ class LabelAnswers:
         return {}, to_rgba(labels[region.rows, region.columns]).data.cast("B")
 
     def _snap_labels(self, _: bytes, class_id: int, **place: int) -> tuple[Header, bytes]:
-        labels, doubts = self._photo.labels, self._photo.doubts
+        labels, certainty = self._photo.labels, self._photo.certainty
         region = self._photo.inside(**place)
         before = labels[region.rows, region.columns].copy()
         changed = self._photo.session.snap(region, class_id, self._on_progress)
-        doubts.write(changed, 0)  # the plug-in takes these pixels over
+        certainty.write(changed, EXACT)  # the plug-in takes these pixels over
         pixels = int((labels[region.rows, region.columns] != before).sum())
         return {**changed._asdict(), "pixels": pixels}, b""
 
     def _clean_labels(self, _: bytes) -> tuple[Header, bytes]:
-        region, pixels = self._photo.doubts.clear()
+        region, pixels = self._photo.certainty.clear()
         return {**region._asdict(), "pixels": pixels}, b""
 
     def _encode_labels(self, _: bytes) -> tuple[Header, bytes]:

@@ -6,7 +6,7 @@ from semcolor.photos.pixels import LabelMap, Mask
 from semcolor.shared.errors import malformed
 from semcolor.shared.geometry import Rectangle
 
-from .doubts import Doubts
+from .certainty import CertaintyMap
 
 
 class OpenPhoto:
@@ -18,12 +18,12 @@ class OpenPhoto:
     def __init__(self) -> None:
         self.colors: Colors = palette()
         self._session: Session | None = None
-        self._doubts: Doubts | None = None
+        self._certainty: CertaintyMap | None = None
         self._mask: Mask | None = None
 
     def open(self, session: Session | None) -> None:
         """Another photo; None: it is still to come."""
-        self._session, self._doubts, self._mask = session, None, None
+        self._session, self._certainty, self._mask = session, None, None
 
     @property
     def session(self) -> Session:
@@ -32,10 +32,10 @@ class OpenPhoto:
             raise malformed("there is no photo yet")
         return self._session
 
-    def set_labels(self, labels: LabelMap, doubts: Doubts | None = None) -> None:
-        """Other labels; without ``doubts`` they are certain. Raises SIZE_MISMATCH too."""
+    def set_labels(self, labels: LabelMap, certainty: CertaintyMap | None = None) -> None:
+        """Other labels; without ``certainty`` they are exact. Raises SIZE_MISMATCH too."""
         self.session.set_labels(labels)
-        self._doubts = doubts or Doubts(*labels.shape)
+        self._certainty = certainty or CertaintyMap(*labels.shape)
 
     @property
     def labels(self) -> LabelMap:
@@ -46,11 +46,11 @@ class OpenPhoto:
         return labels
 
     @property
-    def doubts(self) -> Doubts:
+    def certainty(self) -> CertaintyMap:
         """Of the current labels."""
-        if self.session.labels is None or self._doubts is None:
+        if self.session.labels is None or self._certainty is None:
             raise malformed("there are no labels yet")
-        return self._doubts
+        return self._certainty
 
     @property
     def mask(self) -> Mask:

@@ -49,7 +49,7 @@ class WorkerAnswers:
         self.answers: Answers = {"connect": self._choose, "status": self._status}
 
     def _choose(self, _: bytes, invitation: str) -> tuple[Header, bytes]:
-        return {"message": local_worker.choose(invitation)}, b""
+        return local_worker.choose(invitation)._asdict(), b""
 
     def _status(self, _: bytes) -> tuple[Header, bytes]:
         """How the worker is; never starts one, and never waits for long."""

@@ -17,6 +17,7 @@ from semcolor.client.worker_client import OnProgress
 from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import all_classes
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.limits import DETAIL_LIMIT
 from semcolor.shared.sentences import STAGES
 from semcolor.shared.states import Stage
 
@@ -44,10 +45,10 @@ def _segment(options: argparse.Namespace) -> None:
     from semcolor.photos.label_files import write_label_map
     from semcolor.photos.photo_files import check_output, read_photo
 
-    photo = read_photo(options.photo)
     if options.output.suffix.lower() != ".png":
-        raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
+        raise SemcolorError(Code.NOT_PNG)
     check_output(options.output, depth=8)
+    photo = read_photo(options.photo)
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         labelled = session.segment(session.whole, options.detail, on_progress)
@@ -116,6 +117,15 @@ def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
     parser.add_argument(
-        "--detail", type=int, default=0, metavar="PIXELS",
-        help="longest side of the network's input (default: the model's own)",
+        "--detail", type=_detail, default=0, metavar="PIXELS",
+        help=f"longest side of the network's input, at most {DETAIL_LIMIT} (default: the model's "
+        "own)",
     )  # fmt: skip
+
+
+def _detail(text: str) -> int:
+    """Raises ValueError for what is no number, SemcolorError (DETAIL) for one out of range."""
+    detail = int(text)
+    if not 0 <= detail <= DETAIL_LIMIT:
+        raise SemcolorError(Code.DETAIL, detail=detail, limit=DETAIL_LIMIT)
+    return detail

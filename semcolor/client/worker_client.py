@@ -87,6 +87,7 @@ class ZmqWorkerClient(WorkerClient):
         self._patience = patience
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._is_reached = False  # something listens there, and may only be slow
 
     def exchange(
         self, requests: Sequence[Request], frame: Frame = b"", on_stage: OnStage | None = None
@@ -114,6 +115,7 @@ class ZmqWorkerClient(WorkerClient):
             self._monitor.close(linger=0)
             self._socket.close(linger=linger)
         self._socket = self._monitor = None
+        self._is_reached = False
 
     def _pipeline(
         self, requests: Sequence[Request], frame: Frame, on_stage: OnStage
@@ -177,29 +179,34 @@ class ZmqWorkerClient(WorkerClient):
         socket.curve_publickey = self.connection.client.public.encode()
         socket.curve_secretkey = self.connection.client.secret.encode()
         self._monitor = socket.get_monitor_socket(
-            zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-        )
+            zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
+            | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+        )  # fmt: skip
         socket.connect(self.connection.address)
         self._socket = socket
         return socket
 
     def _wait(self, socket: zmq.Socket[bytes], event: int, seconds: float) -> None:
         """Return when ``event`` can be had. Raises when it can't."""
-        deadline = time.monotonic() + min(seconds, self._patience)
+        begin = time.monotonic()
         while not socket.poll(_SLICE_MS, event):
             if self.cancel.is_set():
                 raise SemcolorError(Code.CANCELLED)
             self._check_monitor()
-            if time.monotonic() > deadline:
+            limit = _SILENCE_SECONDS if self._is_reached else seconds
+            if time.monotonic() - begin > min(limit, self._patience):
                 raise _ConnectionLostError
 
     def _check_monitor(self) -> None:
         while self._monitor is not None and self._monitor.poll(0):
-            event = recv_monitor_message(self._monitor)["event"]
-            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                self.close()
-                raise SemcolorError(Code.KEY_REFUSED, address=self.connection.address)
-            raise _ConnectionLostError
+            match recv_monitor_message(self._monitor)["event"]:
+                case zmq.EVENT_CONNECTED:
+                    self._is_reached = True
+                case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                    self.close()
+                    raise SemcolorError(Code.KEY_REFUSED, address=self.connection.address)
+                case _:
+                    raise _ConnectionLostError
 
 
 class _ConnectionLostError(Exception):
