@@ -153,11 +153,11 @@ class Gimp:
         return self._run([self._console, "-i"], script, environment)
 
     def check_rows(self, photo: Path, check: str, rows: list[str]) -> dict[str, Any]:
-        """What a check of `images` finds for each row of a table, all in one start of GIMP."""
+        """What a check of `pictures` finds for each row of a table, all in one start of GIMP."""
         script = f"""
-        import images
-        gray = images.gray_picture({self.path(photo)!r})
-        images.run(result, {rows!r}, images.{check}(gray))
+        import pictures
+        gray = pictures.gray_picture({self.path(photo)!r})
+        pictures.run(result, {rows!r}, pictures.{check}(gray))
         """
         return self.run(script, BABL_LUT="0")
 
