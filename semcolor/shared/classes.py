@@ -12,6 +12,7 @@ from importlib import resources
 UNLABELLED = 0
 NUM_LABELS = 60  # 59 classes and *unlabelled*
 PALETTE_NAME = "Semantic Color: PASCAL-Context 59"
+PALETTE_FILE = "semcolor.gpl"  # in GIMP's folder of palettes
 
 
 @dataclass(frozen=True)

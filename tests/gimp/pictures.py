@@ -23,10 +23,10 @@ from bridge.process import BridgeProcess
 from images import fills, layers
 from images.label_colors import LabelColors
 from images.photo import Photo
-from images.pixels import LABEL_FORMAT
 from images.roles import COLORIZED, LABELS, find_layer, find_photo
 from language import UserError, error_text
 from live.tiles import Edit
+from shared.bridge_schema import LABEL_FORMAT
 from shared.classes import LabelClass, all_classes
 from shared.errors import SemcolorError
 from shared.geometry import Rectangle

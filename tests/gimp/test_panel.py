@@ -125,16 +125,16 @@ def test_a_stroke_is_read_once_and_is_one_request(gimp: Gimp, live: str) -> None
 # A bridge which says that the worker lacks memory, as long as there is a certain file.
 SHORT_OF_MEMORY = """
 import json, pathlib, subprocess, sys
-from semcolor.shared.bridge_schema import PREFIX
+from semcolor.shared.bridge_schema import PREFIX_BYTES, pack_prefix, unpack_prefix
 is_short = pathlib.Path(sys.argv[1]).exists
 bridge = subprocess.Popen([sys.executable, "-I", "-m", "semcolor.bridge"], stdout=subprocess.PIPE)
-while prefix := bridge.stdout.read(PREFIX.size):
-    header, payload = (bridge.stdout.read(length) for length in PREFIX.unpack(prefix))
+while prefix := bridge.stdout.read(PREFIX_BYTES):
+    header, payload = (bridge.stdout.read(length) for length in unpack_prefix(prefix))
     answer = json.loads(header)
     if "lowered" in answer:
         answer["lowered"] = 192 if is_short() else 0
     header = json.dumps(answer).encode()
-    sys.stdout.buffer.write(PREFIX.pack(len(header), len(payload)) + header + payload)
+    sys.stdout.buffer.write(pack_prefix(len(header), len(payload)) + header + payload)
     sys.stdout.buffer.flush()
 """
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semcolor.photos.photo_files import read_photo
-from semcolor.protocol.schema import Changes, Colorize, Segment
+from semcolor.protocol.schema import Colorize, Recolor, Segment
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.color import lab_from_rgb
@@ -108,8 +108,8 @@ def test_an_edited_plane_is_the_base_with_the_rectangle_changed(engine, gray):
     assert (edited != unlabelled).any()
     assert engine.needed(Colorize("photo", "after", whole)) == ["photo"]  # colour is still known
     assert engine.needed(Colorize("photo", "after", whole, 64)) == ["photo", "after"]
-    assert engine.needed(Changes("photo", "after", "before")) == ["photo"]  # it is remembered
-    assert engine.changes(Changes("photo", "after", "before")).pixels > 80_000 / 2
+    assert engine.needed(Recolor("photo", "after", "before")) == ["photo"]  # it is remembered
+    assert engine.changes(Recolor("photo", "after", "before")).pixels > 80_000 / 2
     assert engine.lacking(["before", "edited"]) == ["before"]
 
 
@@ -143,14 +143,14 @@ def test_changes_are_where_the_label_was_painted(engine, gray):
     labels = torch.zeros_like(gray)
     labels[300:500, 200:600] = 36
     engine.put_plane("painted", labels)
-    region = engine.changes(Changes("photo", "painted", ""))
+    region = engine.changes(Recolor("photo", "painted", ""))
     whole = Rectangle(0, 0, 1024, 788)
     one, other = (engine.colorize(Colorize("photo", ids, whole)) for ids in ("", "painted"))
     difference = (one.int() - other.int()).abs()
     assert difference.max() > 8
     difference[region.rows, region.columns] = 0
     assert difference.max() <= 1
-    assert engine.changes(Changes("photo", "painted", "painted")).pixels == 0
+    assert engine.changes(Recolor("photo", "painted", "painted")).pixels == 0
 
 
 def test_labels_that_are_no_class_are_refused(engine, gray):
@@ -439,7 +439,7 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
     request = Colorize("photo", "", whole, 384)
     full = same.colorize(request)
     same.forget()
-    changes = Changes("photo", "labels", "", 384)
+    changes = Recolor("photo", "labels", "", 384)
     encode, limit = network.encode_gray, [200]
     monkeypatch.setattr(
         network, "encode_gray", lambda x: encode(x if x.shape[3] <= limit[0] else too_large())
@@ -487,7 +487,7 @@ def test_without_memory_what_results_stood_in_for_is_asked_for(engine, gray, mon
     same.colorize(Colorize("photo", "before", Rectangle(0, 0, 9, 9)))
     region = Rectangle(5, 5, 50, 50)
     same.edit_plane("after", "before", region, torch.full((2500,), 9, dtype=torch.uint8))
-    request = Changes("photo", "after", "before")
+    request = Recolor("photo", "after", "before")
     assert same.lacking(same.needed(request)) == []
     monkeypatch.setattr(Painting, "paint", lambda *_: too_large())
     with pytest.raises(PlanesMissingError):

@@ -11,7 +11,7 @@ that pulling a large photo strip by strip runs the network once.
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
@@ -22,14 +22,16 @@ from torch.nn import functional as F
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from semcolor.photos.pixels import LabelMap
+from semcolor.protocol.results import Suggestion
 from semcolor.protocol.schema import (
-    Changes,
+    PIECE_LIMIT,
+    PREDICTED,
     Colorize,
     PhotoRequest,
+    Recolor,
     Segment,
     Snap,
     Suggest,
-    Suggestion,
     Tint,
     named,
 )
@@ -68,7 +70,7 @@ _REHEARSED = ("rehearsed photo", "rehearsed labels", "rehearsed edit")
 _CPU = torch.device("cpu")
 
 T = TypeVar("T")
-AtDetail = Segment | Colorize | Changes | Suggest
+AtDetail = Segment | Colorize | Recolor | Suggest
 Checkpoint = Callable[[], None]
 _Winners = tuple[Tensor, Tensor]  # classes that win anywhere at detail, and their h×w×C logits
 
@@ -116,6 +118,7 @@ class Engine:
         self.segmentation = segmentation_model
         self._unet = cast(TwoStreamUNet, color_model.network)
         self._planes: LruCache[Tensor] = LruCache(plane_budget, lambda plane: plane.nbytes)
+        self._given: set[str] = set()  # planes that were given, and not yet said to be gone
         self._ids: LruCache[dict[Size, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
         self._reserve()
         self._means: LruCache[_Means] = LruCache(1024)  # of what memory did not suffice for
@@ -171,17 +174,31 @@ class Engine:
     def put_plane(self, digest: str, plane: Tensor) -> None:
         """Keep a photo (H×W uint8 or uint16) or a label map (H×W uint8)."""
         self._planes.put(digest, plane)
+        self._given.add(digest)
 
-    def edit_plane(self, digest: str, base: str, region: Rectangle, pixels: Tensor) -> None:
+    def dropped(self) -> list[str]:
+        """The planes that were given and are no longer here; each is told once."""
+        gone = sorted(digest for digest in self._given if digest not in self._planes)
+        self._given.difference_update(gone)
+        return gone
+
+    def edit_plane(
+        self, digest: str, base: str, region: Rectangle, pixels: Tensor, keep_base: bool = False
+    ) -> None:
         """Turn a label map into another one, by a rectangle of it: ``pixels``, uint8.
 
-        The base is no longer here: copying all of it would cost more than all else in an edit.
+        The base is no longer here, unless it is to be kept: copying all of it would cost more than
+        all else in an edit.
         """
         plane = self._planes[base]
-        self._planes.pop(base)
+        known = self._ids.get(base) or {}
+        if keep_base:
+            plane = plane.clone()
+        else:
+            self._planes.pop(base)
+            self._ids.pop(base)
         plane[region.rows, region.columns] = pixels.view(region.height, region.width)
-        self._planes.put(digest, plane)
-        known = self._ids.pop(base) or {}
+        self.put_plane(digest, plane)
         self._ids.put(digest, {size: mended(ids, plane, region) for size, ids in known.items()})
 
     def lacking(self, digests: Iterable[str]) -> list[str]:
@@ -191,15 +208,16 @@ class Engine:
     def needed(self, request: PhotoRequest) -> list[str]:
         """The planes without which a request can't be answered; results may be there already."""
         photo = self._planes.get(request.photo)
-        if photo is None or not isinstance(request, Colorize | Changes):
-            return request.planes
+        everything = named(*request.planes, *request.planes_before)
+        if photo is None or not isinstance(request, Colorize | Recolor):
+            return everything
         canvas = self._canvases.get((request.photo, self._size(request)))
-        if canvas is None:
-            return request.planes
-        if isinstance(request, Changes) and not canvas.guiding.remembers(
+        if canvas is None or request.labels == PREDICTED:
+            return everything
+        if isinstance(request, Recolor) and not canvas.guiding.remembers(
             (request.before, request.tints_before)
         ):
-            return request.planes
+            return everything
         return named(request.photo, *canvas.lacks(request.labels, request.tints))
 
     def segment(self, request: Segment) -> Tensor:
@@ -223,7 +241,17 @@ class Engine:
 
         Raises ValueError for a rectangle outside the photo, labels or masks of another size.
         """
+        if request.labels == PREDICTED:
+            request = replace(request, labels=self._predicted(request.photo))
         return self._within_memory(request, lambda: self._colorize(request))
+
+    def _predicted(self, photo: str) -> str:
+        """The name of the plane of predicted labels, which is made if it is not here."""
+        name = f"{PREDICTED} for {photo}"
+        if self._planes.get(name) is None:
+            height, width = self._planes[photo].shape
+            self._planes.put(name, self.segment(Segment(photo, Rectangle(0, 0, width, height))))
+        return name
 
     def _colorize(self, request: Colorize) -> Tensor:
         photo = self._plane(request.photo, request.region)
@@ -232,14 +260,30 @@ class Engine:
         self._colour(canvas, request.photo, request.labels, request.tints)
         return self._full_resolution(photo, canvas.guiding.current, request.region)
 
-    def changes(self, request: Changes) -> Rectangle:
+    def recolor(self, request: Recolor) -> tuple[Rectangle, Tensor]:
         """Where colour by the labels visibly differs from colour by those before; may be empty.
 
+        With it the colour of its first rows, as from :meth:`colorize`: all that go into one piece.
         Raises ValueError for labels or masks of another size.
         """
+        return self._within_memory(request, lambda: self._recolor(request))
+
+    def _recolor(self, request: Recolor) -> tuple[Rectangle, Tensor]:
+        photo, region = self._planes[request.photo], self._changes(request)
+        canvas = self._canvas(request)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        bytes_per_row = max(1, region.width) * 3 * photo.itemsize
+        rows = min(region.height, max(1, PIECE_LIMIT // bytes_per_row))
+        piece = Rectangle(region.x, region.y, region.width, rows)
+        pixels = self._full_resolution(photo, canvas.guiding.current, piece)
+        self._shown.put(_asked(request), canvas.size)
+        return region, pixels
+
+    def changes(self, request: Recolor) -> Rectangle:
+        """The rectangle of :meth:`recolor` alone."""
         return self._within_memory(request, lambda: self._changes(request))
 
-    def _changes(self, request: Changes) -> Rectangle:
+    def _changes(self, request: Recolor) -> Rectangle:
         photo, canvas = self._planes[request.photo], self._canvas(request)
         if self._shown.get(_asked(request)) not in (None, canvas.size):
             return Rectangle(0, 0, photo.shape[1], photo.shape[0])  # lowered, or raised again
@@ -299,7 +343,7 @@ class Engine:
             detail = max(self._detail(request) // 4, _SMALLEST_DETAIL)
             self._means.put(asked, _Means(detail, time.monotonic()))
 
-    def lowered(self, request: Segment | Colorize) -> int:
+    def lowered(self, request: Segment | Colorize | Recolor) -> int:
         """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
         means = self._means.get(_asked(request))
         return means.detail if means else 0
@@ -329,6 +373,7 @@ class Engine:
             for name in _REHEARSED:
                 self._planes.pop(name)
             self._forget_photos()
+            self.dropped()  # nobody else knows of these
         if not is_wanted():
             memory.give_back(self.device)
 
@@ -341,8 +386,7 @@ class Engine:
         self.colorize(Colorize(photo, labels, whole))
         pixels = torch.full((middle.pixels,), NUM_LABELS - 1, dtype=torch.uint8)
         self.edit_plane(edited, labels, middle, pixels)
-        self.changes(Changes(photo, edited, labels))
-        self.colorize(Colorize(photo, edited, middle))
+        self.recolor(Recolor(photo, edited, labels))
 
     def forget(self) -> None:
         """Drop all results; photos and label maps stay."""
@@ -462,7 +506,7 @@ class Engine:
         shape = self._planes[request.photo].shape
         return detail_size(shape, self._detail(request), self._model(request))
 
-    def _canvas(self, request: Colorize | Changes | Suggest) -> Canvas:
+    def _canvas(self, request: Colorize | Recolor | Suggest) -> Canvas:
         size = self._size(request)
         canvas = self._canvases.get((request.photo, size))
         if canvas is None:
@@ -553,7 +597,7 @@ def swatch(lightness: float, a: float, b: float) -> str:
 
 def tiles(region: Rectangle) -> list[tuple[int, int]]:
     """(first row, rows) of the pieces that full-resolution work goes by."""
-    step = max(1, _TILE_PIXELS // region.width)
+    step = max(1, _TILE_PIXELS // max(1, region.width))
     bottom = region.y + region.height
     return [(top, min(step, bottom - top)) for top in range(region.y, bottom, step)]
 

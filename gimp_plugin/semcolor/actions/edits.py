@@ -7,10 +7,11 @@ from gi.repository import Gimp
 from images import fills
 from images.layers import write_labels
 from images.photo import LayerError, Photo
-from images.pixels import LABEL_FORMAT, SELECTION_FORMAT, read_pixels
+from images.pixels import read_pixels
 from images.roles import check_unlocked, find_label_layer
 from labels.regions import mostly_selected
 from language import tr
+from shared.bridge_schema import LABEL_FORMAT, SELECTION_FORMAT
 from shared.classes import UNLABELLED, LabelClass
 from shared.geometry import Rectangle
 

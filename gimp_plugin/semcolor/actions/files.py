@@ -9,15 +9,15 @@ from shared.errors import Code, SemcolorError
 
 
 class FileError(UserError):
-    """This file can't be read."""
+    """This is no file for us."""
 
 
 def read(file: Gio.File) -> bytes:
     """What is in the file.
 
     Raises:
-        SemcolorError: there is no such file.
-        FileError: it is larger than the bridge takes at a time, or can't be read.
+        SemcolorError: there is no such file, or it can't be read.
+        FileError: it is no file, or larger than the bridge takes at a time.
     """
     name = f"“{file.get_parse_name()}”"
     try:
@@ -31,8 +31,7 @@ def read(file: Gio.File) -> bytes:
     except GLib.Error as error:
         if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND):
             raise SemcolorError(Code.NO_FILE, file=name) from error
-        message = tr("{file} can't be read: {reason}.")
-        raise FileError(message.format(file=name, reason=error.message)) from error
+        raise SemcolorError(Code.CANNOT_READ, file=name, reason=error.message) from error
     return bytes(content)
 
 

@@ -14,8 +14,6 @@ from gi.repository import Gegl, Gimp
 from images.label_colors import LabelColors
 from images.photo import Photo
 from images.pixels import (
-    LABEL_FORMAT,
-    SELECTION_FORMAT,
     color_format,
     depth_of,
     is_rgb,
@@ -26,7 +24,7 @@ from images.pixels import (
     write_directly,
 )
 from live.tiles import Edit
-from shared.bridge_schema import PAYLOAD_LIMIT
+from shared.bridge_schema import LABEL_FORMAT, PAYLOAD_LIMIT, SELECTION_FORMAT
 from shared.geometry import Rectangle
 
 from .process import BridgeProcess
@@ -140,7 +138,9 @@ class Exchange:
 
     def colorize(self, detail: int) -> Gegl.Buffer:
         """The whole photo's colours for the labels that were sent, in the image's precision."""
-        _, depth = self._ask_for_colors("colorize", detail)
+        depth: int = self._in_gimp(lambda: depth_of(self._photo.image))
+        self._colored_at = None  # until all of it has come
+        self._bridge.request("colorize", detail=detail, depth=depth)
         buffer = self._collect("color_rows", color_format(depth))
         self._colored_at = detail
         return buffer
@@ -153,18 +153,20 @@ class Exchange:
         palette, depth = self._in_gimp(
             lambda: (self._label_colors.stored, depth_of(self._photo.image))
         )
-        is_small = row_bytes(edit.area, LABEL_FORMAT) * edit.area.height <= PAYLOAD_LIMIT
-        has_all = self._has_labels and palette == self._palette and self._colored_at == detail
-        if not (is_small and has_all):
+        pixels = b""
+        if self._has_labels and palette == self._palette and _fits(edit.area):
+            pixels = edit.pixels or self._read(labels, edit.area, LABEL_FORMAT)
+        else:
             self.send_labels(labels, edit.area)
-            self._recolor(detail, colorized)
-            return self._ambiguous
-        pixels = self._read(labels, edit.area, LABEL_FORMAT) if edit.pixels is None else edit.pixels
-        self._colored_at = None  # until it has come
-        request = {**edit.area._asdict(), "detail": detail, "depth": depth}
-        answer, colors = self._bridge.request("stroke", pixels, **request)
-        self._ambiguous, self.lowered = int(answer["ambiguous"]), int(answer["lowered"])
-        self._write(colorized, _rectangle(answer), depth, colors)
+        is_colored, self._colored_at = self._colored_at == detail, None  # until it is written
+        if is_colored:
+            request = {**edit.area._asdict(), "detail": detail, "depth": depth}
+            answer, colors = self._bridge.request("stroke", pixels, **request)
+            self._ambiguous, self.lowered = int(answer["ambiguous"]), int(answer["lowered"])
+            self._write(colorized, _rectangle(answer), depth, colors)
+        else:
+            self._bridge.request("colorize", detail=detail, depth=depth)
+            self._write(colorized, self._whole, depth)
         self._colored_at = detail
         return self._ambiguous
 
@@ -179,12 +181,6 @@ class Exchange:
         self._send_rows(selection, area, SELECTION_FORMAT)
         answer, _ = self._bridge.request("suggest", detail=detail)
         return [(color["rgb"], color["share"]) for color in answer["colors"]]
-
-    def _recolor(self, detail: int, colorized: Gimp.Layer) -> None:
-        """Write the colours that differ from the last ones into the colorized layer."""
-        op = "recolor" if self._colored_at == detail else "colorize"
-        self._write(colorized, *self._ask_for_colors(op, detail))
-        self._colored_at = detail
 
     # --- Small things ----------------------------------------------------------------------------
 
@@ -213,16 +209,6 @@ class Exchange:
         pixels: bytes = self._in_gimp(partial(read_pixels, self._photo, layer, area, pixel_format))
         return pixels
 
-    def _ask_for_colors(self, op: str, detail: int) -> tuple[Rectangle, int]:
-        """Let them be made; returns where they may differ, and the image's depth, which they have.
-
-        Until they are in the layer, nobody knows which it has.
-        """
-        depth: int = self._in_gimp(lambda: depth_of(self._photo.image))
-        self._colored_at = None
-        answer, _ = self._bridge.request(op, detail=detail, depth=depth)
-        return _rectangle(answer) if op == "recolor" else self._whole, depth
-
     def _write(self, layer: Gimp.Layer, area: Rectangle, depth: int, first: bytes = b"") -> None:
         """Write colours into this rectangle of a layer: its first rows, and then those to fetch."""
         pixel_format = color_format(depth)
@@ -249,6 +235,11 @@ class Exchange:
             answer, pixels = request(op, first_row=strip.y, rows=strip.height, **asked)
             self.lowered = answer.get("lowered", self.lowered)
             yield strip, pixels
+
+
+def _fits(area: Rectangle) -> bool:
+    """Whether the labels of this rectangle go into one request."""
+    return row_bytes(area, LABEL_FORMAT) * area.height <= PAYLOAD_LIMIT
 
 
 def _cut(area: Rectangle, pixels: bytes, pixel_format: str) -> Iterator[tuple[Rectangle, bytes]]:

@@ -2,7 +2,7 @@
 
 GIMP's Python has no packages of ours, so everything that needs them lives in the bridge, which runs
 in semcolor's own virtual environment. The two exchange frames over the child's stdin and stdout
-(`shared.bridge_schema`): two lengths, a header (a JSON object in UTF-8), a payload.
+(`shared.bridge_schema`): a header, which is a JSON object, and a payload.
 
 One request at a time. The bridge answers a request with any number of progress frames and then
 exactly one result or error frame. It ends when its stdin closes, also when GIMP kills this process.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from language import UserError, tr
-from shared.bridge_schema import PAYLOAD_LIMIT, PREFIX, PROTOCOL
+from shared.bridge_schema import PREFIX_BYTES, PROTOCOL, pack_prefix, unpack_prefix
 from shared.errors import Code, Parameter, SemcolorError
 from shared.states import Stage
 from shared.timings import timed
@@ -113,16 +113,14 @@ class BridgeProcess:
 
     def _send(self, header: Header, payload: bytes) -> None:
         text = json.dumps(header).encode()
-        self._to_child.write(PREFIX.pack(len(text), len(payload)) + text)
+        self._to_child.write(pack_prefix(len(text), len(payload)) + text)
         self._to_child.write(payload)
         self._to_child.flush()
 
     def _receive(self) -> tuple[Header, bytes]:
-        header_length, payload_length = PREFIX.unpack(self._read(PREFIX.size))
-        if max(header_length, payload_length) > PAYLOAD_LIMIT:
-            raise ValueError("its answer is too large")
-        header = json.loads(self._read(header_length))
-        return header, self._read(payload_length)
+        header_bytes, payload_bytes = unpack_prefix(self._read(PREFIX_BYTES))
+        header = json.loads(self._read(header_bytes))
+        return header, self._read(payload_bytes)
 
     def _read(self, length: int) -> bytes:
         data: bytes = self._from_child.read(length)

@@ -10,11 +10,12 @@ from typing import NamedTuple
 from gi.repository import Gegl, Gimp
 from labels.classes import CLASS_COLORS, by_color, shares_of
 from language import tr
+from shared.bridge_schema import LABEL_FORMAT
 from shared.classes import LabelClass, all_classes
 from shared.timings import timed
 
 from .photo import LayerError
-from .pixels import LABEL_FORMAT, is_rgb
+from .pixels import is_rgb
 
 _COMPONENTS = {1: "B", 2: "H", 3: "I", 5: "e", 6: "f", 7: "d"}  # by hundreds of Gimp.Precision
 

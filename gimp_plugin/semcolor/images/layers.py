@@ -4,10 +4,11 @@ import os
 
 from gi.repository import Gegl, Gimp
 from language import tr
+from shared.bridge_schema import LABEL_FORMAT
 from shared.geometry import NOWHERE, Rectangle
 
 from .photo import Photo
-from .pixels import LABEL_FORMAT, is_rgb
+from .pixels import is_rgb
 from .roles import CHOSEN, COLORIZED, LABELS, find_layer, give_role
 from .undo import all_writable, copy_all, filling, nothing_selected
 

@@ -3,30 +3,35 @@
 from collections.abc import Iterator
 
 from gi.repository import Babl, Gegl, Gimp
+from shared.bridge_schema import (
+    GRAY_U8,
+    GRAY_U16,
+    LABEL_FORMAT,
+    RGB_U8,
+    RGB_U16,
+    SELECTION_FORMAT,
+)
 from shared.geometry import Rectangle
 from shared.timings import timed
 
 from .photo import Photo
 from .roles import check_unlocked
 
-LABEL_FORMAT = "R'G'B'A u8"
-SELECTION_FORMAT = "Y u8"
-
 _STRIP_PIXELS = 4_000_000
 _STRIP_BYTES = 16 * 2**20
 _BYTES_PER_PIXEL = {
-    "Y' u8": 1,
+    GRAY_U8: 1,
     SELECTION_FORMAT: 1,
-    "Y' u16": 2,
-    "R'G'B' u8": 3,
-    "R'G'B' u16": 6,
+    GRAY_U16: 2,
+    RGB_U8: 3,
+    RGB_U16: 6,
     LABEL_FORMAT: 4,
 }
 
 
 def hex_of(color: Gegl.Color) -> str:
     """A colour as `#rrggbb`, in sRGB."""
-    red, green, blue = color.get_bytes(Babl.format("R'G'B' u8")).get_data()
+    red, green, blue = color.get_bytes(Babl.format(RGB_U8)).get_data()
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
@@ -47,13 +52,14 @@ def is_rgb(image: Gimp.Image) -> bool:
 
 def photo_format(image: Gimp.Image) -> str:
     """The babl format in which a photo of this image is read."""
-    components = "Y'" if image.get_base_type() == Gimp.ImageBaseType.GRAY else "R'G'B'"
-    return f"{components} u{depth_of(image)}"
+    if image.get_base_type() == Gimp.ImageBaseType.GRAY:
+        return GRAY_U8 if depth_of(image) == 8 else GRAY_U16
+    return color_format(depth_of(image))
 
 
 def color_format(depth: int) -> str:
     """The babl format in which a colorized layer of an image of this depth is written."""
-    return f"R'G'B' u{depth}"
+    return RGB_U8 if depth == 8 else RGB_U16
 
 
 def row_bytes(area: Rectangle, pixel_format: str) -> int:

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 from gi.repository import Gimp
 from images.photo import Photo
-from images.pixels import LABEL_FORMAT, read_pixels
+from images.pixels import read_pixels
 from live.tiles import Edit, Tiles
 from live.watch import Pointer, Thumbnail, Watch
+from shared.bridge_schema import LABEL_FORMAT
 from shared.geometry import NOWHERE, Rectangle
 from shared.timings import timed
 
