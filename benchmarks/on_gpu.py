@@ -18,7 +18,7 @@ from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
 from semcolor_worker.engine.engine import Engine
 from semcolor_worker.evaluation.metrics import ciede2000
-from semcolor_worker.models import model_files as weights
+from semcolor_worker.models import weights
 
 MEAN, RARE = 0.3, 2.0  # ΔE00 that nobody sees: of the mean, and of one pixel in a thousand
 AGREEING = 0.99  # share of pixels with the same class

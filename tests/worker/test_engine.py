@@ -1,3 +1,4 @@
+import gc
 import time
 
 import numpy as np
@@ -10,8 +11,9 @@ from semcolor.photos.photo_files import read_photo
 from semcolor.protocol.schema import Colorize, Recolor, Segment
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
-from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.coloring.detail import detail_size, majority, mended, shrunk
+from semcolor_worker.color import gray_lightness, lab_from_rgb
+from semcolor_worker.coloring import strips
+from semcolor_worker.coloring.detail import detail_size, lightness_at, majority, mended, shrunk
 from semcolor_worker.coloring.painting import Painting
 from semcolor_worker.coloring.windows import Window
 from semcolor_worker.engine.engine import Engine, PlanesMissingError
@@ -109,7 +111,7 @@ def test_an_edited_plane_is_the_base_with_the_rectangle_changed(engine, gray):
     assert engine.needed(Colorize("photo", "after", whole)) == ["photo"]  # colour is still known
     assert engine.needed(Colorize("photo", "after", whole, 64)) == ["photo", "after"]
     assert engine.needed(Recolor("photo", "after", "before")) == ["photo"]  # it is remembered
-    assert engine.changes(Recolor("photo", "after", "before")).pixels > 80_000 / 2
+    assert engine.recolor(Recolor("photo", "after", "before"))[0].pixels > 80_000 / 2
     assert engine.lacking(["before", "edited"]) == ["before"]
 
 
@@ -128,7 +130,7 @@ def test_edits_of_many_photos_in_turn_read_the_labels_only_where_they_changed(
         read.append(window.area)
         return majority(labels, window, size)
 
-    for module in ("coloring.detail", "engine.engine"):
+    for module in ("coloring.detail", "engine.planes"):
         monkeypatch.setattr(f"semcolor_worker.{module}.majority", note)
     for number in range(maps):
         ids = torch.full((side.pixels,), 50, dtype=torch.uint8)
@@ -143,26 +145,27 @@ def test_changes_are_where_the_label_was_painted(engine, gray):
     labels = torch.zeros_like(gray)
     labels[300:500, 200:600] = 36
     engine.put_plane("painted", labels)
-    region = engine.changes(Recolor("photo", "painted", ""))
+    region = engine.recolor(Recolor("photo", "painted", ""))[0]
     whole = Rectangle(0, 0, 1024, 788)
     one, other = (engine.colorize(Colorize("photo", ids, whole)) for ids in ("", "painted"))
     difference = (one.int() - other.int()).abs()
     assert difference.max() > 8
     difference[region.rows, region.columns] = 0
     assert difference.max() <= 1
-    assert engine.changes(Recolor("photo", "painted", "painted")).pixels == 0
+    assert engine.recolor(Recolor("photo", "painted", "painted"))[0].pixels == 0
 
 
 def test_labels_that_are_no_class_are_refused(engine, gray):
-    with pytest.raises(ValueError, match="end at 59"):
+    with pytest.raises(SemcolorError, match="end at 59"):
         color(engine, gray, torch.full_like(gray, 60))
 
 
 def test_what_does_not_fit_is_refused(engine, gray):
-    with pytest.raises(ValueError, match="not inside"):
+    with pytest.raises(SemcolorError, match="not inside") as outside:
         color(engine, gray, region=Rectangle(1000, 0, 100, 10))
-    with pytest.raises(ValueError, match="same size"):
+    with pytest.raises(SemcolorError, match="same size") as smaller:
         color(engine, gray, torch.zeros(10, 10, dtype=torch.uint8))
+    assert outside.value.code == smaller.value.code == Code.LABELS_MISMATCH
 
 
 def test_majority_wins():
@@ -250,7 +253,7 @@ def test_a_job_ends_at_any_checkpoint_and_leaves_nothing_wrong_behind(engine, gr
     for one in (engine, same):
         one.put_plane("photo", gray)
     for ask, request in (
-        ("colorize", Colorize("photo", "", whole)), ("segment", Segment("photo", whole))
+        ("colorize", Colorize("photo", "", whole)), ("segment", Segment("photo", whole, 768))
     ):  # fmt: skip
         for before in (0, 1, 5, 20, 40):  # deep inside the networks, too
             left = iter(["go on"] * before + ["stop"])
@@ -315,15 +318,25 @@ def test_precision_follows_the_processor(monkeypatch):
     assert weights.precision_for(cpu) == torch.float32
 
 
+def held():
+    """Bytes of all tensors that Python holds."""
+    gc.collect()
+    tensors = [found for found in gc.get_objects() if issubclass(type(found), torch.Tensor)]
+    storages = [t.untyped_storage() for t in tensors if t.layout == torch.strided]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+
+
 @pytest.mark.parametrize("asked", [0, 1, 30, 10_000])
 def test_warming_up_ends_when_something_is_wanted_and_leaves_nothing(engine, gray, asked):
     wanted = iter(range(asked))
     jobs = []
     same = Engine(engine.color, engine.segmentation, engine.device, lambda: jobs.append(1))
+    gray_lightness(torch.zeros(1, 1, dtype=torch.uint16))  # makes tables, which stay
+    before = held()
     same.warm_up(lambda: next(wanted, None) is None)
     assert (next(wanted, None) is None) == (asked < 10_000)
     assert not jobs
-    assert [len(cache._values) for cache in (same._planes, same._canvases, same._logits)] == [0] * 3
+    assert held() == before
     for one in (same, engine):
         one.put_plane("photo", gray)
     request = Colorize("photo", "", Rectangle(0, 0, 99, 99))
@@ -337,11 +350,11 @@ def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, mo
     network, whole = same.color.network, Rectangle(0, 0, gray.shape[1], gray.shape[0])
     encode, tried = network.encode_gray, []
 
-    def encode_small_ones(lightness):
+    def encode_small_ones(lightness, run):
         tried.append(max(lightness.shape))
         if max(lightness.shape) > limit:
             too_large()
-        return encode(lightness)
+        return encode(lightness, run)
 
     for one in (engine, same):
         one.put_plane("photo", gray)
@@ -379,25 +392,30 @@ def test_what_another_process_died_of_begins_with_a_quarter_of_the_detail(engine
 
 def test_without_memory_nothing_is_kept_for_edits_before_detail_goes_down(gray, monkeypatch):
     """Strokes give the same colour; after a pause layers are kept again."""
-    same = Engine.load(None, torch.device("cpu"))
-    run, short = Painting._run, True
+    same, anew = (Engine.load(None, torch.device("cpu")) for _ in range(2))
+    everywhere, short = strips.everywhere, True  # what fills the layers that are kept for edits
 
-    def run_elsewhere(painting, *arguments):
-        if short and painting in [canvas.painting for canvas in same._canvases._values.values()]:
+    def run_elsewhere(layer, *arguments):
+        if short and layer in set(same.color.network.modules()):
             too_large()
-        return run(painting, *arguments)
+        return everywhere(layer, *arguments)
 
-    monkeypatch.setattr(Painting, "_run", run_elsewhere)
-    anew = Engine(same.color, same.segmentation, same.device)
+    monkeypatch.setattr(strips, "everywhere", run_elsewhere)
     for strokes, whole in edited_and_anew(same, anew, gray, 384):
         assert (strokes.int() - whole.int()).abs().max() <= 1
     request = Colorize("photo", "edit 3", Rectangle(0, 0, 9, 9), 384)
+
+    def kept():
+        same.colorize(request)
+        with_results = held()
+        same.forget()
+        return with_results - held()
+
     assert same.lowered(request) == 0
-    little = same._canvas(request).nbytes
+    little = kept()
     later, short = time.monotonic() + 61, False
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    same.colorize(request)
-    assert same._canvas(request).nbytes > 1.5 * little
+    assert kept() > 1.5 * little
 
 
 def too_large():
@@ -416,12 +434,15 @@ def test_no_more_colour_crosses_a_label_edge_at_full_resolution_than_at_detail(
     engine.put_plane(f"{name} labels", labels)
     request = Colorize(name, f"{name} labels", whole)
     rgb = engine.colorize(request)
-    canvas = engine._canvas(request)
-    ids = majority(labels, Window.whole(*canvas.size), canvas.size)
-    band = round(2 * gray.shape[1] / canvas.size[1])
+    size = detail_size(gray.shape, 0, engine.color)
+    ids = majority(labels, Window.whole(*size), size)
+    with torch.inference_mode():
+        painting = Painting(engine.color, lightness_at(gray, size, engine.device))
+        painting.paint("labels", ids.to(engine.device))
+    band = round(2 * gray.shape[1] / size[1])
     full = lab_from_rgb(rgb.permute(2, 0, 1).float() / 255)[1:]
     shares = []
-    for chroma, edges, width in ((canvas.painting.chroma[0].cpu(), ids, 2), (full, labels, band)):
+    for chroma, edges, width in ((painting.chroma[0].cpu(), ids, 2), (full, labels, band)):
         crossed, _, looked_at = bleeding(chroma, chroma, edges, width)
         assert looked_at > 1000
         shares.append(crossed / looked_at)
@@ -442,35 +463,46 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
     changes = Recolor("photo", "labels", "", 384)
     encode, limit = network.encode_gray, [200]
     monkeypatch.setattr(
-        network, "encode_gray", lambda x: encode(x if x.shape[3] <= limit[0] else too_large())
-    )
-    assert same.changes(changes) == whole
+        network, "encode_gray",
+        lambda x, run: encode(x if x.shape[3] <= limit[0] else too_large(), run),
+    )  # fmt: skip
+    assert same.recolor(changes)[0] == whole
     same.colorize(request)
     limit = [9999]
     assert same.lowered(request) == 192
     now = time.monotonic()
     for later in (50, 100):  # a minute since the last request, not since the first
         monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
-        assert same.changes(changes) != whole
+        assert same.recolor(changes)[0] != whole
         assert same.lowered(request) == 192
     monkeypatch.setattr(time, "monotonic", lambda: now + 200)
-    assert same.changes(changes) == whole
+    assert same.recolor(changes)[0] == whole
     assert same.lowered(request) == 0
     assert (same.colorize(request) == full).all()
 
 
 @pytest.mark.parametrize(("budget", "left"), [(1, ["2"]), (1 << 30, ["0", "1", "2"])])
-def test_what_is_kept_at_detail_keeps_to_its_budget(engine, gray, monkeypatch, budget, left):
+def test_what_is_kept_at_detail_keeps_to_its_budget(gray, monkeypatch, budget, left):
     whole = Rectangle(0, 0, 8, 8)
     monkeypatch.setattr("semcolor_worker.engine.memory.feature_budget", lambda _: budget)
-    same = Engine(engine.color, engine.segmentation, engine.device)
+    same = Engine.load(None)
+    predict, predicted = same.segmentation.network.features, []
+    same.put_plane("labels", torch.zeros_like(gray))
     for name in "012":
-        same.put_plane(name, gray)
-        same.colorize(Colorize(name, "", whole, 128))
+        same.put_plane(name, gray + int(name))
+        same.colorize(Colorize(name, "labels", whole, 128))
         same.segment(Segment(name, whole, 128))
-    assert [name for name in "012" if same._canvases.get((name, (96, 128)))] == left
-    size = detail_size(gray.shape, 128, engine.segmentation)
-    assert [name for name in "012" if same._logits.get((name, size))] == left
+    colours = {name: Colorize(name, "labels", whole, 128) for name in "012"}
+    assert [name for name in "012" if same.needed(colours[name]) == [name]] == left
+
+    def note(*arguments):
+        predicted.append(name)
+        return predict(*arguments)
+
+    monkeypatch.setattr(same.segmentation.network, "features", note)
+    for name in "210":  # those that are kept first: each new one lets another go
+        same.segment(Segment(name, whole, 128))
+    assert sorted(set("012") - set(predicted)) == left
 
 
 def test_a_16_bit_photo_is_averaged_by_bands_as_it_is_as_a_whole(monkeypatch):
@@ -491,7 +523,7 @@ def test_without_memory_what_results_stood_in_for_is_asked_for(engine, gray, mon
     assert same.lacking(same.needed(request)) == []
     monkeypatch.setattr(Painting, "paint", lambda *_: too_large())
     with pytest.raises(PlanesMissingError):
-        same.changes(request)
+        same.recolor(request)[0]
     assert same.lacking(same.needed(request)) == ["before"]
 
 
@@ -500,7 +532,7 @@ def test_without_memory_other_planes_make_way_for_a_new_one(engine, gray, monkey
     same.put_plane("photo", gray)
     empty = torch.empty
     monkeypatch.setattr(
-        torch, "empty", lambda *a, **k: empty(1 << 50) if same._planes.get("photo") is not None
+        torch, "empty", lambda *a, **k: empty(1 << 50) if not same.lacking(["photo"])
         else empty(*a, **k)
     )  # fmt: skip
     assert same.new_plane(30, 40, torch.uint16).shape == (30, 40)

@@ -46,7 +46,7 @@ def strokes(engine, gray, detail):
         region = Rectangle(100 * number, 60, 32, 48)
         pixels = torch.full((region.pixels,), 20 + number, dtype=torch.uint8)
         engine.edit_plane(now, before, region, pixels)
-        changed = engine.changes(Recolor("photo", now, before, detail))
+        changed = engine.recolor(Recolor("photo", now, before, detail))[0]
         assert changed.pixels
         yield changed
         yield engine.colorize(Colorize("photo", now, changed, detail))

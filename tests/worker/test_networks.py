@@ -4,8 +4,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from semcolor_worker.models import folding, weights
-from semcolor_worker.models.folding import fold_activations, fold_batch_norms
+from semcolor_worker.models import onednn, weights
+from semcolor_worker.models.folding import fold_activations, fold_batch_norms, prepare
 from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.models.networks.gridnet import GridNet
@@ -136,11 +136,6 @@ def activations(network):
     return sum(isinstance(module, kinds) for module in network.modules())
 
 
-def convolutions(network):
-    kinds = nn.Conv2d | nn.ConvTranspose2d
-    return [module for module in network.modules() if isinstance(module, kinds)]
-
-
 def run(network):
     generator = torch.Generator().manual_seed(1)
     gray = torch.rand(1, 1, 64, 96, generator=generator) * 200 - 100  # beyond what ReLU6 lets by
@@ -153,7 +148,7 @@ def run(network):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_folding_activations_changes_nothing_but_rounding(name, precision):
-    if not folding._works_in(precision):
+    if onednn.fused(nn.Conv2d(8, 8, 1, dtype=precision), nn.ReLU()) is None:
         pytest.skip("not with this processor or build of PyTorch")
     torch.manual_seed(0)
     network = NETWORKS[name]().eval().requires_grad_(False)
@@ -161,30 +156,63 @@ def test_folding_activations_changes_nothing_but_rounding(name, precision):
     fold_batch_norms(network)
     if isinstance(network, TwoStreamUNet):
         network.compute_in(precision)
-    before, left, layers = run(network), activations(network), convolutions(network)
+    before, left, tensors = run(network), activations(network), network.state_dict().keys()
     fold_activations(network)
     assert activations(network) < left
-    assert convolutions(network) == layers  # each of them is where a job can be cancelled
+    assert network.state_dict().keys() == tensors
     allowed = 1e-5 if precision == torch.float32 else 0.02
     assert (run(network) - before).abs().max() <= allowed * before.abs().max()
 
 
-def test_activations_stay_where_the_operators_do_not_work(monkeypatch):
-    class Changed:
-        @staticmethod
-        def _convolution_pointwise(x, *_):
-            return x
+class Lacking:
+    """As torch.ops.mkldnn is in a build that has none of the operators."""
 
-    network = NETWORKS["shared"]().eval()
-    left = activations(network)
-    for operators in (object(), Changed()):
-        folding._works_in.cache_clear()
-        monkeypatch.setattr(torch.ops, "mkldnn", operators, raising=False)
-        fold_activations(network)
-        assert activations(network) == left
+
+class Changed:
+    """They are there, and no longer do what they did."""
+
+    @staticmethod
+    def _convolution_pointwise(x, *_):
+        return x
+
+    @staticmethod
+    def _reorder_convolution_weight(weight, *_):
+        return weight
+
+    _convolution_transpose_pointwise = _convolution_pointwise
+    _reorder_convolution_transpose_weight = _reorder_convolution_weight
+
+
+@pytest.mark.parametrize("operators", [Lacking, Changed])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_the_private_operators_networks_give_the_same(monkeypatch, name, operators):
+    """Within rounding, as PyTorch's public layers do it."""
+    networks = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        networks.append(NETWORKS[name]().eval().requires_grad_(False))
+    prepared, without = networks
+    prepare(prepared)
+    monkeypatch.setattr(torch.ops, "mkldnn", operators, raising=False)
+    left = activations(without)
+    prepare(without)
+    assert activations(without) == left
+    kinds = {type(module) for module in without.modules() if hasattr(module, "weight")}
+    assert all(kind.__module__.startswith("torch.nn.") for kind in kinds)
+    expected = run(without)
     monkeypatch.undo()
-    folding._works_in.cache_clear()
-    fold_activations(network.to("meta"))  # no processor's memory
+    assert (run(prepared) - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def test_without_the_private_operators_nothing_computes_in_bfloat16(monkeypatch):
+    monkeypatch.setattr(torch.ops, "mkldnn", Lacking, raising=False)
+    assert not onednn.computes_bfloat16()
+
+
+def test_activations_stay_where_there_is_no_processors_memory():
+    network = NETWORKS["shared"]().eval().to("meta")
+    left = activations(network)
+    fold_activations(network)
     assert activations(network) == left
 
 

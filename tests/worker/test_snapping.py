@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from semcolor.shared.errors import SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.coloring.snapping import snap
 
@@ -99,7 +100,7 @@ def test_nothing_to_do(photo):
     assert snap(gray, labels_with(rough(0, 0)), WHOLE, OBJECT)[0].pixels == 0
     everything = np.full((400, 600), OBJECT, np.uint8)
     assert snap(gray, everything, WHOLE, OBJECT)[0].pixels == 0
-    with pytest.raises(ValueError, match="not inside"):
+    with pytest.raises(SemcolorError, match="not inside"):
         snap(gray, everything, Rectangle(500, 0, 101, 10), OBJECT)
 
 

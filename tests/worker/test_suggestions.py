@@ -7,7 +7,7 @@ from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
 from semcolor_worker.coloring import suggestions
-from semcolor_worker.engine.engine import Engine, swatch
+from semcolor_worker.engine.engine import Engine
 from semcolor_worker.models import weights
 from semcolor_worker.models.weights import ModelSpec
 
@@ -56,8 +56,9 @@ def test_suggestions_are_what_the_model_finds_likely(engine):
 
 
 def test_nothing_selected_and_a_model_without_suggestions_are_told(engine):
-    with pytest.raises(ValueError, match="select the part"):
+    with pytest.raises(SemcolorError) as caught:
         engine.suggest(Suggest("photo", "", "nothing"))
+    assert caught.value.code == Code.EMPTY_SELECTION
     bundled = Engine.load(None)
     if bundled.color.network.bins_head is None:
         with pytest.raises(SemcolorError, match="suggests no colours") as caught:
@@ -119,17 +120,17 @@ def test_a_tint_colours_its_part_of_the_photo_only(engine):
     assert tinted[1, 30:70, 30:90].mean() == pytest.approx(20, abs=3)
     assert (tinted - plain)[..., 140:].abs().max() < 1
     assert 5 < half[0, 30:70, 30:90].mean() < 25
-    region = engine.changes(Recolor("photo", "", "", 0, tint))
+    region = engine.recolor(Recolor("photo", "", "", 0, tint))[0]
     assert region.x + region.width < 140
     assert region.width > 70
-    assert engine.changes(Recolor("photo", "", "", 0, tint, tint)).pixels == 0
+    assert engine.recolor(Recolor("photo", "", "", 0, tint, tint))[0].pixels == 0
     lost = Colorize("photo", "", WHOLE, 32, (Tint("unknown", 0.0, 0.0),))
     assert engine.lacking(engine.needed(lost)) == ["unknown"]
 
 
 def test_swatches_have_the_lightness_they_are_for():
-    assert swatch(100, 0, 0) == "#ffffff"
-    assert swatch(0, 0, 0) == "#000000"
-    red, green, blue = bytes.fromhex(swatch(50, 60, 50)[1:])
+    assert suggestions.swatch(100, 0, 0) == "#ffffff"
+    assert suggestions.swatch(0, 0, 0) == "#000000"
+    red, green, blue = bytes.fromhex(suggestions.swatch(50, 60, 50)[1:])
     assert red > green
     assert red > blue

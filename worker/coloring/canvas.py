@@ -7,8 +7,9 @@ from torch import Tensor
 from semcolor.protocol.schema import Tint
 from semcolor_worker.models.weights import Model
 
+from .checkpoints import Checkpoint, go_on
 from .guiding import Guiding
-from .painting import Everything, Painting
+from .painting import FullPass, Painting
 from .upsampling import Size, gray_range
 from .windows import Window
 
@@ -18,14 +19,15 @@ ReadIds = Callable[[], Tensor]
 class Canvas:
     """One photo, for one label map and its tints at a time.
 
-    ``lightness``: 1×1×h×w, 0..100. ``everything``: see :class:`Painting`.
+    ``lightness``: 1×1×h×w, 0..100. ``full_pass``, ``checkpoint``: see :class:`Painting`.
     """
 
     def __init__(
-        self, model: Model, lightness: Tensor, everything: Everything | None = None
-    ) -> None:
+        self, model: Model, lightness: Tensor, full_pass: FullPass | None = None,
+        checkpoint: Checkpoint = go_on,
+    ) -> None:  # fmt: skip
         self.lightness = lightness
-        self.painting = Painting(model, lightness, everything)
+        self.painting = Painting(model, lightness, full_pass, checkpoint)
         self.guiding = Guiding(lightness)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._ids: Tensor | None = None

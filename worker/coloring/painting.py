@@ -17,16 +17,17 @@ from semcolor_worker.models.networks.two_stream_unet import BINS_LEVEL, Layer, T
 from semcolor_worker.models.weights import Model
 
 from . import strips
+from .checkpoints import Checkpoint, go_on
 from .windows import Read, Window, crop_for, cut, differing, reached, run_inside
 
 _MENDED = 0.7  # of a map: where more of it is reached, the layer runs on everything
 
-Everything = Callable[[list[Tensor], Tensor], tuple[Tensor, Tensor]]
+FullPass = Callable[[list[Tensor], Tensor], tuple[Tensor, Tensor]]
 """Gray features and class ids (h×w uint8) → the network's output, the decoder's BINS_LEVEL."""
 
 
 def at_once(network: TwoStreamUNet, gray: list[Tensor], ids: Tensor) -> tuple[Tensor, Tensor]:
-    """Everything, as the network is written."""
+    """The full pass as the network is written."""
     levels = network.decode_levels(gray, network.encode_labels(ids[None].long()))
     return network.chroma(levels[-1]), levels[BINS_LEVEL]
 
@@ -34,21 +35,22 @@ def at_once(network: TwoStreamUNet, gray: list[Tensor], ids: Tensor) -> tuple[Te
 class Painting:
     """The network's chroma of one photo, for one label map at a time.
 
-    ``lightness``: 1×1×h×w, L* 0..100. ``everything``: how to run all of the network after each
+    ``lightness``: 1×1×h×w, L* 0..100. ``full_pass``: how to run all of the network after each
     edit; None: only what the edit reaches is run, and all layers are kept for that. Whatever ends a
-    run halfway (a cancelled job, no memory) leaves the painting sound.
+    run halfway (the checkpoint, no memory) leaves the painting sound.
     """
 
     def __init__(
-        self, model: Model, lightness: Tensor, everything: Everything | None = None
-    ) -> None:
+        self, model: Model, lightness: Tensor, full_pass: FullPass | None = None,
+        checkpoint: Checkpoint = go_on,
+    ) -> None:  # fmt: skip
         self.lightness = lightness
         self.labels: Hashable = None  # the label map that the chroma is of; None: of none
         self._model = model
         self._network = cast(TwoStreamUNet, model.network)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
-        self._gray = strips.gray_features(self._network, model.normalise(lightness))
-        self._everything = everything
+        self._full_pass, self._checkpoint = full_pass, checkpoint
+        self._gray = strips.gray_features(self._network, model.normalise(lightness), checkpoint)
         self._encoded: list[Tensor] = []
         self._decoded: list[Tensor] = []
         self._chroma: Tensor | None = None
@@ -70,7 +72,7 @@ class Painting:
     @property
     def bin_logits(self) -> Tensor:
         """1×bins×h/4×w/4 logits of chroma's distribution."""
-        return self._network.bin_logits(self._decoded[0 if self._everything else BINS_LEVEL])
+        return self._network.bin_logits(self._decoded[0 if self._full_pass else BINS_LEVEL])
 
     def paint(self, labels: Hashable, ids: Tensor) -> Window | None:
         """Go on to a label map, h×w uint8 class ids on the device; return where chroma changed."""
@@ -83,14 +85,15 @@ class Painting:
         if changed is not None:
             self.labels, self._unfinished = None, changed
             with timed("network"):
-                changed = (self._anew if self._everything else self._run)(ids, changed)
+                changed = (self._anew if self._full_pass else self._run)(ids, changed)
             self._ids, self._unfinished = ids, None
         self.labels = labels
         return changed
 
     def _anew(self, ids: Tensor, changed: Window) -> Window:
-        assert self._everything is not None
-        output, binned = self._everything(self._gray, ids)
+        assert self._full_pass is not None
+        self._checkpoint()
+        output, binned = self._full_pass(self._gray, ids)
         before, self._chroma = self._chroma, self._model.chroma(output)
         self._decoded = [binned]
         return self._whole if before is None else changed.joined(differing(self._chroma, before))
@@ -118,14 +121,16 @@ class Painting:
         whole = Window.whole(*self._gray[scale].shape[2:])
         changed = reached(layer, changed).inside(whole)
         if len(kept) == index:
-            kept.append(strips.everywhere(layer, whole, read, skip))
+            kept.append(strips.everywhere(layer, whole, read, skip, self._checkpoint))
         elif crop_for(changed, whole).area > _MENDED * whole.area:
-            kept[index] = strips.everywhere(layer, whole, read, skip)
+            kept[index] = strips.everywhere(layer, whole, read, skip, self._checkpoint)
         else:
+            self._checkpoint()
             cut(kept[index], changed).copy_(run_inside(layer, changed, whole, read, skip))
         return changed
 
     def _finish(self, changed: Window) -> Window:
+        self._checkpoint()
         changed = changed.grown(1).inside(self._whole)
         target = self._whole if self._chroma is None else changed
         crop = target.grown(1).inside(self._whole)

@@ -16,12 +16,11 @@ import torch
 
 from semcolor.photos.label_colors import bounds
 from semcolor.photos.pixels import Gray, LabelMap
+from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
 from semcolor_worker import color
 
 from .upsampling import Size, bilinear_rows, fit_to_lightness
-
-Mask = npt.NDArray[np.bool_]
 
 _LONGEST = 320  # pixels of the small copy
 _ITERATIONS = 2
@@ -40,11 +39,12 @@ def snap(
 
     ``gray`` and ``labels``: H×W. Returns the rectangle that changed, perhaps empty, and its class
     ids. Pixels that the object gives up get the class nearest to them. Nothing changes farther
-    from the painted area than 0.35 of its square root. Raises ValueError for a rectangle outside.
+    from the painted area than 0.35 of its square root. Raises SemcolorError (LABELS_MISMATCH) for a
+    rectangle outside.
     """
     height, width = labels.shape
     if not region.fits(width, height):
-        raise ValueError("the rectangle is not inside the label map")
+        raise SemcolorError(Code.LABELS_MISMATCH, detail="the rectangle is not inside the photo")
     painted = labels[region.rows, region.columns] == class_id
     box = _around(painted, region, labels.shape)
     ids, picture = labels[box.rows, box.columns], gray[box.rows, box.columns]
@@ -68,11 +68,11 @@ class _Small:
 
     gray: npt.NDArray[np.uint8]
     ids: LabelMap
-    own: Mask  # what has the class
-    fixed: Mask  # what has it and keeps it
+    own: Flags  # what has the class
+    fixed: Flags  # what has it and keeps it
 
     @classmethod
-    def of(cls, gray: Gray, ids: LabelMap, own: Mask, fixed: Mask) -> "_Small":
+    def of(cls, gray: Gray, ids: LabelMap, own: Flags, fixed: Flags) -> "_Small":
         height, width = gray.shape
         scale = min(1.0, _LONGEST / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -84,7 +84,7 @@ class _Small:
         small = cv2.resize(bits, size, interpolation=cv2.INTER_AREA)
         return cls(small, nearest[0], nearest[1].astype(bool), nearest[2].astype(bool))
 
-    def cut(self) -> Mask | None:
+    def cut(self) -> Flags | None:
         """What belongs to the object; None when there is nothing to decide."""
         root = float(np.sqrt(self.own.sum()))
         depth, distance = _distance(self.own), _distance(~self.own)
@@ -118,7 +118,7 @@ class _Small:
         return np.dstack([gray, near, contrast]).astype(np.uint8)
 
 
-def _around(painted: Mask, region: Rectangle, shape: Size) -> Rectangle:
+def _around(painted: Flags, region: Rectangle, shape: Size) -> Rectangle:
     """The painted area and its margin, inside the picture."""
     area = bounds(painted)
     margin = int(_MARGIN * np.sqrt(painted.sum())) + 1
@@ -128,7 +128,7 @@ def _around(painted: Mask, region: Rectangle, shape: Size) -> Rectangle:
     return Rectangle(left, top, right - left, bottom - top)
 
 
-def _inside(region: Rectangle, box: Rectangle) -> Mask:
+def _inside(region: Rectangle, box: Rectangle) -> Flags:
     """Which pixels of ``box`` are in ``region`` too."""
     mask = np.zeros((box.height, box.width), np.bool_)
     top, left = max(region.y - box.y, 0), max(region.x - box.x, 0)
@@ -136,14 +136,14 @@ def _inside(region: Rectangle, box: Rectangle) -> Mask:
     return mask
 
 
-def _full_resolution(small: _Small, cut: Mask, gray: Gray) -> Mask:
+def _full_resolution(small: _Small, cut: Flags, gray: Gray) -> Flags:
     """The cut along the edges of the photo itself."""
     share = torch.from_numpy(cut.astype(np.float32))[None, None]
     lightness = color.gray_lightness(torch.from_numpy(small.gray))[None, None]
     unlabelled = torch.zeros(cut.shape)
     coefficients = fit_to_lightness(lightness, share, unlabelled)
     inside = cv2.resize(cut.astype(np.uint8), gray.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    whole: Mask = inside.astype(np.bool_)
+    whole: Flags = inside.astype(np.bool_)
     # Only around the cut there is anything to refine.
     band = bounds(cv2.morphologyEx(cut.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9))) > 0)
     top, bottom = (y * gray.shape[0] // cut.shape[0] for y in (band.y, band.y + band.height))
@@ -157,7 +157,7 @@ def _full_resolution(small: _Small, cut: Mask, gray: Gray) -> Mask:
     return whole
 
 
-def _distance(mask: Mask) -> npt.NDArray[np.float32]:
+def _distance(mask: Flags) -> npt.NDArray[np.float32]:
     """How far each true pixel is from the false ones; without any, from nothing."""
     if mask.all():
         return np.full(mask.shape, np.inf, np.float32)

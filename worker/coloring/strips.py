@@ -4,18 +4,18 @@ What looks only a few pixels around runs on some rows at a time. So inner result
 processor's cache, and those of a large picture are never there as a whole.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from semcolor_worker.models.networks.blocks import Run, run_whole
 from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
-from semcolor_worker.models.networks.efficientnet_lite0 import InvertedBottleneck
 from semcolor_worker.models.networks.gridnet import GridNet
 from semcolor_worker.models.networks.two_stream_unet import BINS_LEVEL, Layer, TwoStreamUNet
 
+from .checkpoints import Checkpoint, go_on
 from .windows import Read, Window, cut, run_inside
 
 # Pixels of a strip. On a processor its features fit the cache; a GPU needs many to be busy.
@@ -25,35 +25,42 @@ _MARGIN = 4  # rows around it, even as well: no block reaches further
 _KEPT_LEVEL = 2  # a quarter of the input's scale: from there on layers take little memory
 
 
-def gray_features(network: TwoStreamUNet, gray: Tensor) -> list[Tensor]:
+def gray_features(
+    network: TwoStreamUNet, gray: Tensor, checkpoint: Checkpoint = go_on
+) -> list[Tensor]:
     """:meth:`TwoStreamUNet.encode_gray`."""
-    with _blocks_in_strips(network):
-        return network.encode_gray(gray)
+    return network.encode_gray(gray, _in_strips(checkpoint))
 
 
-def winning_logits(network: EfficientNetFPN | GridNet, gray: Tensor) -> tuple[Tensor, Tensor]:
+def winning_logits(
+    network: EfficientNetFPN | GridNet, gray: Tensor, checkpoint: Checkpoint = go_on
+) -> tuple[Tensor, Tensor]:
     """The classes that win anywhere, never *unlabelled*, and their h×w×C logits.
 
     ``gray``: 1×1×h×w, the network's input.
     """
-    with _blocks_in_strips(network):
-        features = network.features(gray)
+    features = network.features(gray, _in_strips(checkpoint))
 
     def winners(part: Tensor) -> Tensor:
         return 1 + network.logits(part)[:, 1:].argmax(dim=1, keepdim=True)
 
-    present = _run(winners, features, _ROWS).unique()
-    logits = _run(lambda part: network.logits(part)[:, present], features, _ROWS)
+    present = _run(winners, features, _ROWS, checkpoint).unique()
+    logits = _run(lambda part: network.logits(part)[:, present], features, _ROWS, checkpoint)
     return present, logits[0].permute(1, 2, 0).contiguous()
 
 
-def everywhere(layer: Layer, whole: Window, read: Read, skip: Read | None) -> Tensor:
+def everywhere(
+    layer: Layer, whole: Window, read: Read, skip: Read | None, checkpoint: Checkpoint = go_on
+) -> Tensor:
     """All of a layer's output; arguments as of :func:`run_inside`."""
     run = partial(run_inside, layer, whole=whole, read=read, skip=skip)
-    return _collect(run, whole, _rows(whole, layer.conv2.weight.device))
+    device = next(layer.parameters()).device
+    return _collect(run, whole, _rows(whole, device), checkpoint)
 
 
-def chroma(network: TwoStreamUNet, gray: list[Tensor], ids: Tensor) -> tuple[Tensor, Tensor]:
+def chroma(
+    network: TwoStreamUNet, gray: list[Tensor], ids: Tensor, checkpoint: Checkpoint = go_on
+) -> tuple[Tensor, Tensor]:
     """The network's output and the decoder's level BINS_LEVEL, with as little memory as possible.
 
     The large layers are not kept for a moment: they are run anew for the rows that another reads.
@@ -63,21 +70,27 @@ def chroma(network: TwoStreamUNet, gray: list[Tensor], ids: Tensor) -> tuple[Ten
     read: Read = lambda window: network.embed(ids[window.slices][None].long())  # noqa: E731
     skips: list[Read] = []
     for level, layer in enumerate(network.encoder):
-        read = _reading(layer, level, wholes[level], read, None)
+        read = _reading(layer, level, wholes[level], read, None, checkpoint)
         skips.append(partial(_joined, gray[level], read))
     levels = [skips[-1]]
     for step, layer in enumerate(network.decoder):
         level = len(gray) - 2 - step
-        levels.append(_reading(layer, level, wholes[level], levels[-1], skips[level]))
+        levels.append(_reading(layer, level, wholes[level], levels[-1], skips[level], checkpoint))
     finish = partial(_finish, network, wholes[0], levels[-1])
-    return _collect(finish, wholes[0], _ROWS), levels[BINS_LEVEL](wholes[-BINS_LEVEL - 1])
+    output = _collect(finish, wholes[0], _ROWS, checkpoint)
+    return output, levels[BINS_LEVEL](wholes[-BINS_LEVEL - 1])
 
 
-def _reading(layer: nn.Module, level: int, whole: Window, read: Read, skip: Read | None) -> Read:
+def _reading(
+    layer: nn.Module, level: int, whole: Window, read: Read, skip: Read | None,
+    checkpoint: Checkpoint,
+) -> Read:  # fmt: skip
     """How to read a layer's output."""
     assert isinstance(layer, Layer)
     run = partial(run_inside, layer, whole=whole, read=read, skip=skip)
-    return run if level < _KEPT_LEVEL else partial(cut, _collect(run, whole, _ROWS))
+    if level < _KEPT_LEVEL:
+        return run
+    return partial(cut, _collect(run, whole, _ROWS, checkpoint))
 
 
 def _joined(gray: Tensor, labels: Read, window: Window) -> Tensor:
@@ -89,37 +102,22 @@ def _finish(network: TwoStreamUNet, whole: Window, read: Read, window: Window) -
     return cut(network.chroma(read(crop)), window.seen_from(crop))
 
 
-@contextlib.contextmanager
-def _blocks_in_strips(network: nn.Module) -> Iterator[None]:
-    """Meanwhile each block of a network runs strip by strip when it is called."""
-    blocks = list(_blocks(network))
-    for block in blocks:
-        block.forward = partial(_block_in_strips, block.forward)
-    try:
-        yield
-    finally:
-        for block in blocks:
-            del block.forward
+def _in_strips(checkpoint: Checkpoint) -> Run:
+    """Runs each block of a network strip by strip."""
+
+    def run(block: nn.Module, x: Tensor) -> Tensor:
+        rows = _rows(Window.whole(x.shape[2], x.shape[3]), x.device)
+        return _run(partial(run_whole, block), x, rows, checkpoint)
+
+    return run
 
 
-def _blocks(module: nn.Module) -> Iterator[nn.Module]:
-    """The largest parts that look only a few rows around."""
-    if isinstance(module, Layer | InvertedBottleneck):
-        yield module
-        return
-    inner = [block for child in module.children() for block in _blocks(child)]
-    yield from inner or ([module] if isinstance(module, nn.Sequential) else [])
-
-
-def _block_in_strips(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    return _run(forward, x, _rows(Window.whole(x.shape[2], x.shape[3]), x.device))
-
-
-def _run(block: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
+def _run(block: Callable[[Tensor], Tensor], x: Tensor, rows: int, checkpoint: Checkpoint) -> Tensor:
     """``block(x)``, so many rows of ``x`` at a time; the block may change the scale."""
     height = x.shape[2]
     output: Tensor | None = None
     for top in range(0, height, rows):
+        checkpoint()
         bottom = min(top + rows, height)
         first, last = max(0, top - _MARGIN), min(height, bottom + _MARGIN)
         part = block(x[:, :, first:last])
@@ -132,10 +130,11 @@ def _run(block: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
     return output
 
 
-def _collect(read: Read, whole: Window, rows: int) -> Tensor:
+def _collect(read: Read, whole: Window, rows: int, checkpoint: Checkpoint) -> Tensor:
     """All of what can be read, so many rows at a time."""
     output: Tensor | None = None
     for top in range(0, whole.bottom, rows):
+        checkpoint()
         window = whole._replace(top=top, bottom=min(top + rows, whole.bottom))
         part = read(window)
         output = _empty(part, whole.bottom) if output is None else output

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker import color
+
 MOST = 6
 _REACH = 20.0  # a*, b* units: what is nearer to a suggestion is the same suggestion
 _RARE = 0.02  # smaller shares are noise
@@ -25,10 +28,13 @@ class Likely(NamedTuple):
 
 
 def average_distribution(logits: Tensor, mask: Tensor) -> Tensor:
-    """K probabilities of a part: K×h×w logits, h×w weights. Raises ValueError for no weight."""
+    """K probabilities of a part: K×h×w logits, h×w weights.
+
+    Raises SemcolorError (EMPTY_SELECTION) for no weight.
+    """
     weight = mask.sum()
     if not weight > 0:
-        raise ValueError("nothing is selected: select the part of the photo to colour")
+        raise SemcolorError(Code.EMPTY_SELECTION)
     probabilities = torch.softmax(logits, dim=0)
     return (probabilities * mask).sum(dim=(1, 2)) / weight
 
@@ -70,3 +76,11 @@ def median(values: Tensor, mask: Tensor) -> float:
     """Of the values (h×w) that the mask (h×w) has at least half selected, or most of all."""
     chosen = mask >= min(0.5, float(mask.max()))
     return float(values[chosen].median())
+
+
+def swatch(lightness: float, a: float, b: float) -> str:
+    """“#rrggbb” of a colour as a photo shows it: in gamut, at its lightness (0..100)."""
+    gray = color.gray_from_lightness(torch.tensor(lightness)).clamp(0, 1) * 255
+    pixel = gray.round().to(torch.uint8).view(1, 1)
+    rgb = color.rgb_from_ab(pixel, torch.tensor([a, b]).view(2, 1, 1))
+    return "#" + bytes(rgb.flatten().tolist()).hex()

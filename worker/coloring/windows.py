@@ -7,7 +7,7 @@ that crop and cutting the margin off gives what running it on everything gives.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from semcolor_worker.models.networks.two_stream_unet import Layer
 
@@ -104,7 +104,7 @@ def differing(one: Tensor, other: Tensor) -> Window | None:
 
 def reached(layer: Layer, window: Window) -> Window:
     """Where a layer's output can differ when its input differs inside a window."""
-    return window.on_axes(_REACHED[_scaling(layer)]).grown(1)  # conv1, then conv2
+    return window.on_axes(_REACHED[layer.scaling]).grown(1)  # conv1, then conv2
 
 
 def crop_for(window: Window, whole: Window) -> Window:
@@ -123,18 +123,10 @@ def run_inside(
 
     ``read``, ``skip``: give a window of the layer's input, and of its skip.
     """
-    scaling = _scaling(layer)
-    crop = crop_for(window, whole).on_axes(_NEEDED[scaling])
-    made = crop.on_axes(_MADE[scaling])
+    crop = crop_for(window, whole).on_axes(_NEEDED[layer.scaling])
+    made = crop.on_axes(_MADE[layer.scaling])
     output: Tensor = layer(read(crop), skip(made) if skip else None)
     return cut(output, window.seen_from(made))
-
-
-def _scaling(layer: Layer) -> str:
-    if isinstance(layer.conv1, nn.ConvTranspose2d):
-        return "up"
-    assert isinstance(layer.conv1, nn.Conv2d)
-    return "down" if layer.conv1.stride[0] == 2 else "same"
 
 
 # Of spans: which outputs of conv1 (3 taps, padding 1) read an input; which inputs a crop begins and

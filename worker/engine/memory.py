@@ -7,6 +7,7 @@ import torch
 
 from semcolor_worker.resources import available_memory
 
+RETRY_SECONDS = 60.0  # how long after it ran out it is tried again whether there is enough now
 _AT_MOST = 1 << 30  # bytes on the host, where other programs want memory too
 _ROOM = 1 << 30  # bytes, many times what made the engine leave
 _SHARE = 0.25  # of the host's memory that is free; twice as much of a GPU's

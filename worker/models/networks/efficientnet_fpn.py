@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import efficientnet_lite0
+from .blocks import Run, run_whole
 
 PYRAMID_WIDTH = 96
 
@@ -45,13 +46,13 @@ class EfficientNetFPN(nn.Module):
         """
         return self.logits(self.features(gray))
 
-    def features(self, gray: Tensor) -> Tensor:
+    def features(self, gray: Tensor, run: Run = run_whole) -> Tensor:
         """The pyramid's finest level, N×96×H/4×W/4."""
-        levels: list[Tensor] = self.encoder(gray)[1:]
+        levels: list[Tensor] = self.encoder(gray, run)[1:]
         x: Tensor = self.context(levels[-1].mean((2, 3)))[:, :, None, None]
         pyramid = list(zip(levels, self.lateral, self.smooth, strict=True))
         for level, lateral, smooth in reversed(pyramid):
-            x = smooth(lateral(level) + F.interpolate(x, level.shape[2:]))
+            x = run(smooth, lateral(level) + F.interpolate(x, level.shape[2:]))
         return x
 
     def logits(self, features: Tensor) -> Tensor:

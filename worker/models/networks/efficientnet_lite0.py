@@ -4,9 +4,11 @@ The *Lite* variant has no squeeze-and-excitation and clips activations at 6. It 
 semcolor that can start from weights trained on ImageNet.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import Tensor, nn
+
+from .blocks import Run, run_whole
 
 STEM_WIDTH = 32
 
@@ -84,12 +86,13 @@ class EfficientNetLite0(nn.Module):
         inputs = [STEM_WIDTH, *(stage.width for stage in STAGES)]
         self.stages = nn.ModuleList(map(_stage, inputs, STAGES))
 
-    def forward(self, gray: Tensor) -> list[Tensor]:
+    def forward(self, gray: Tensor, run: Run = run_whole) -> list[Tensor]:
         """``gray``: N×1×H×W in [−1, 1]. Returns features of WIDTHS channels, 1/2 … 1/32."""
-        x = self.stem(gray)
+        x = run(self.stem, gray)
         levels = []
         for index, stage in enumerate(self.stages):
-            x = stage(x)
+            for block in cast(nn.Sequential, stage):
+                x = run(block, x)
             if index in TAPS:
                 levels.append(x)
         return levels

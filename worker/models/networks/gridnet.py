@@ -14,6 +14,8 @@ from typing import cast
 
 from torch import Tensor, nn
 
+from .blocks import Run, run_whole
+
 
 def _conv(n_in: int, n_out: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
@@ -97,13 +99,13 @@ class GridNet(nn.Module):
         """
         return self.logits(self.features(gray))
 
-    def features(self, gray: Tensor) -> Tensor:
+    def features(self, gray: Tensor, run: Run = run_whole) -> Tensor:
         """The finest row behind the last column, N×C×H×W."""
-        grid = self._first_column(self.stem(self.input_norm(gray)))
+        grid = self._first_column(run(self.stem, self.input_norm(gray)), run)
         for column in range(1, self.turn):
-            grid = self._down_column(grid, column)
+            grid = self._down_column(grid, column, run)
         for column in range(self.turn, 2 * self.turn):
-            grid = self._up_column(grid, column)
+            grid = self._up_column(grid, column, run)
         return grid[0]
 
     def logits(self, features: Tensor) -> Tensor:
@@ -111,26 +113,26 @@ class GridNet(nn.Module):
         logits: Tensor = self.head(features)
         return logits
 
-    def _first_column(self, x: Tensor) -> list[Tensor]:
+    def _first_column(self, x: Tensor, run: Run) -> list[Tensor]:
         grid = [x]
         for down in self.down:
-            grid.append(cast(nn.ModuleList, down)[0](grid[-1]))
+            grid.append(run(cast(nn.ModuleList, down)[0], grid[-1]))
         return grid
 
-    def _down_column(self, grid: list[Tensor], column: int) -> list[Tensor]:
+    def _down_column(self, grid: list[Tensor], column: int, run: Run) -> list[Tensor]:
         new: list[Tensor] = []
         for row, x in enumerate(grid):
-            x = x + _block(self.lateral, row, column - 1)(x)
+            x = x + run(_block(self.lateral, row, column - 1), x)
             if row > 0:
-                x = x + _block(self.down, row - 1, column)(new[-1])
+                x = x + run(_block(self.down, row - 1, column), new[-1])
             new.append(x)
         return new
 
-    def _up_column(self, grid: list[Tensor], column: int) -> list[Tensor]:
+    def _up_column(self, grid: list[Tensor], column: int, run: Run) -> list[Tensor]:
         new = list(grid)
         for row in reversed(range(len(grid))):
-            x = grid[row] + _block(self.lateral, row, column - 1)(grid[row])
+            x = grid[row] + run(_block(self.lateral, row, column - 1), grid[row])
             if row < len(grid) - 1:
-                x = x + _block(self.up, row, column - self.turn)(new[row + 1])
+                x = x + run(_block(self.up, row, column - self.turn), new[row + 1])
             new[row] = x
         return new

@@ -17,11 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .blocks import Run, run_whole
 from .efficientnet_lite0 import WIDTHS as ENCODER_WIDTHS
 from .efficientnet_lite0 import EfficientNetLite0
 
 LabelEncoding = Literal["scalar", "embedding"]
 GrayEncoder = Literal["shared", "efficientnet_lite0"]
+Scaling = Literal["same", "down", "up"]
 EMBEDDING_CHANNELS = 8
 BINS_LEVEL = -3  # of the decoder: a quarter of the input's scale
 
@@ -29,10 +31,11 @@ BINS_LEVEL = -3  # of the decoder: a quarter of the input's scale
 class Layer(nn.Module):
     """conv1 → Leaky ReLU → (+ skip) → conv2 → Leaky ReLU; conv1 changes the scale (figure 4)."""
 
-    def __init__(self, conv1: nn.Module, channels: int, slope: float) -> None:
+    def __init__(self, scaling: Scaling, n_in: int, n_out: int, slope: float) -> None:
         super().__init__()
-        self.conv1 = conv1
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.scaling = scaling
+        self.conv1 = _conv1(scaling, n_in, n_out)
+        self.conv2: nn.Module = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
         self.activation: nn.Module = nn.LeakyReLU(slope)
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
@@ -44,17 +47,11 @@ class Layer(nn.Module):
         return out
 
 
-def _same(n_in: int, n_out: int, slope: float) -> Layer:
-    return Layer(nn.Conv2d(n_in, n_out, 3, padding=1, bias=False), n_out, slope)
-
-
-def _down(n_in: int, n_out: int, slope: float) -> Layer:
-    return Layer(nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False), n_out, slope)
-
-
-def _up(n_in: int, n_out: int, slope: float) -> Layer:
-    conv = nn.ConvTranspose2d(n_in, n_out, 3, stride=2, padding=1, output_padding=1, bias=False)
-    return Layer(conv, n_out, slope)
+def _conv1(scaling: Scaling, n_in: int, n_out: int) -> nn.Module:
+    if scaling == "up":
+        return nn.ConvTranspose2d(n_in, n_out, 3, stride=2, padding=1, output_padding=1, bias=False)
+    stride = 2 if scaling == "down" else 1
+    return nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
 
 
 def _instance_norm(level: Tensor) -> Tensor:
@@ -73,7 +70,7 @@ class PretrainedGray(nn.Module):
 
     def __init__(self, widths: Sequence[int], slope: float) -> None:
         super().__init__()
-        self.finest = _same(1, widths[0], slope)  # the encoder's own levels begin at 1/2
+        self.finest = Layer("same", 1, widths[0], slope)  # the encoder's own levels begin at 1/2
         self.encoder = EfficientNetLite0()
         pairs = zip(ENCODER_WIDTHS, widths[1:], strict=True)
         self.project = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairs)
@@ -84,12 +81,12 @@ class PretrainedGray(nn.Module):
         """What all but the pretrained encoder computes in."""
         return self.context.weight.dtype
 
-    def forward(self, gray: Tensor) -> list[Tensor]:
+    def forward(self, gray: Tensor, run: Run = run_whole) -> list[Tensor]:
         """``gray``: N×1×H×W in [−1, 1]. Returns six levels, finest first."""
-        features = self.encoder(gray)
+        features = self.encoder(gray, run)
         gray, *features = (tensor.to(self.precision) for tensor in (gray, *features))
         pairs = zip(self.project, features, strict=True)
-        levels = [_instance_norm(self.finest(gray))]  # each at once: they are large
+        levels = [_instance_norm(run(self.finest, gray))]  # each at once: they are large
         levels += [_instance_norm(project(level)) for project, level in pairs]
         levels[-1] = levels[-1] + self.context(features[-1].mean((2, 3)))[..., None, None]
         return levels
@@ -127,11 +124,11 @@ class TwoStreamUNet(nn.Module):
 
         channels = [EMBEDDING_CHANNELS if embedded else 1, *widths]
         self.encoder = nn.ModuleList(
-            (_same if level == 0 else _down)(n_in, n_out, slope)
+            Layer("same" if level == 0 else "down", n_in, n_out, slope)
             for level, (n_in, n_out) in enumerate(zip(channels, widths, strict=False))
         )
         wide = [2 * width for width in reversed(widths)]
-        self.decoder = nn.ModuleList(_up(n_in, n_out, slope) for n_in, n_out in pairwise(wide))
+        self.decoder = nn.ModuleList(Layer("up", a, b, slope) for a, b in pairwise(wide))
         self.final_conv = nn.Conv2d(wide[-1], 2, 3, padding=1, bias=False)
         pretrained = gray_encoder == "efficientnet_lite0"
         self.gray = PretrainedGray(widths, slope) if pretrained else None
@@ -160,15 +157,15 @@ class TwoStreamUNet(nn.Module):
         """
         return self.decode(self.encode_gray(gray), self.encode_labels(labels))
 
-    def encode_gray(self, gray: Tensor) -> list[Tensor]:
+    def encode_gray(self, gray: Tensor, run: Run = run_whole) -> list[Tensor]:
         """Instance-normalised gray features, finest level first. They do not depend on labels."""
         if self.gray is not None:
-            levels: list[Tensor] = self.gray(gray)
+            levels: list[Tensor] = self.gray(gray, run)
             return levels
         gray = gray.to(self.precision)
         if self.embedding is not None:
             gray = gray.expand(-1, EMBEDDING_CHANNELS, -1, -1)
-        levels = self._encode(gray)
+        levels = self._encode(gray, run)
         return [_instance_norm(level) for level in levels] if self.instance_norm else levels
 
     def encode_labels(self, labels: Tensor) -> list[Tensor]:
@@ -209,9 +206,9 @@ class TwoStreamUNet(nn.Module):
         logits: Tensor = self.bins_head(level)
         return logits.float()
 
-    def _encode(self, x: Tensor) -> list[Tensor]:
+    def _encode(self, x: Tensor, run: Run = run_whole) -> list[Tensor]:
         levels = []
         for layer in self.encoder:
-            x = layer(x)
+            x = run(layer, x)
             levels.append(x)
         return levels

@@ -1,0 +1,164 @@
+"""What requests ask for, from planes and networks; what was made at detail is cached."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from semcolor.protocol.results import Suggestion
+from semcolor.protocol.schema import (
+    PIECE_LIMIT,
+    PREDICTED,
+    Colorize,
+    Recolor,
+    Segment,
+    Suggest,
+    Tint,
+    named,
+)
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import NOWHERE, Rectangle
+from semcolor_worker import color
+from semcolor_worker.coloring import strips, suggestions
+from semcolor_worker.coloring.canvas import Canvas
+from semcolor_worker.coloring.checkpoints import Checkpoint
+from semcolor_worker.coloring.detail import lightness_at
+from semcolor_worker.coloring.full_resolution import classes_inside, rgb_inside
+from semcolor_worker.coloring.upsampling import Size, visible_changes
+from semcolor_worker.lru import LruCache
+
+from .inference_cache import InferenceCache
+from .memory_policy import asked
+from .networks import Networks
+from .planes import PlaneCache
+
+
+class Plan(NamedTuple):
+    """How a request is answered: the size of the network's input, and in low-memory mode or not."""
+
+    size: Size
+    low_memory: bool
+
+
+class Inference:
+    """Answers requests whose planes are there, as planned.
+
+    ``checkpoint`` ends a job by what it raises; the caches stay sound. For what does not fit the
+    photo all methods raise SemcolorError (LABELS_MISMATCH).
+    """
+
+    def __init__(
+        self, networks: Networks, planes: PlaneCache, cache: InferenceCache, checkpoint: Checkpoint
+    ) -> None:
+        self._networks, self._planes, self._cache = networks, planes, cache
+        self._checkpoint = checkpoint
+        self._shown: LruCache[Size] = LruCache(1024)  # at detail, of the last colour
+
+    def needed(self, request: Colorize | Recolor, plan: Plan) -> list[str]:
+        """The planes without which it can't be answered; cached results stand in for others."""
+        canvas = self._cache.canvases.get((request.photo, *plan))
+        everything = named(*request.planes, *request.planes_before)
+        if canvas is None or request.labels == PREDICTED:
+            return everything
+        if isinstance(request, Recolor) and not canvas.guiding.remembers(
+            (request.before, request.tints_before)
+        ):
+            return everything
+        return named(request.photo, *canvas.lacks(request.labels, request.tints))
+
+    def segment(self, request: Segment, plan: Plan) -> Tensor:
+        """Class ids of the rectangle, height×width uint8 on the CPU; never *unlabelled*."""
+        photo, networks = self._planes.photo(request.photo, request.region), self._networks
+        winners = self._cache.winners.get((request.photo, plan.size))
+        if winners is None:
+            lightness = lightness_at(photo, plan.size, networks.device)
+            gray = networks.segmentation.normalise(lightness)
+            winners = strips.winning_logits(networks.segmenter, gray, self._checkpoint)
+            self._cache.winners.put((request.photo, plan.size), winners)
+        return classes_inside(photo, winners, request.region, self._checkpoint)
+
+    def colorize(self, request: Colorize, plan: Plan) -> Tensor:
+        """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU."""
+        photo = self._planes.photo(request.photo, request.region)
+        canvas = self._canvas(request.photo, plan)
+        self._shown.put(asked(request), canvas.size)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        return rgb_inside(photo, canvas.guiding.current, request.region, self._checkpoint)
+
+    def recolor(self, request: Recolor, plan: Plan) -> tuple[Rectangle, Tensor]:
+        """Where colour by the labels visibly differs from colour by those before; may be empty.
+
+        With it the colour of its first rows, as from :meth:`colorize`: all that go into one piece.
+        """
+        photo, canvas = self._planes[request.photo], self._canvas(request.photo, plan)
+        region = self._changed(request, photo, canvas)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        bytes_per_row = max(1, region.width) * 3 * photo.itemsize
+        rows = min(region.height, max(1, PIECE_LIMIT // bytes_per_row))
+        piece = region._replace(height=rows)
+        pixels = rgb_inside(photo, canvas.guiding.current, piece, self._checkpoint)
+        self._shown.put(asked(request), canvas.size)
+        return region, pixels
+
+    def _changed(self, request: Recolor, photo: Tensor, canvas: Canvas) -> Rectangle:
+        if self._shown.get(asked(request)) not in (None, canvas.size):
+            return Rectangle(0, 0, photo.shape[1], photo.shape[0])  # lowered, or raised again
+        before = request.before, request.tints_before
+        if not canvas.guiding.remembers(before):
+            self._colour(canvas, request.photo, *before)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        change = canvas.guiding.since(before)
+        if change is None:
+            return NOWHERE
+        window, one, other = change
+        grays, size = canvas.gray_range(photo), (photo.shape[0], photo.shape[1])
+        return visible_changes(one, other, grays, size, window)
+
+    def suggest(self, request: Suggest, plan: Plan) -> list[Suggestion]:
+        """Plausible colours of a part of the photo, at its lightness; most likely first.
+
+        Raises SemcolorError: NO_SUGGESTIONS for a model without a distribution, EMPTY_SELECTION.
+        """
+        if self._networks.unet.bins_head is None:
+            raise SemcolorError(Code.NO_SUGGESTIONS)
+        canvas = self._canvas(request.photo, plan)
+        canvas.paint(request.labels, self._read_ids(canvas, request.photo, request.labels))
+        logits = canvas.painting.bin_logits
+        mask = self._mask(request.mask, request.photo, canvas.size)
+        coarse = F.interpolate(mask[None, None], logits.shape[2:], mode="area")[0, 0]
+        probabilities = suggestions.average_distribution(logits[0], coarse)
+        found = suggestions.distinct_colours(probabilities.cpu(), color.chroma_bins())
+        lightness = suggestions.median(canvas.lightness[0, 0], mask)
+        return [
+            Suggestion(*likely, suggestions.swatch(lightness, likely.a, likely.b))
+            for likely in found
+        ]
+
+    def _canvas(self, photo: str, plan: Plan) -> Canvas:
+        canvas = self._cache.canvases.get((photo, *plan))
+        if canvas is None:
+            networks, checkpoint = self._networks, self._checkpoint
+            lightness = lightness_at(self._planes[photo], plan.size, networks.device)
+            full_pass = networks.full_pass(*plan, checkpoint)
+            canvas = Canvas(networks.color, lightness, full_pass, checkpoint)
+            self._cache.canvases.put((photo, *plan), canvas)
+        return canvas
+
+    def _colour(self, canvas: Canvas, photo: str, labels: str, tints: tuple[Tint, ...]) -> None:
+        def tinted(chroma: Tensor) -> Tensor:
+            for tint in tints:
+                mask = self._mask(tint.mask, photo, canvas.size)
+                chroma = suggestions.tinted(chroma, mask, tint.a, tint.b)
+            return chroma
+
+        canvas.colour(labels, tints, self._read_ids(canvas, photo, labels), tinted)
+        self._cache.trim()
+
+    def _read_ids(self, canvas: Canvas, photo: str, labels: str) -> Callable[[], Tensor]:
+        device = self._networks.device
+        return lambda: self._planes.ids_at(labels, photo, canvas.size).to(device)
+
+    def _mask(self, digest: str, photo: str, size: Size) -> Tensor:
+        """h×w, 0..1."""
+        return self._planes.mask_at(digest, photo, size).to(self._networks.device).float() / 255
