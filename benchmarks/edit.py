@@ -15,7 +15,7 @@ os.environ["GOMP_SPINCOUNT"] = "10000"  # as the engine's process has it
 import torch
 from common import milliseconds, patchwork, ratio, report, resized, seconds
 
-from semcolor.protocol.schema import Changes, Colorize
+from semcolor.protocol.schema import Recolor
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.engine.engine import Engine
 
@@ -45,9 +45,7 @@ def measure(engine: Engine, detail: int, runs: int) -> dict[str, float]:
 
     def recolour(labels: str) -> None:
         nonlocal painted
-        region = engine.changes(Changes(photo, labels, painted, detail))
-        if region.pixels:
-            engine.colorize(Colorize(photo, labels, region, detail))
+        engine.recolor(Recolor(photo, labels, painted, detail))
         painted = labels
 
     def whole(run: int) -> None:

@@ -31,7 +31,7 @@ def measure(megapixels: float, depth: int) -> dict[str, float]:
         gray = gray.astype(np.uint16) * 257
     session = Session(local_worker.start(), gray)
     supervisor = session.client.hello().pid
-    labels = session.segment(session.whole, 0, lambda *_: None)
+    labels = session.segment(session.whole, 0, lambda *_: None).map
     (engine,) = engines(supervisor)
     segmented = memory(engine, "VmHWM")
     session.set_labels(labels)

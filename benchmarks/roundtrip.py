@@ -3,8 +3,8 @@
     python benchmarks/roundtrip.py [--megapixels 1 12 24] [--runs 9]
 
 The worker loads a network so small that it costs next to nothing. A whole photo gets a label map
-that the worker has never seen; an edit changes 256 × 256 pixels of it, asks what changed visibly,
-and pulls those pixels. The sizes are measured in turns. Prints a table and one JSON line.
+that the worker has never seen; an edit changes 256 × 256 pixels of it and gets the colour that
+changed visibly. The sizes are measured in turns. Prints a table and one JSON line.
 """
 
 import argparse
@@ -72,7 +72,6 @@ def edit(session: Session, run: int) -> None:
     region = Rectangle(x, y, SIDE, SIDE)
     session.edit_labels(region, np.full((SIDE, SIDE), 1 + run % 59, np.uint8))
     session.recolor(0, lambda *_: None)
-    session.colorize(region, 0, lambda *_: None)
 
 
 if __name__ == "__main__":

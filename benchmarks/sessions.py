@@ -103,9 +103,7 @@ class Painter:
         x, y = (int(self._random.integers(0, side - SIDE)) for side in (width, height))
         ids = np.full((SIDE, SIDE), self._random.integers(1, 60), np.uint8)
         self._session.edit_labels(Rectangle(x, y, SIDE, SIDE), ids)
-        changed = self._session.recolor(0, lambda *_: None)
-        if changed.pixels:
-            self._session.colorize(changed, 0, lambda *_: None)
+        self._session.recolor(0, lambda *_: None)
 
 
 def memory_at_rest(painter: Painter) -> float:

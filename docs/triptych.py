@@ -25,9 +25,9 @@ def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else SAMPLE
     gray = read_photo(path).gray
     session = Session(local_worker.connect(), gray)
-    labels = session.segment(session.whole, 0, lambda *_: None)
+    labels = session.segment(session.whole, 0, lambda *_: None).map
     session.set_labels(labels)
-    colour = session.colorize(session.whole, 0, lambda *_: None)
+    colour = session.colorize(session.whole, 0, lambda *_: None).rgb
     before = np.repeat(gray[..., None], 3, axis=2)
     mixed = (0.5 * before + 0.5 * palette()[labels]).astype(np.uint8)
     out = ROOT / "docs" / "images" / "triptych.jpg"

@@ -1,6 +1,7 @@
 """Set-up of semcolor on a person's machine: `python3 -m installer` in the checkout.
 
-Standard library only, because it runs before anything is installed.
+Standard library only, because it runs before anything is installed; of semcolor, what is in
+`semcolor.shared`, which the checkout has beside it.
 """
 
 import sys

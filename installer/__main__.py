@@ -7,13 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from semcolor.shared.classes import gimp_palette
+
 from . import environment as env
 from . import plugin
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SAMPLE = CHECKOUT / "samples" / "dust-bowl-home.jpg"
 
-_PALETTE = "from semcolor.shared.classes import gimp_palette; print(gimp_palette(), end='')"
 _FOLDER = "from semcolor.client import settings; print(settings.{}_folder(), end='')"
 
 
@@ -137,11 +138,10 @@ def install_plugins(python: Path) -> None:
     """Install the plug-in in every GIMP 3 of this user; a problem with one stops nothing."""
     # -I: GIMP's own PYTHONHOME, its PYTHONPATH and its current folder are nothing to the bridge.
     bridge = [str(python), "-I", "-m", "semcolor.bridge"]
-    palette = ask(python, _PALETTE)
     profiles = plugin.gimp_profiles()
     for profile in profiles:
         try:
-            print(f"    {plugin.install_plugin(profile, bridge, palette=palette)}")
+            print(f"    {plugin.install_plugin(profile, bridge, palette=gimp_palette())}")
         except plugin.PluginInstallError as error:
             warn(f"Not installed in {profile}: {error}")
     if plugin.flatpak_profiles():

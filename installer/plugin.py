@@ -9,6 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from semcolor.shared.atomic_files import replacing
+from semcolor.shared.classes import PALETTE_FILE
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 PLUGIN_SOURCE = CHECKOUT / "gimp_plugin" / "semcolor"
 SHARED_SOURCE = CHECKOUT / "semcolor" / "shared"
@@ -80,7 +83,8 @@ def install_plugin(
         if palette is not None:
             path = _palette_path(profile)
             path.parent.mkdir(exist_ok=True)
-            path.write_text(palette, encoding="utf-8")
+            with replacing(path) as part:
+                part.write_text(palette, encoding="utf-8")
     except OSError as error:
         raise PluginInstallError(
             f"{error.filename or profile} can't be written ({error.strerror}). "
@@ -141,7 +145,7 @@ def _write_shebang(script: Path, interpreter: str) -> None:
 
 
 def _palette_path(profile: Path) -> Path:
-    return profile / "palettes" / f"{_NAME}.gpl"
+    return profile / "palettes" / PALETTE_FILE
 
 
 def _config_dir() -> Path:

@@ -6,8 +6,8 @@ import sys
 
 from filelock import Timeout
 
-from semcolor.client.local_worker import worker_lock
-from semcolor.shared.errors import SemcolorError
+from semcolor.client.local_worker import connection_file, worker_lock
+from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.supervisor.server import Supervisor
 
 # Others hold the lock for a moment, to see whether a worker runs. Not longer than that: who waits
@@ -16,26 +16,31 @@ _LOCK_SECONDS = 0.2
 
 
 def main() -> int:
-    """Serve; exit code 0 also when another worker runs already."""
+    """Serve; exit code 0 also when another worker runs already, which is as good."""
     parser = argparse.ArgumentParser(prog="semcolor worker serve")
     parser.add_argument("--listen", metavar="HOST:PORT", help="serve the LAN as well")
     arguments = parser.parse_args()
-    return serve(arguments.listen)
-
-
-def serve(listen: str | None) -> int:
-    """Run the supervisor until it is stopped."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        with worker_lock().acquire(timeout=_LOCK_SECONDS):
-            Supervisor(listen).run()
-    except Timeout:
-        print("a worker runs on this machine already: `semcolor worker stop` ends it")
-        return 0 if listen is None else 1
+        serve(arguments.listen)
     except SemcolorError as error:
         print(f"semcolor: {error}", file=sys.stderr)
-        return 1
+        return 0 if error.code == Code.ALREADY_RUNNING and arguments.listen is None else 1
     return 0
+
+
+def serve(listen: str | None) -> None:
+    """Run the supervisor until it is stopped.
+
+    Raises SemcolorError: ALREADY_RUNNING, and as `Supervisor` for what it cannot listen on.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        lock = worker_lock().acquire(timeout=_LOCK_SECONDS)
+    except Timeout as error:
+        raise SemcolorError(Code.ALREADY_RUNNING) from error
+    with lock:
+        connection_file().unlink(missing_ok=True)  # of one that was killed
+        Supervisor(listen).run()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,14 @@ class LruCache(Generic[V]):
         self._values.move_to_end(key)
         return self._values[key]
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether the value is here; that does not use it."""
+        return key in self._values
+
+    def items(self) -> list[tuple[Hashable, V]]:
+        """All values by key, the least recently used first; that does not use them."""
+        return list(self._values.items())
+
     def pop(self, key: Hashable) -> V | None:
         """Remove a value and return it, if it is here."""
         return self._values.pop(key, None)

@@ -19,4 +19,9 @@ def add_commands(commands: "Commands") -> None:
 
 
 def _connect(options: argparse.Namespace) -> None:
-    print(local_worker.choose(options.invitation))
+    chosen = local_worker.choose(options.invitation)
+    if chosen.address:
+        device = f", device {chosen.device}" if chosen.device else ""
+        print(f"connected to {chosen.address}: {chosen.state}{device}")
+    else:
+        print("semcolor uses this machine's own worker again")

@@ -11,29 +11,41 @@ from . import connect, photos
 
 _OTHER_FAMILIES = "semcolor.commands"
 
-# 1 is every other failure, 2 is argparse's for a wrong command line.
-EXIT_CODES = {
-    Code.NO_FILE: 3,
-    Code.NOT_AN_IMAGE: 4,
-    Code.SIZE_MISMATCH: 5,
-    Code.UNKNOWN_CLASS: 6,
-    Code.UNREACHABLE: 7,
-    Code.KEY_REFUSED: 7,
-    Code.CANNOT_WRITE: 8,
-}
+# 1 is every other failure.
+_EXIT_CODES = {
+    2: {Code.DETAIL},  # argparse's too, for a wrong command line
+    3: {Code.NO_FILE, Code.NO_PHOTOS, Code.NO_RECIPE, Code.NOTHING_TO_IMPORT},
+    4: {
+        Code.NOT_A_PHOTO, Code.SAMPLE_FORMAT, Code.NOT_A_PICTURE, Code.NOT_A_LABEL_PICTURE,
+        Code.CANNOT_READ,
+    },
+    5: {Code.SIZE_MISMATCH, Code.FILE_TOO_LARGE, Code.PHOTO_TOO_LARGE},
+    6: {Code.UNKNOWN_CLASS, Code.FOREIGN_COLORS, Code.NO_LABEL_MAP},
+    7: {
+        Code.UNREACHABLE, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED, Code.NOT_ANSWERING,
+        Code.NOT_SERVING_LAN, Code.PROTOCOL_VERSION,
+    },
+    8: {Code.CANNOT_WRITE, Code.NO_FORMAT, Code.NOT_PNG, Code.TOO_DEEP, Code.NO_FOLDER},
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Failures are one sentence on stderr."""
-    options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options) or 0)
+        options = _parser().parse_args(arguments)
+        options.run(options)
     except SemcolorError as error:
         print(f"semcolor: {error}", file=sys.stderr)
-        return EXIT_CODES.get(error.code, 1)
+        return exit_code(error.code)
     except KeyboardInterrupt:
         print("semcolor: stopped", file=sys.stderr)
         return 130
+    return 0
+
+
+def exit_code(code: Code) -> int:
+    """What a failure ends the command with."""
+    return next((number for number, codes in _EXIT_CODES.items() if code in codes), 1)
 
 
 def _parser() -> argparse.ArgumentParser:

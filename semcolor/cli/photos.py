@@ -17,6 +17,9 @@ from semcolor.client.worker_client import OnProgress
 from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import all_classes
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.limits import DETAIL_LIMIT
+from semcolor.shared.sentences import STAGES
+from semcolor.shared.states import Stage
 
 if TYPE_CHECKING:
     from . import Commands
@@ -42,16 +45,16 @@ def _segment(options: argparse.Namespace) -> None:
     from semcolor.photos.label_files import write_label_map
     from semcolor.photos.photo_files import check_output, read_photo
 
-    photo = read_photo(options.photo)
     if options.output.suffix.lower() != ".png":
-        raise SemcolorError(Code.CANNOT_WRITE, "a label map is written as PNG: end it in .png")
+        raise SemcolorError(Code.NOT_PNG)
     check_output(options.output, depth=8)
+    photo = read_photo(options.photo)
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
-        label_map = session.segment(session.whole, options.detail, on_progress)
-    write_label_map(options.output, label_map)
-    print(f"{options.output}: {_summary(label_map)}")
-    _tell_lowered(session)
+        labelled = session.segment(session.whole, options.detail, on_progress)
+    write_label_map(options.output, labelled.map)
+    print(f"{options.output}: {_summary(labelled.map)}")
+    _tell_lowered(labelled.detail)
 
 
 def _colorize(options: argparse.Namespace) -> None:
@@ -64,18 +67,19 @@ def _colorize(options: argparse.Namespace) -> None:
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         if given is None:
-            given = session.segment(session.whole, 0, on_progress)
-        session.set_labels(given)
-        rgb = session.colorize(session.whole, options.detail, on_progress)
-    write_photo(options.output, rgb, photo)
+            session.use_predicted_labels()
+        else:
+            session.set_labels(given)
+        colored = session.colorize(session.whole, options.detail, on_progress)
+    write_photo(options.output, colored.rgb, photo)
     print(options.output)
-    _tell_lowered(session)
+    _tell_lowered(colored.detail)
 
 
-def _tell_lowered(session: Session) -> None:
-    if session.lowered:
+def _tell_lowered(detail: int) -> None:
+    if detail:
         print(
-            f"The worker's memory sufficed for a detail of {session.lowered} pixels only: close "
+            f"The worker's memory sufficed for a detail of {detail} pixels only: close "
             "other programs there, or ask for no more with --detail.",
             file=sys.stderr,
         )
@@ -94,7 +98,8 @@ class _ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
-    def _show(self, text: str, fraction: float) -> None:
+    def _show(self, stage: Stage, fraction: float) -> None:
+        text = STAGES[stage]
         if self._bar is None or self._bar.desc != text:
             self.__exit__()
             form = "{desc:24} {bar} {n:3.0f}%"
@@ -112,6 +117,15 @@ def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
     parser.add_argument(
-        "--detail", type=int, default=0, metavar="PIXELS",
-        help="longest side of the network's input (default: the model's own)",
+        "--detail", type=_detail, default=0, metavar="PIXELS",
+        help=f"longest side of the network's input, at most {DETAIL_LIMIT} (default: the model's "
+        "own)",
     )  # fmt: skip
+
+
+def _detail(text: str) -> int:
+    """Raises ValueError for what is no number, SemcolorError (DETAIL) for one out of range."""
+    detail = int(text)
+    if not 0 <= detail <= DETAIL_LIMIT:
+        raise SemcolorError(Code.DETAIL, detail=detail, limit=DETAIL_LIMIT)
+    return detail

@@ -61,7 +61,7 @@ def encode_invitation(connection: Connection) -> str:
 
 
 def decode_invitation(line: str) -> Connection:
-    """The connection of an invitation line. Raises SemcolorError when it is not one."""
+    """The connection of an invitation line. Raises SemcolorError (INVITATION)."""
     body = line.strip().removeprefix(_INVITATION)
     try:
         if body == line.strip():
@@ -73,11 +73,7 @@ def decode_invitation(line: str) -> Connection:
             raise ValueError("no address or key")
         public = zmq.curve_public(secret.encode()).decode()
     except (ValueError, TypeError, AttributeError, binascii.Error, zmq.ZMQError) as error:
-        raise SemcolorError(
-            Code.INVITATION,
-            "this is not a whole invitation: paste the one line that "
-            "`semcolor worker invite NAME` printed",
-        ) from error
+        raise SemcolorError(Code.INVITATION) from error
     return Connection(address, server_key, KeyPair(public, secret))
 
 
@@ -93,11 +89,12 @@ def server_keys() -> KeyPair:
 
 
 def authorize(name: str, public: str) -> None:
-    """Let a client in, under a name of letters, digits, ``-``, ``_`` and ``.``."""
+    """Let a client in, under a name of letters, digits, ``-``, ``_`` and ``.``.
+
+    Raises SemcolorError (CLIENT_NAME).
+    """
     if not re.fullmatch(r"[\w][\w.-]{0,63}", name):
-        raise SemcolorError(
-            Code.INVITATION, f"“{name}” is not a name for a client: use letters, digits, - and _"
-        )
+        raise SemcolorError(Code.CLIENT_NAME, name=name)
     settings.write_private(_authorized_folder() / f"{name}.key", public + "\n")
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -17,9 +18,24 @@ from . import settings
 from .keys import Connection, decode_invitation
 from .worker_client import ZmqWorkerClient
 
-_START_SECONDS = 30.0
+_SLOW_SECONDS = 120.0  # for a worker that lives, on a busy machine
 _STOP_SECONDS = 10.0
-_CONNECTION = "connection"  # the settings' key
+_LOOK_SECONDS = 0.02
+
+
+class Choice(NamedTuple):
+    """The worker that was chosen, as it was then. All is empty for this machine's own."""
+
+    address: str = ""  # tcp://HOST:PORT
+    state: str = ""
+    device: str = ""  # maybe not known yet
+
+
+class Restart(NamedTuple):
+    """What was done: a worker that serves the LAN at ``listening`` was left as it is."""
+
+    was_running: bool
+    listening: str = ""
 
 
 def connection_file() -> Path:
@@ -48,41 +64,38 @@ def read_connection() -> Connection | None:
 
 def remote_connection() -> Connection | None:
     """The LAN worker that `semcolor connect` chose, if any."""
-    stored = settings.load().get(_CONNECTION)
+    stored = settings.connection()
     return Connection.from_dict(stored) if stored else None
-
-
-def choose(invitation: str) -> str:
-    """Use the worker of this invitation line from now on; with “local”, this machine's own again.
-
-    Returns a sentence that says so. Raises SemcolorError, and then the choice stays as it was.
-    """
-    if invitation.strip() == "local":
-        set_remote(None)
-        return "semcolor uses this machine's own worker again"
-    connection = decode_invitation(invitation)
-    previous = remote_connection()
-    set_remote(connection)
-    try:
-        status = connect().status()
-    except SemcolorError:
-        set_remote(previous)
-        raise
-    device = f", device {status.device}" if status.device else ""
-    return f"connected to {connection.address}: {status.state}{device}"
 
 
 def set_remote(connection: Connection | None) -> None:
     """Use this LAN worker from now on; None: the local one again."""
-    stored = settings.load()
-    stored[_CONNECTION] = connection.to_dict() if connection else None
-    settings.save(stored)
+    settings.set_connection(connection.to_dict() if connection else None)
+
+
+def choose(invitation: str) -> Choice:
+    """Use the worker of this invitation line from now on; with “local”, this machine's own again.
+
+    Raises SemcolorError, and then the choice stays as it was.
+    """
+    if invitation.strip() == "local":
+        set_remote(None)
+        return Choice()
+    connection = decode_invitation(invitation)
+    client = ZmqWorkerClient(connection)
+    try:
+        _check_version(client)
+        status = client.status()
+    finally:
+        client.close()
+    set_remote(connection)
+    return Choice(connection.address, status.state, status.device)
 
 
 def connect(cancel: threading.Event | None = None) -> ZmqWorkerClient:
     """A client of the worker to use: the LAN one if chosen, else the local one, started if need be.
 
-    Raises SemcolorError (UNREACHABLE, KEY_REFUSED, VERSION).
+    Raises SemcolorError: UNREACHABLE, KEY_REFUSED, PROTOCOL_VERSION, CANCELLED, and as `start`.
     """
     remote = remote_connection()
     if remote is None:
@@ -93,53 +106,42 @@ def connect(cancel: threading.Event | None = None) -> ZmqWorkerClient:
 
 
 def running(cancel: threading.Event | None = None) -> ZmqWorkerClient | None:
-    """A client of this machine's worker, if one is running."""
-    connection = read_connection()
-    if connection is None or not _lock_is_held():
-        return None
-    client = ZmqWorkerClient(connection, cancel)
-    try:
-        _check_version(client)
-    except SemcolorError as error:
-        client.close()
-        if error.code in (Code.UNREACHABLE, Code.KEY_REFUSED):
-            return None  # a file left behind by a worker that was killed
-        raise
-    return client
+    """A client of this machine's worker, if one is running, however slow it is to answer.
+
+    Raises SemcolorError: NOT_ANSWERING, PROTOCOL_VERSION, CANCELLED.
+    """
+    return _running(cancel, time.monotonic() + _SLOW_SECONDS)
 
 
 def start(cancel: threading.Event | None = None) -> ZmqWorkerClient:
-    """A client of this machine's worker, which is started when none runs."""
-    client = running(cancel)
+    """A client of this machine's worker, which is started when none runs.
+
+    Raises SemcolorError: NOT_INSTALLED, NOT_STARTED, and as `running`.
+    """
+    deadline = time.monotonic() + _SLOW_SECONDS
+    client = _running(cancel, deadline)
     if client is not None:
         return client
     require_worker()
     process = _spawn()
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        time.sleep(0.02)
-        if read_connection() is not None:
-            client = running(cancel)
-            if client is not None:
-                if client.hello().pid != process.pid:  # another start was faster
-                    process.terminate()
-                    process.wait()
-                return client
-        if process.poll() not in (None, 0):  # 0: it found another worker
-            break
-    raise SemcolorError(
-        Code.UNREACHABLE, f"the worker did not start: the reason is at the end of {log_file()}"
-    )
+    while (client := _running(cancel, deadline)) is None:
+        if cancel is not None and cancel.is_set():
+            raise SemcolorError(Code.CANCELLED)
+        if process.poll() or time.monotonic() > deadline:
+            raise SemcolorError(Code.NOT_STARTED, log=str(log_file()))
+        if process.poll() == 0 and not _lock_is_held():
+            process = _spawn()  # the other worker, which it gave way to, has ended
+        time.sleep(_LOOK_SECONDS)
+    if client.hello().pid != process.pid:  # another start was faster
+        process.terminate()
+        process.wait()
+    return client
 
 
 def require_worker() -> None:
-    """Raise SemcolorError unless the worker's packages are installed."""
+    """Whether the worker's packages are installed. Raises SemcolorError (NOT_INSTALLED)."""
     if importlib.util.find_spec("torch") is None:
-        raise SemcolorError(
-            Code.NOT_INSTALLED,
-            "no worker is installed here: install semcolor[worker], or use another machine's "
-            "with `semcolor connect LINE`",
-        )
+        raise SemcolorError(Code.NOT_INSTALLED)
 
 
 def stop() -> bool:
@@ -151,22 +153,38 @@ def stop() -> bool:
     client.close()
     deadline = time.monotonic() + _STOP_SECONDS
     while _lock_is_held() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(_LOOK_SECONDS)
     return True
 
 
-def restart() -> str:
-    """Start this machine's worker anew if it runs; returns a sentence that says what was done."""
+def restart() -> Restart:
+    """Start this machine's worker anew if it runs, unless it serves the LAN."""
     client = running()
     if client is None:
-        return "no worker was running"
+        return Restart(was_running=False)
     listening = client.status().listening
     client.close()
-    if listening:
-        return f"the worker serves the LAN at {listening}: stop it and start it again yourself"
-    stop()
-    start().close()
-    return "the worker was restarted"
+    if not listening:
+        stop()
+        start().close()
+    return Restart(was_running=True, listening=listening)
+
+
+def _running(cancel: threading.Event | None, deadline: float) -> ZmqWorkerClient | None:
+    """As `running`. The lock tells a worker that is slow from one that was killed."""
+    while (connection := read_connection()) is not None and _lock_is_held():
+        client = ZmqWorkerClient(connection, cancel)
+        try:
+            _check_version(client)
+            return client
+        except SemcolorError as error:
+            client.close()
+            if error.code not in (Code.UNREACHABLE, Code.KEY_REFUSED):
+                raise
+            if time.monotonic() > deadline:
+                raise SemcolorError(Code.NOT_ANSWERING, log=str(log_file())) from error
+        time.sleep(_LOOK_SECONDS)
+    return None
 
 
 def _spawn() -> "subprocess.Popen[bytes]":
@@ -182,11 +200,7 @@ def _spawn() -> "subprocess.Popen[bytes]":
 def _check_version(client: ZmqWorkerClient) -> None:
     protocol = client.hello().protocol
     if protocol != PROTOCOL:
-        raise SemcolorError(
-            Code.VERSION,
-            f"the worker speaks protocol {protocol}, this client {PROTOCOL}: install the same "
-            "semcolor version on both, then restart the worker",
-        )
+        raise SemcolorError(Code.PROTOCOL_VERSION, theirs=protocol, ours=PROTOCOL)
 
 
 def _lock_is_held() -> bool:

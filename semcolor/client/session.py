@@ -1,54 +1,80 @@
 """One open photo of one client."""
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import cast
+from dataclasses import replace
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from semcolor.client.worker_client import _TRIES
 from semcolor.photos.pixels import Gray, LabelMap, Mask, Rgb
-from semcolor.protocol.planes import (
-    PlaneHash,
-    pack_labels,
-    plane_digest,
-    unpack_labels,
-    whole_blocks,
-)
-from semcolor.protocol.schema import (
-    FRAME_LIMIT,
-    TINTS_LIMIT,
-    Changes,
-    ChangesResult,
-    Colorize,
-    EditLabels,
-    PhotoRequest,
-    PutLabels,
-    PutPhoto,
-    PutResult,
+from semcolor.protocol.planes import unpack_labels
+from semcolor.protocol.results import (
+    RecolorResult,
     RegionResult,
-    Request,
     Result,
-    Segment,
-    Snap,
     SnapResult,
-    Suggest,
     Suggestion,
     SuggestResult,
+)
+from semcolor.protocol.schema import (
+    PIECE_LIMIT,
+    PREDICTED,
+    TINTS_LIMIT,
+    Colorize,
+    LabelsRequest,
+    PhotoRequest,
+    Recolor,
+    Segment,
+    Snap,
+    Suggest,
     Tint,
 )
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
+from semcolor.shared.states import Stage
 
-from .worker_client import Frame, OnProgress, WorkerClient
+from .label_edits import EditedLabels
+from .uploads import Uploads
+from .worker_client import TRIES, OnProgress, OnStage, WorkerClient
 
-_RESULT_BYTES = FRAME_LIMIT // 2  # of 16-bit colour
-_UPLOAD_BYTES = FRAME_LIMIT // 4  # small enough for progress over a slow network
 _FORGOTTEN = (Code.UNKNOWN_PHOTO, Code.UNKNOWN_LABELS)
 
 
+class Colored(NamedTuple):
+    """Colour of the first rows of a rectangle.
+
+    ``rgb``: rows×width×3 sRGB of the photo's depth. ``detail``: what it was made at, where the
+    worker's memory did not suffice for what was asked; otherwise 0.
+    """
+
+    region: Rectangle
+    rgb: Rgb
+    detail: int
+
+    @property
+    def rest(self) -> Rectangle:
+        """Where there is no colour yet; often empty."""
+        region, rows = self.region, len(self.rgb)
+        return Rectangle(region.x, region.y + rows, region.width, region.height - rows)
+
+
+class Labelled(NamedTuple):
+    """Predicted labels of a rectangle, height×width class ids. ``detail``: as in Colored."""
+
+    map: LabelMap
+    detail: int
+
+
+class _Painted(NamedTuple):
+    """What a colour follows from, besides the photo."""
+
+    labels: str
+    tints: tuple[Tint, ...]
+    detail: int
+
+
 class Session:
-    """One open photo of one client: uploads what the worker lacks, then pulls results.
+    """One open photo of one client: uploads what the worker lacks, then asks for results.
 
     ``gray``: H×W uint8 or uint16, sRGB curve. The arrays are kept, so that a worker which was
     restarted, or forgot them, gets them again.
@@ -58,153 +84,139 @@ class Session:
         self.client = client
         self.gray = np.ascontiguousarray(gray)
         self.height, self.width = gray.shape
-        self.depth = gray.dtype.itemsize * 8
-        self.photo = plane_digest(self.width, self.height, self.depth, self.gray.data.cast("B"))
-        self._labels: LabelMap | None = None
-        self._labels_hash = PlaneHash(self.width, self.height, 8)
-        self._labels_digest = ""
-        self._base = ""  # the label map that the worker has, as far as we know, and …
-        self._edited: Rectangle | None = None  # … where ours may differ from it
-        self._photo_is_there = False
-        self._masks: dict[str, Mask] = {}
-        self._masks_there: set[str] = set()
         self.tints: tuple[Tint, ...] = ()  # see :meth:`tint`
-        self.lowered = 0  # the last result's detail, if the worker had no memory for more
-        # Labels, tints and detail of the last colour:
-        self._painted: tuple[str, tuple[Tint, ...], int] | None = None
+        self._uploads = Uploads(client, self.gray)
+        self.photo = self._uploads.photo
+        self._labels: EditedLabels | None = None
+        self._predicted = False
+        self._painted: _Painted | None = None  # what the last colour was made of
 
     def set_labels(self, label_map: LabelMap | None) -> None:
         """The label map to colour by, H×W class ids, which is copied; None: nothing is labelled.
 
         Raises SemcolorError (SIZE_MISMATCH) when it is not the photo's size.
         """
-        self._base, self._edited = "", None
-        if label_map is None:
-            self._labels, self._labels_digest = None, ""
-            return
-        if label_map.shape != self.gray.shape:
-            height, width = label_map.shape
-            raise SemcolorError(
-                Code.SIZE_MISMATCH,
-                f"the label map has {width} × {height} pixels, the photo {self.width} × "
-                f"{self.height}: they must be the same",
-            )
-        self._labels = np.array(label_map, np.uint8, order="C")
-        self._labels_hash = PlaneHash(self.width, self.height, 8).add(self._labels.data.cast("B"))
-        self._labels_digest = self._labels_hash.hexdigest()
+        if label_map is not None and label_map.shape != self.gray.shape:
+            raise self._mismatch("The label map", label_map.shape)
+        self._labels = None if label_map is None else EditedLabels(label_map)
+        self._predicted = False
+
+    def use_predicted_labels(self) -> None:
+        """Colour by the label map that the worker predicts; it does not travel."""
+        self._labels, self._predicted = None, True
 
     def edit_labels(self, region: Rectangle, ids: LabelMap) -> None:
         """Change a rectangle of the label map: height×width class ids.
 
-        Only the rectangle travels to the worker. Raises SemcolorError: SIZE_MISMATCH for ids of
-        another size or a rectangle outside; MALFORMED when there is no label map.
+        It travels with the next request. Raises SemcolorError: LABELS_MISMATCH for ids of another
+        size or a rectangle outside; MALFORMED when there is no label map.
         """
         if self._labels is None:
-            raise SemcolorError(Code.MALFORMED, "there are no labels to edit yet")
-        part = self._labels[region.rows, region.columns]
-        if part.shape != ids.shape or part.shape != (region.height, region.width):
-            raise SemcolorError(Code.SIZE_MISMATCH, "the edit does not fit into the label map")
-        part[:] = ids
-        touched = whole_blocks(region.rows, self.height)
-        pixels = self._labels[touched].data.cast("B")
-        self._labels_hash = self._labels_hash.edited(touched.start, pixels)
-        self._labels_digest = self._labels_hash.hexdigest()
-        self._edited = region.join(self._edited)
+            raise malformed("there are no labels to edit yet")
+        self._labels.edit(region, ids)
 
     @property
     def labels(self) -> LabelMap | None:
         """The current label map, H×W class ids; not to be written to."""
-        return self._labels
+        return self._labels.map if self._labels else None
+
+    @property
+    def labels_digest(self) -> str:
+        """What requests call the current labels."""
+        if self._labels is not None:
+            return self._labels.digest
+        return PREDICTED if self._predicted else ""
+
+    @property
+    def whole(self) -> Rectangle:
+        """The whole photo."""
+        return Rectangle(0, 0, self.width, self.height)
 
     def upload(self, on_progress: OnProgress) -> None:
-        """Bring photo and label map to the worker, as far as it lacks them."""
-        if not self._photo_is_there:
-            self._put_photo(on_progress)
-            self._photo_is_there = True
-        if self._base != self._labels_digest:
-            if self._labels is not None and not self._put_edit():
-                text = "sending the labels"
-                self._put_plane(self._labels_digest, self._labels, text, on_progress)
-            self._base = self._labels_digest
-        self._edited = None
-        for digest in self._masks.keys() - self._masks_there:
-            self._put_plane(digest, self._masks[digest], "sending the selection", on_progress)
-            self._masks_there.add(digest)
+        """Bring photo, label map and masks to the worker, as far as it lacks them.
 
-    def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> LabelMap:
+        Not so what is only edited: that travels with the request.
+        """
+        self._uploads.put_photo(on_progress)
+        labels = self._labels
+        if labels is not None and labels.must_be_sent:
+            self._uploads.put(labels.digest, labels.map, Stage.SENDING_LABELS, on_progress)
+            labels.are_there(labels.digest)
+        self._uploads.put_masks(on_progress)
+
+    def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Labelled:
         """Predicted label map of a rectangle, height×width class ids."""
         label_map = np.empty((region.height, region.width), np.uint8)
-        parts = _parts(region, Segment.bytes_per_pixel)
+        parts = _parts(region, PIECE_LIMIT // Segment.bytes_per_pixel)
         requests = [Segment(self.photo, part, detail) for part in parts]
-        for part, rows, frame in self._pull(requests, region, on_progress):
+        lowered = 0
+        for part, result, frame in self._pull(requests, region, on_progress):
             labels = unpack_labels(frame, part.pixels)
+            rows = slice(part.y - region.y, part.y - region.y + part.height)
             label_map[rows] = np.frombuffer(labels, np.uint8).reshape(part.height, part.width)
-        return label_map
+            lowered = result.detail or lowered
+        return Labelled(label_map, lowered)
 
-    def colorize(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Rgb:
-        """Colour of a rectangle, height×width×3 sRGB of the photo's depth."""
+    def colorize(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Colored:
+        """Colour of a rectangle, all of its rows."""
         rgb = np.empty((region.height, region.width, 3), self.gray.dtype)
-        parts = _parts(region, Colorize.bytes_per_pixel)
-        labels, tints = self._labels_digest, self.tints
-        requests = [Colorize(self.photo, labels, part, detail, tints) for part in parts]
-        self._painted = labels, tints, detail
-        for part, rows, frame in self._pull(requests, region, on_progress):
-            rgb[rows] = np.frombuffer(frame, rgb.dtype).reshape(part.height, part.width, 3)
-        return rgb
+        painted = self._paint(detail)
+        parts = _parts(region, PIECE_LIMIT // Colorize.bytes_per_pixel)
+        requests = [
+            Colorize(self.photo, painted.labels, part, detail, painted.tints) for part in parts
+        ]
+        lowered = 0
+        for part, result, frame in self._pull(requests, region, on_progress):
+            rows = slice(part.y - region.y, part.y - region.y + part.height)
+            rgb[rows] = self._pixels(frame, part.width)
+            lowered = result.detail or lowered
+        return Colored(region, rgb, lowered)
 
-    def recolor(self, detail: int, on_progress: OnProgress) -> Rectangle:
-        """Where the colour is visibly another since the last :meth:`colorize` or recolor.
+    def recolor(self, detail: int, on_progress: OnProgress) -> Colored:
+        """The colour that is visibly another since the last :meth:`colorize` or recolor.
 
-        Outside, no channel differs by more than one level in 8 bits; nowhere: an empty rectangle.
+        Outside its region, which may be empty, no channel differs by more than one level in 8
+        bits. One request; where the region is large, its ``rest`` is for :meth:`colorize`.
         """
-        before, after = self._painted, (self._labels_digest, self.tints, detail)
-        region = self.whole
-        if before is not None and before[2] == detail:
-            request = Changes(self.photo, after[0], before[0], detail, self.tints, before[1])
+        before = self._painted
+        now = _Painted(self.labels_digest, self.tints, detail)
+        if before and before.detail == detail and PREDICTED not in (before.labels, now.labels):
+            request = Recolor(
+                self.photo, now.labels, before.labels, detail, now.tints, before.tints
+            )
             try:
-                region = cast(ChangesResult, self._ask(request, on_progress)[0]).region
+                result, frame = self._ask(request, on_progress)
             except SemcolorError as error:
                 if error.code != Code.UNKNOWN_LABELS:  # it forgot what was there before
                     raise
-        self._painted = after
-        return region
+            else:
+                self._paint(detail)
+                changed = cast(RecolorResult, result)
+                rgb = self._pixels(frame, max(1, changed.region.width))
+                return Colored(changed.region, rgb, changed.detail)
+        first = _parts(self.whole, PIECE_LIMIT // Colorize.bytes_per_pixel)[0]
+        return self.colorize(first, detail, on_progress)._replace(region=self.whole)
 
     def suggest(self, mask: Mask, detail: int, on_progress: OnProgress) -> tuple[Suggestion, ...]:
         """At most six plausible colours, most likely first, for a part of the photo.
 
         ``mask``: H×W uint8, how much of each pixel is meant. Raises SemcolorError: NO_SUGGESTIONS
-        where the model can't tell; SIZE_MISMATCH for an empty mask or one of another size.
+        where the model can't tell; LABELS_MISMATCH for an empty mask; SIZE_MISMATCH for one of
+        another size.
         """
-        request = Suggest(self.photo, self._labels_digest, self._keep_mask(mask), detail)
+        request = Suggest(self.photo, self.labels_digest, self._keep_mask(mask), detail)
         result, _ = self._ask(request, on_progress)
-        self._forget_masks()
         return cast(SuggestResult, result).colors
 
     def tint(self, mask: Mask, a: float, b: float) -> None:
         """Give a part of the photo a colour of its own, from the next colorize or recolor on.
 
         Its mean chroma becomes a*, b*; it keeps its own variation. Raises SemcolorError
-        (TOO_LARGE) when there are too many; assign to ``tints`` to take some back.
+        (TOO_MANY_TINTS, SIZE_MISMATCH); assign to ``tints`` to take some back.
         """
         if len(self.tints) == TINTS_LIMIT:
-            raise SemcolorError(
-                Code.TOO_LARGE, f"at most {TINTS_LIMIT} parts of a photo have colours of their own"
-            )
+            raise SemcolorError(Code.TOO_MANY_TINTS, limit=TINTS_LIMIT)
         self.tints = (*self.tints, Tint(self._keep_mask(mask), a, b))
-
-    def _keep_mask(self, mask: Mask) -> str:
-        if mask.shape != self.gray.shape:
-            raise SemcolorError(Code.SIZE_MISMATCH, "the selection and the photo differ in size")
-        mask = np.array(mask, np.uint8, order="C")
-        digest = plane_digest(self.width, self.height, 8, mask.data.cast("B"))
-        self._masks[digest] = mask
-        return digest
-
-    def _forget_masks(self) -> None:
-        """Keep the masks that colour now, or did last, and no others."""
-        painted = self._painted[1] if self._painted else ()
-        used = {tint.mask for tint in (*self.tints, *painted)}
-        self._masks = {digest: mask for digest, mask in self._masks.items() if digest in used}
 
     def snap(self, region: Rectangle, class_id: int, on_progress: OnProgress) -> Rectangle:
         """Fit what is labelled ``class_id`` in a rectangle to the photo's edges.
@@ -213,121 +225,102 @@ class Session:
         (MALFORMED) when there is no label map.
         """
         if self._labels is None:
-            raise SemcolorError(Code.MALFORMED, "there are no labels to snap yet")
-        request = Snap(self.photo, self._labels_digest, region, class_id)
+            raise malformed("there are no labels to snap yet")
+        request = Snap(self.photo, self._labels.digest, region, class_id)
         result, frame = self._ask(request, on_progress)
         changed = cast(SnapResult, result).region
-        if changed.pixels:
+        if changed:
             ids = np.frombuffer(unpack_labels(frame, changed.pixels), np.uint8)
             self.edit_labels(changed, ids.reshape(changed.height, changed.width))
         return changed
 
-    @property
-    def whole(self) -> Rectangle:
-        """The whole photo."""
-        return Rectangle(0, 0, self.width, self.height)
+    def _keep_mask(self, mask: Mask) -> str:
+        """The mask's digest. Of the masks before, only those that colour now, or did last, stay."""
+        if mask.shape != self.gray.shape:
+            raise self._mismatch("The selection", mask.shape)
+        painted = self._painted.tints if self._painted else ()
+        return self._uploads.keep_mask(mask, {tint.mask for tint in (*self.tints, *painted)})
+
+    def _paint(self, detail: int) -> _Painted:
+        """From now on this is the last colour."""
+        self._painted = _Painted(self.labels_digest, self.tints, detail)
+        return self._painted
+
+    def _pixels(self, frame: bytes, width: int) -> Rgb:
+        return np.frombuffer(frame, self.gray.dtype).reshape(-1, width, 3)
+
+    def _mismatch(self, what: str, shape: tuple[int, ...]) -> SemcolorError:
+        return SemcolorError(
+            Code.SIZE_MISMATCH, what=what, width=shape[1], height=shape[0],
+            photo_width=self.width, photo_height=self.height,
+        )  # fmt: skip
 
     def _ask(self, request: PhotoRequest, on_progress: OnProgress) -> tuple[Result, bytes]:
         """One result; uploads what the worker lacks."""
-        self.upload(on_progress)
-        tell = partial(_tell, on_progress, 0.0)
-        try:
-            return self.client.request(request, on_text=tell)
-        except SemcolorError as error:
-            if error.code not in _FORGOTTEN:
-                raise
-            self._forget_uploads()
-            self.upload(on_progress)
-            return self.client.request(request, on_text=tell)
+
+        def tell(stage: Stage) -> None:
+            on_progress(stage, 0.0)
+
+        return next(self._exchange([request], 2, tell, on_progress))
 
     def _pull(
         self, requests: Sequence[Segment | Colorize], region: Rectangle, on_progress: OnProgress
-    ) -> Iterator[tuple[Rectangle, slice, bytes]]:
-        """Each part, its rows within the region and its frame; uploads what the worker lacks."""
+    ) -> Iterator[tuple[Rectangle, RegionResult, bytes]]:
+        """Each part of a region, its result and frame; uploads what the worker lacks."""
+        done = 0.0
+
+        def tell(stage: Stage) -> None:
+            on_progress(stage, done)
+
+        results = self._exchange(requests, TRIES, tell, on_progress)
+        try:
+            for request, (result, frame) in zip(requests, results, strict=True):
+                part = request.region
+                yield part, cast(RegionResult, result), frame
+                done = (part.y + part.height - region.y) / region.height
+                on_progress(request.stage, done)
+        except SemcolorError as error:
+            if error.code in _FORGOTTEN:  # as soon as it was sent
+                raise SemcolorError(Code.ENGINE_TOO_SMALL) from error
+            raise
+
+    def _exchange(
+        self, requests: Sequence[PhotoRequest], tries: int, on_stage: OnStage,
+        on_progress: OnProgress,
+    ) -> Iterator[tuple[Result, bytes]]:  # fmt: skip
+        """All results in order. What the worker lacks is sent, and sent again if it forgets."""
         self.upload(on_progress)
-        done, uploads, self.lowered = 0, 0, 0
+        done = failures = 0
         while done < len(requests):
-            share = (requests[done].region.y - region.y) / region.height
-            tell = partial(_tell, on_progress, share)
+            left, frame = self._with_news(requests[done:])
             try:
-                for result, frame in self.client.exchange(requests[done:], on_text=tell):
-                    self.lowered = cast(RegionResult, result).detail or self.lowered
-                    part = requests[done].region
-                    rows = slice(part.y - region.y, part.y - region.y + part.height)
-                    yield part, rows, frame
+                for result in self.client.exchange(left, frame, on_stage):
+                    if self._labels is not None and isinstance(left[0], LabelsRequest):
+                        self._labels.are_there(left[0].labels)
                     done += 1
-                    on_progress(requests[0].stage, rows.stop / region.height)
+                    yield result
             except SemcolorError as error:
-                if error.code not in _FORGOTTEN:
+                failures += 1
+                if error.code not in _FORGOTTEN or failures == tries:
                     raise
-                uploads += 1
-                if uploads == _TRIES:
-                    raise SemcolorError(
-                        Code.TOO_LARGE,
-                        "the worker cannot keep this photo: it has too little memory for it",
-                    ) from error
-                self._forget_uploads()
+                self._uploads.forget()
+                if self._labels is not None:
+                    self._labels.are_lost()
                 self.upload(on_progress)
 
-    def _forget_uploads(self) -> None:
-        self._photo_is_there, self._base = False, ""
-        self._masks_there.clear()
-
-    def _put_photo(self, on_progress: OnProgress) -> None:
-        row = self._next_row(PutPhoto(self.photo, self.width, self.height, self.depth))
-        step = _rows(self.width * self.depth // 8, _UPLOAD_BYTES)
-        while row < self.height:
-            on_progress("sending the photo", row / self.height)
-            rows = min(step, self.height - row)
-            strip = self.gray[row : row + rows].data.cast("B")
-            put = PutPhoto(self.photo, self.width, self.height, self.depth, row, rows)
-            row = self._next_row(put, strip)
-
-    def _put_edit(self) -> bool:
-        """Send what is new in the label map, if the worker has the rest."""
-        region = self._edited
-        if not self._base or region is None or region.pixels > FRAME_LIMIT:
-            return False
-        assert self._labels is not None
-        edit = EditLabels(self._labels_digest, self._base, region)
-        ids = np.ascontiguousarray(self._labels[region.rows, region.columns])
-        try:
-            self._next_row(edit, pack_labels(ids.data.cast("B")))
-        except SemcolorError as error:
-            if error.code != Code.UNKNOWN_LABELS:
-                raise
-            return False
-        return True
-
-    def _put_plane(
-        self, digest: str, plane: LabelMap | Mask, text: str, on_progress: OnProgress
-    ) -> None:
-        row = 0
-        step = _rows(self.width, FRAME_LIMIT // 2)
-        while row < self.height:
-            on_progress(text, row / self.height)
-            rows = min(step, self.height - row)
-            strip = pack_labels(plane[row : row + rows].data.cast("B"))
-            row = self._next_row(PutLabels(digest, self.width, self.height, row, rows), strip)
-
-    def _next_row(self, put: Request, frame: Frame = b"") -> int:
-        result, _ = self.client.request(put, frame)
-        return cast(PutResult, result).next_row
+    def _with_news(self, requests: Sequence[PhotoRequest]) -> tuple[Sequence[PhotoRequest], bytes]:
+        """The same; the first one carries what is new in the labels, and this is its frame."""
+        first, news = requests[0], self._labels.news if self._labels else None
+        if news is None or not isinstance(first, LabelsRequest):
+            return requests, b""
+        return [replace(first, edit=news[0]), *requests[1:]], news[1]
 
 
-def _parts(region: Rectangle, bytes_per_pixel: int) -> list[Rectangle]:
-    """The rectangle in pieces of full rows."""
-    step = _rows(region.width * bytes_per_pixel, _RESULT_BYTES)
+def _parts(region: Rectangle, pixels: int) -> list[Rectangle]:
+    """The rectangle in pieces of full rows, each of at most so many pixels or one row."""
+    step = max(1, pixels // region.width)
     bottom = region.y + region.height
     return [
         Rectangle(region.x, y, region.width, min(step, bottom - y))
         for y in range(region.y, bottom, step)
     ]
-
-
-def _rows(bytes_per_row: int, limit: int) -> int:
-    return max(1, limit // bytes_per_row)
-
-
-def _tell(on_progress: OnProgress, share: float, text: str) -> None:
-    on_progress(text, share)

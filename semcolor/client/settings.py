@@ -1,20 +1,18 @@
 """Where semcolor keeps its files, and the few settings that outlive a run."""
 
-import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-VERSION = 1
-_APP = "semcolor"
-_WEIGHTS = "weights"  # a key, as are …
-_DEVICES = "devices"
+from semcolor.shared.atomic_files import replacing
+from semcolor.shared.errors import cannot_write
+from semcolor.shared.stored_settings import SettingsFile
 
-# _MIGRATIONS[n] turns settings of version n into version n + 1.
-_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+_APP = "semcolor"
+_CONNECTION = "connection"  # a key, as are …
+_WEIGHTS = "weights"
+_DEVICES = "devices"
 
 
 def config_folder() -> Path:
@@ -27,62 +25,53 @@ def state_folder() -> Path:
     return platformdirs.user_state_path(_APP, appauthor=False)
 
 
-def load() -> dict[str, Any]:
-    """The settings, migrated to this version; empty ones when there is no file.
-
-    A file that cannot be read is set aside as ``settings.json.unreadable``, never overwritten.
-    """
-    path = _path()
-    try:
-        settings = json.loads(path.read_text("utf-8"))
-        version = int(settings["version"])
-    except FileNotFoundError:
-        return {"version": VERSION}
-    except (ValueError, KeyError, TypeError):
-        path.replace(path.with_name(path.name + ".unreadable"))
-        return {"version": VERSION}
-    while version < VERSION:
-        settings = _MIGRATIONS[version](settings)
-        version += 1
-    return dict(settings)
+def settings_file() -> SettingsFile:
+    """All settings; readable by the user alone, because there may be a secret key among them."""
+    return SettingsFile(config_folder() / "settings.json", private=True)
 
 
-def save(settings: dict[str, Any]) -> None:
-    """Write the settings, readable by this user alone."""
-    write_private(_path(), json.dumps(settings, indent=2) + "\n")
+def connection() -> dict[str, Any] | None:
+    """The LAN worker to use, as :meth:`.keys.Connection.to_dict` says it; None: the local one."""
+    stored: dict[str, Any] | None = settings_file().load().get(_CONNECTION)
+    return stored
+
+
+def set_connection(fields: dict[str, Any] | None) -> None:
+    """Use this LAN worker from now on; None: the local one."""
+    _set(_CONNECTION, fields)
 
 
 def weights_folder() -> Path | None:
     """The folder whose weights this machine's worker loads; None: the bundled ones."""
-    stored = load().get(_WEIGHTS)
+    stored = settings_file().load().get(_WEIGHTS)
     return Path(stored) if stored else None
 
 
 def set_weights_folder(folder: Path | None) -> None:
     """Load these weights from the worker's next start on; None: the bundled ones."""
-    save(load() | {_WEIGHTS: str(folder) if folder else None})
+    _set(_WEIGHTS, str(folder) if folder else None)
 
 
 def devices() -> list[str]:
     """Where this machine's worker computes, as PyTorch names it; empty: on whatever there is."""
-    return list(load().get(_DEVICES, []))
+    return list(settings_file().load().get(_DEVICES, []))
 
 
 def set_devices(names: list[str]) -> None:
     """Compute on these devices from the worker's next start on; none: on whatever there is."""
-    save(load() | {_DEVICES: names})
+    _set(_DEVICES, names)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 0600, atomically; it may hold a secret key."""
+    """Write a file, and its folder, that only the user can read: it may hold a secret key."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    part.replace(path)
+    with replacing(path, private=True) as part:
+        part.write_text(text, "utf-8")
 
 
-def _path() -> Path:
-    return config_folder() / "settings.json"
+def _set(key: str, value: object) -> None:
+    file = settings_file()
+    try:
+        file.change(lambda stored: stored | {key: value})
+    except OSError as error:
+        raise cannot_write(file.path, error) from error

@@ -14,28 +14,21 @@ import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from semcolor.protocol.codec import decode_reply, encode_request, unpack
-from semcolor.protocol.schema import (
-    Cancel,
-    Hello,
-    HelloResult,
-    Progress,
-    Request,
-    Result,
-    Status,
-    StatusResult,
-)
+from semcolor.protocol.results import HelloResult, Progress, Result, StatusResult
+from semcolor.protocol.schema import Cancel, Hello, Request, Status
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.states import Stage
 from semcolor.shared.timings import timed
 
 from .keys import Connection
 
 Frame = bytes | memoryview
-OnText = Callable[[str], None]
-OnProgress = Callable[[str, float], None]
+OnStage = Callable[[Stage], None]
+OnProgress = Callable[[Stage, float], None]
 """Called with what is being done and how much of it is done, 0..1."""
 _CONNECT_SECONDS = 3.0
-_SILENCE_SECONDS = 20.0  # the worker sends a sign of life every second
-_TRIES = 3
+_SILENCE_SECONDS = 20.0  # the worker says every second that it lives
+TRIES = 3
 _BACK_OFF_SECONDS = 0.25  # doubled after each try
 _SLICE_MS = 100  # how soon a cancellation is noticed
 _AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
@@ -48,24 +41,24 @@ class WorkerClient(ABC):
 
     @abstractmethod
     def exchange(
-        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+        self, requests: Sequence[Request], frame: Frame = b"", on_stage: OnStage | None = None
     ) -> Iterator[tuple[Result, bytes]]:
         """Send requests, a few ahead, and give their results in order. Raises SemcolorError.
 
-        ``frame`` goes with each of them; only a single request can have one.
+        ``frame`` goes with the first of them.
         """
 
     def request(
-        self, request: Request, frame: Frame = b"", on_text: OnText | None = None
+        self, request: Request, frame: Frame = b"", on_stage: OnStage | None = None
     ) -> tuple[Result, bytes]:
         """Send one request, wait for its result. Raises SemcolorError."""
-        return next(iter(self.exchange([request], frame, on_text)))
+        return next(iter(self.exchange([request], frame, on_stage)))
 
     def close(self) -> None:  # noqa: B027 - a client may have nothing to close
         """Release the connection; the worker goes on."""
 
     def hello(self) -> HelloResult:
-        """Check that worker and client speak the same protocol."""
+        """Check that worker and client speak the same protocol. Raises SemcolorError."""
         return self._expect(HelloResult, Hello())
 
     def status(self) -> StatusResult:
@@ -94,26 +87,25 @@ class ZmqWorkerClient(WorkerClient):
         self._patience = patience
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
+        self._is_reached = False  # something listens there, and may only be slow
 
     def exchange(
-        self, requests: Sequence[Request], frame: Frame = b"", on_text: OnText | None = None
+        self, requests: Sequence[Request], frame: Frame = b"", on_stage: OnStage | None = None
     ) -> Iterator[tuple[Result, bytes]]:
         """See :meth:`WorkerClient.exchange`."""
         answered, failures = 0, 0
         while answered < len(requests):
             try:
-                for result in self._pipeline(requests[answered:], frame, on_text or _ignore):
+                left = requests[answered:]
+                for result in self._pipeline(left, frame, on_stage or _ignore):
                     yield result
-                    answered, failures = answered + 1, 0
+                    answered, failures, frame = answered + 1, 0, b""
             except _ConnectionLostError as error:
                 self.close()
                 failures += 1
-                if failures == _TRIES or self._patience < math.inf:
-                    raise SemcolorError(
-                        Code.UNREACHABLE,
-                        f"the worker at {self.connection.address} does not answer: is it running? "
-                        "`semcolor worker status` tells, `semcolor worker start` starts one here",
-                    ) from error
+                if failures == TRIES or self._patience < math.inf:
+                    address = self.connection.address
+                    raise SemcolorError(Code.UNREACHABLE, address=address) from error
                 time.sleep(_BACK_OFF_SECONDS * 2**failures)
 
     def close(self, linger: int = 0) -> None:
@@ -123,9 +115,10 @@ class ZmqWorkerClient(WorkerClient):
             self._monitor.close(linger=0)
             self._socket.close(linger=linger)
         self._socket = self._monitor = None
+        self._is_reached = False
 
     def _pipeline(
-        self, requests: Sequence[Request], frame: Frame, on_text: OnText
+        self, requests: Sequence[Request], frame: Frame, on_stage: OnStage
     ) -> Iterator[tuple[Result, bytes]]:
         """Results in order. The worker has the next requests already while one is on its way."""
         socket = self._socket or self._open()
@@ -135,16 +128,17 @@ class ZmqWorkerClient(WorkerClient):
         try:
             for job, request in islice(unsent, _AHEAD):
                 self._send(socket, job, request, frame)
+                frame = b""
             while waiting:
                 job, reply, pixels = self._receive(socket, jobs)
                 if isinstance(reply, Progress):
-                    on_text(reply.text)
+                    on_stage(reply.stage)
                 elif isinstance(reply, SemcolorError):
                     raise reply
                 else:
                     results[job] = reply, pixels
                     for following, request in islice(unsent, 1):
-                        self._send(socket, following, request, frame)
+                        self._send(socket, following, request, b"")
                 while waiting and waiting[0] in results:
                     yield results.pop(waiting.popleft())
         finally:
@@ -185,34 +179,34 @@ class ZmqWorkerClient(WorkerClient):
         socket.curve_publickey = self.connection.client.public.encode()
         socket.curve_secretkey = self.connection.client.secret.encode()
         self._monitor = socket.get_monitor_socket(
-            zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
-        )
+            zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
+            | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+        )  # fmt: skip
         socket.connect(self.connection.address)
         self._socket = socket
         return socket
 
     def _wait(self, socket: zmq.Socket[bytes], event: int, seconds: float) -> None:
         """Return when ``event`` can be had. Raises when it can't."""
-        deadline = time.monotonic() + min(seconds, self._patience)
+        begin = time.monotonic()
         while not socket.poll(_SLICE_MS, event):
             if self.cancel.is_set():
-                raise SemcolorError(Code.CANCELLED, "cancelled")
+                raise SemcolorError(Code.CANCELLED)
             self._check_monitor()
-            if time.monotonic() > deadline:
+            limit = _SILENCE_SECONDS if self._is_reached else seconds
+            if time.monotonic() - begin > min(limit, self._patience):
                 raise _ConnectionLostError
 
     def _check_monitor(self) -> None:
         while self._monitor is not None and self._monitor.poll(0):
-            event = recv_monitor_message(self._monitor)["event"]
-            if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                self.close()
-                raise SemcolorError(
-                    Code.KEY_REFUSED,
-                    f"the worker at {self.connection.address} does not know this client's key: "
-                    "ask for a new invitation (`semcolor worker invite NAME` there, "
-                    "`semcolor connect LINE` here)",
-                )
-            raise _ConnectionLostError
+            match recv_monitor_message(self._monitor)["event"]:
+                case zmq.EVENT_CONNECTED:
+                    self._is_reached = True
+                case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+                    self.close()
+                    raise SemcolorError(Code.KEY_REFUSED, address=self.connection.address)
+                case _:
+                    raise _ConnectionLostError
 
 
 class _ConnectionLostError(Exception):

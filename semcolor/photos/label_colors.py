@@ -10,16 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from semcolor.shared.classes import NUM_LABELS, UNLABELLED, all_classes
-from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
 
-from .pixels import LabelMap, Rgba
+from .pixels import Flags, LabelMap, Rgba
 
 UNKNOWN = 255  # no class
-Flags = npt.NDArray[np.bool_]
-Doubt = npt.NDArray[np.uint8]
-"""H×W: 0 where a pixel is exactly a class's colour or fully transparent, ROUNDED or AMBIGUOUS."""
-ROUNDED, AMBIGUOUS = 1, 2
+Certainty = npt.NDArray[np.uint8]
+"""H×W: EXACT where a pixel has a class's colour or is fully transparent, ROUNDED or AMBIGUOUS."""
+EXACT, ROUNDED, AMBIGUOUS = 0, 1, 2
 Colors = npt.NDArray[np.uint8]
 """60×3 sRGB, indexed by class id."""
 Places = npt.NDArray[np.intp]  # indices into a flat array
@@ -41,8 +39,8 @@ def to_rgba(label_map: LabelMap) -> Rgba:
 
 def from_rgba(
     rgba: Rgba, around: LabelMap | None = None, colors: Colors | None = None
-) -> tuple[LabelMap, Doubt]:
-    """H×W×4 palette colours to H×W class ids, and in which pixels that is not certain.
+) -> tuple[LabelMap, Certainty]:
+    """H×W×4 palette colours to H×W class ids, and how certain they are.
 
     Transparent pixels (alpha < 128) are unlabelled. A pixel of another colour (soft brushes make
     them), or of a class's colour on the way from one colour to another, becomes, among the classes
@@ -56,35 +54,35 @@ def from_rgba(
         colors: what the classes' colours have become in this picture; the palette by default.
     """
     colors = palette() if colors is None else colors
-    ids = _class_table(colors.tobytes())[_packed(rgba)]
+    ids = clear_classes(rgba, colors)
     alpha = rgba[..., 3]
-    ids[alpha < 128] = UNLABELLED
-    doubt = np.where((alpha > 0) & (alpha < 255), AMBIGUOUS, 0).astype(np.uint8)
+    certainty = np.where((alpha > 0) & (alpha < 255), AMBIGUOUS, EXACT).astype(np.uint8)
     if (ids == UNKNOWN).any():
         framed = np.pad(ids, 1, constant_values=UNKNOWN) if around is None else around.copy()
         framed[1:-1, 1:-1] = ids
         picture = _Framed(framed, rgba)
         picture.forget_passed()
-        doubt[framed[1:-1, 1:-1] == UNKNOWN] = AMBIGUOUS
+        certainty[framed[1:-1, 1:-1] == UNKNOWN] = AMBIGUOUS
         picture.snap(colors)
         ids = framed[1:-1, 1:-1].copy()
     exact = _packed(rgba) == _packed(colors)[ids]
-    doubt[~exact & (alpha > 0) & (doubt == 0)] = ROUNDED
-    return ids, doubt
+    certainty[~exact & (alpha > 0) & (certainty == EXACT)] = ROUNDED
+    return ids, certainty
 
 
-def foreign(rgba: Rgba, doubt: Doubt) -> int:
+def clear_classes(rgba: Rgba, colors: Colors) -> LabelMap:
+    """The class ids of H×W×4 pixels that have a class's colour, or nearly; UNKNOWN elsewhere.
+
+    Transparent pixels (alpha < 128) are unlabelled.
+    """
+    ids = _class_table(colors.tobytes())[_packed(rgba)]
+    ids[rgba[..., 3] < 128] = UNLABELLED
+    return ids
+
+
+def foreign(rgba: Rgba, certainty: Certainty) -> int:
     """How many opaque pixels are of no class's colour."""
-    return int(np.count_nonzero((doubt == AMBIGUOUS) & (rgba[..., 3] == 255)))
-
-
-def require_classes(foreign: int, pixels: int, limit: float, what: str, help: str) -> None:
-    """Raises SemcolorError (UNKNOWN_CLASS): more than this share is in colours of no class."""
-    share = foreign / max(1, pixels)
-    if share > limit:
-        raise SemcolorError(
-            Code.UNKNOWN_CLASS, f"{share:.0%} of {what} is in colours that are no class: {help}"
-        )
+    return int(np.count_nonzero((certainty == AMBIGUOUS) & (rgba[..., 3] == 255)))
 
 
 def surroundings(label_map: LabelMap, region: Rectangle) -> LabelMap:
@@ -97,9 +95,9 @@ def surroundings(label_map: LabelMap, region: Rectangle) -> LabelMap:
     return framed
 
 
-def bounds(mask: Flags | Doubt) -> Rectangle:
+def bounds(flags: Flags | Certainty) -> Rectangle:
     """The smallest rectangle that holds all true pixels; empty without any."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows, columns = np.flatnonzero(flags.any(axis=1)), np.flatnonzero(flags.any(axis=0))
     if not len(rows):
         return NOWHERE
     y, x = int(rows[0]), int(columns[0])

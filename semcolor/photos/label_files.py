@@ -1,32 +1,19 @@
-"""Label maps: palette colours ↔ class ids, and label maps as picture files.
-
-A *label map* is H×W uint8, 0 where unlabelled, else a class id. As a *label layer* it is H×W×4
-RGBA: the palette colour of the class, opaque; fully transparent where unlabelled.
-"""
+"""Label maps as picture files."""
 
 import io
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from semcolor.photos.label_colors import (
-    AMBIGUOUS,
-    UNKNOWN,
-    Flags,
-    _class_table,
-    _packed,
-    foreign,
-    from_rgba,
-    palette,
-    require_classes,
-)
-from semcolor.shared.classes import NUM_LABELS, UNLABELLED, all_classes
-from semcolor.shared.errors import Code, SemcolorError
-from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT
+from semcolor.shared.atomic_files import replacing
+from semcolor.shared.classes import NUM_LABELS, all_classes
+from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
+from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
-from .pixels import LabelMap, Rgba
+from .label_colors import AMBIGUOUS, UNKNOWN, clear_classes, foreign, from_rgba, palette
+from .pixels import Flags, LabelMap, Rgba
 
 _MOSTLY = 0.5  # a picture with fewer palette pixels than this share is no label map
 _MODES = {"P", "L", "RGB", "RGBA", "PA", "LA"}
@@ -34,25 +21,18 @@ _DAMAGED = (OSError, SyntaxError, ValueError)  # what Pillow raises for damaged 
 Image.MAX_IMAGE_PIXELS = None  # `_check_size` has limits of our own
 
 
-def statistics(label_map: LabelMap) -> list[dict[str, Any]]:
-    """The classes that are there, with id, name and share of the pixels, largest first."""
-    counts = np.array(Image.fromarray(label_map).histogram()[:NUM_LABELS])
-    ids = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    return [
-        {"id": int(i), "name": all_classes()[i].name, "share": float(counts[i] / label_map.size)}
-        for i in ids
-    ]
-
-
 def read_label_map(path: Path) -> LabelMap:
-    """A label map from a picture file. Raises SemcolorError: NO_FILE, and as `decode_label_map`."""
+    """A label map from a picture file.
+
+    Raises SemcolorError: NO_FILE, CANNOT_READ, and as `decode_label_map`.
+    """
     try:
         with path.open("rb") as file:
             return decode_label_map(file, str(path))[0]
     except FileNotFoundError as error:
-        raise SemcolorError(Code.NO_FILE, f"there is no file {path}") from error
+        raise SemcolorError(Code.NO_FILE, file=str(path)) from error
     except OSError as error:
-        raise SemcolorError(Code.NOT_AN_IMAGE, f"{path} cannot be read: {error}") from error
+        raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason_of(error)) from error
 
 
 def decode_label_map(
@@ -63,7 +43,8 @@ def decode_label_map(
     Takes an RGB(A) or indexed picture in palette colours, or else an indexed or 8-bit gray one
     whose values are class ids. ``name``: what errors call the file; ``size``: the width and height
     that it must have. Nothing is decoded before size and kind are known to be right.
-    Raises SemcolorError: NOT_AN_IMAGE, TOO_LARGE, SIZE_MISMATCH, UNKNOWN_CLASS.
+    Raises SemcolorError: NOT_A_PICTURE, NOT_A_LABEL_PICTURE, FILE_TOO_LARGE, SIZE_MISMATCH,
+    UNKNOWN_CLASS, NO_LABEL_MAP.
     """
     try:
         with Image.open(file) as image:
@@ -72,11 +53,7 @@ def decode_label_map(
         with Image.open(file) as image:
             _check_size(name, image.size, size)
             if image.mode not in _MODES:
-                raise SemcolorError(
-                    Code.NOT_AN_IMAGE,
-                    f"{name} has pixels of kind “{image.mode}”: a label map is an indexed, "
-                    "8-bit gray or RGB picture",
-                )
+                raise SemcolorError(Code.NOT_A_LABEL_PICTURE, file=name, mode=image.mode)
             if image.mode in ("RGB", "RGBA"):
                 return _read_colours(name, np.asarray(image.convert("RGBA")))
             ids = np.asarray(image)
@@ -84,16 +61,18 @@ def decode_label_map(
             if meanings is not None:
                 ids = meanings[ids]
     except _DAMAGED as error:
-        raise SemcolorError(Code.NOT_AN_IMAGE, f"{name} cannot be read as a picture") from error
+        raise SemcolorError(Code.NOT_A_PICTURE, file=name) from error
     ids = _checked_ids(name, ids[..., 0] if ids.ndim == 3 else ids)
     return ids, np.zeros(ids.shape, np.bool_)
 
 
 def write_label_map(path: Path, label_map: LabelMap) -> None:
-    """Write `encode_label_map`'s file; an existing one is replaced only by a whole new one."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(encode_label_map(label_map))
-    part.replace(path)
+    """Write `encode_label_map`'s file, as a whole. Raises SemcolorError (CANNOT_WRITE)."""
+    try:
+        with replacing(path) as part:
+            part.write_bytes(encode_label_map(label_map))
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def encode_label_map(label_map: LabelMap) -> bytes:
@@ -107,27 +86,24 @@ def encode_label_map(label_map: LabelMap) -> bytes:
 
 def _check_size(name: str, found: tuple[int, int], wanted: tuple[int, int] | None) -> None:
     width, height = found
-    if max(found) > SIDE_LIMIT or width * height > PIXEL_LIMIT:
+    if is_too_large(width, height):
         raise SemcolorError(
-            Code.TOO_LARGE,
-            f"{name} has {width} × {height} pixels, more than "
-            f"{PIXEL_LIMIT // 1_000_000} megapixels: no photo has as many here",
-        )
+            Code.FILE_TOO_LARGE, file=name, width=width, height=height,
+            megapixels=PIXEL_LIMIT // 1_000_000, side=SIDE_LIMIT,
+        )  # fmt: skip
     if wanted and found != wanted:
         raise SemcolorError(
-            Code.SIZE_MISMATCH,
-            f"{name} has {width} × {height} pixels, the photo {wanted[0]} × {wanted[1]}: "
-            "they must be the same",
-        )
+            Code.SIZE_MISMATCH, what=name, width=width, height=height,
+            photo_width=wanted[0], photo_height=wanted[1],
+        )  # fmt: skip
 
 
 def _read_colours(name: str, rgba: Rgba) -> tuple[LabelMap, Flags]:
-    ids, doubt = from_rgba(rgba)
-    require_classes(
-        foreign(rgba, doubt), ids.size, _MOSTLY, name,
-        "is it a label map? `semcolor segment` writes one to start from",
-    )  # fmt: skip
-    return ids, doubt == AMBIGUOUS
+    ids, certainty = from_rgba(rgba)
+    share = foreign(rgba, certainty) / max(1, ids.size)
+    if share > _MOSTLY:
+        raise SemcolorError(Code.NO_LABEL_MAP, file=name, share=f"{share:.0%}")
+    return ids, certainty == AMBIGUOUS
 
 
 def _meanings(image: Image.Image) -> LabelMap | None:
@@ -142,9 +118,7 @@ def _meanings(image: Image.Image) -> LabelMap | None:
     swatches = Image.fromarray(np.arange(256, dtype=np.uint8)[None], mode="P")
     swatches.putpalette(colors)
     swatches.info.update(image.info)  # which of them are transparent
-    rgba = np.asarray(swatches.convert("RGBA"))
-    ids = _class_table(palette().tobytes())[_packed(rgba)][0]
-    ids[rgba[0, :, 3] < 128] = UNLABELLED
+    ids = clear_classes(np.asarray(swatches.convert("RGBA")), palette())[0]
     return None if (ids[used] == UNKNOWN).any() else ids
 
 
@@ -153,8 +127,7 @@ def _checked_ids(name: str, ids: LabelMap) -> LabelMap:
     if highest >= NUM_LABELS:
         y, x = np.argwhere(ids == highest)[0]
         raise SemcolorError(
-            Code.UNKNOWN_CLASS,
-            f"{name} has the value {highest} at ({x}, {y}), but classes end at "
-            f"{NUM_LABELS - 1} ({all_classes()[-1].name})",
-        )
+            Code.UNKNOWN_CLASS, file=name, value=highest, x=int(x), y=int(y),
+            last=NUM_LABELS - 1, name=all_classes()[-1].name,
+        )  # fmt: skip
     return np.ascontiguousarray(ids, dtype=np.uint8)

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pyvips
 
-from semcolor.shared.errors import Code, SemcolorError
-from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT
+from semcolor.shared.atomic_files import replacing
+from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
+from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
 from .curves import luminance_from_lightness
 from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
@@ -38,46 +39,41 @@ class Photo:
 
 
 def read_photo(path: Path) -> Photo:
-    """Read a PNG, TIFF or JPEG. Raises SemcolorError: NO_FILE, NOT_AN_IMAGE, TOO_LARGE."""
+    """Read a PNG, TIFF or JPEG.
+
+    Raises SemcolorError: NO_FILE, NOT_A_PHOTO, SAMPLE_FORMAT, FILE_TOO_LARGE.
+    """
     if not path.is_file():
-        raise SemcolorError(Code.NO_FILE, f"there is no file {path}")
+        raise SemcolorError(Code.NO_FILE, file=str(path))
     try:
         image = pyvips.Image.new_from_file(str(path), fail_on="error")
         _check_size(path, image)
         image = image.autorot()
         if image.format not in ("uchar", "ushort"):
-            raise SemcolorError(
-                Code.NOT_AN_IMAGE,
-                f"{path} has {image.format} samples: save it with 8 or 16 bits per channel",
-            )
+            raise SemcolorError(Code.SAMPLE_FORMAT, file=str(path), format=image.format)
         return Photo(_gray(image.copy_memory()), image)
     except pyvips.Error as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "unknown format"
-        raise SemcolorError(
-            Code.NOT_AN_IMAGE, f"{path} cannot be read as a photo (PNG, TIFF or JPEG): {reason}"
-        ) from error
+        raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
 
 
 def check_output(path: Path, depth: int) -> None:
-    """Raise SemcolorError when a photo of this depth cannot be written to ``path``."""
+    """Whether a photo of this depth can be written to ``path``.
+
+    Raises SemcolorError: NO_FORMAT, TOO_DEEP, NO_FOLDER.
+    """
     suffix = path.suffix.lower()
     if suffix not in _FORMATS:
-        raise SemcolorError(
-            Code.CANNOT_WRITE, f"{path.name} names no format: end it in .png, .tif or .jpg"
-        )
+        raise SemcolorError(Code.NO_FORMAT, file=path.name)
     if depth == 16 and suffix not in _DEEP_FORMATS:
-        raise SemcolorError(
-            Code.CANNOT_WRITE,
-            f"the photo has 16 bits and {suffix} holds 8: write to .png or .tif",
-        )
+        raise SemcolorError(Code.TOO_DEEP, suffix=suffix)
     if not path.parent.is_dir():
-        raise SemcolorError(Code.CANNOT_WRITE, f"there is no folder {path.parent}")
+        raise SemcolorError(Code.NO_FOLDER, folder=str(path.parent))
 
 
 def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
     """Write H×W×3 sRGB as the colorized ``photo``: its depth, profile, alpha and metadata.
 
-    Raises SemcolorError (CANNOT_WRITE); an existing file is replaced only by a whole new one.
+    The file is replaced as a whole. Raises SemcolorError: CANNOT_WRITE, and as `check_output`.
     """
     check_output(path, photo.depth)
     deep = photo.depth == 16
@@ -91,13 +87,11 @@ def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
             kind = photo.source.get_typeof(name)
             image.set_type(kind, name, photo.source.get(name))
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
-    part = path.with_name(f"{path.stem}.part{path.suffix}")
     try:
-        image.write_to_file(str(part), **_SAVE_OPTIONS[path.suffix.lower()])
-        part.replace(path)
+        with replacing(path) as part:
+            image.write_to_file(str(part), **_SAVE_OPTIONS[path.suffix.lower()])
     except (pyvips.Error, OSError) as error:
-        part.unlink(missing_ok=True)
-        raise SemcolorError(Code.CANNOT_WRITE, f"{path} cannot be written: {error}") from error
+        raise cannot_write(path, error) from error
 
 
 _SAVE_OPTIONS: dict[str, dict[str, object]] = {
@@ -147,9 +141,8 @@ def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips
 
 
 def _check_size(path: Path, image: pyvips.Image) -> None:
-    if max(image.width, image.height) > SIDE_LIMIT or image.width * image.height > PIXEL_LIMIT:
+    if is_too_large(image.width, image.height):
         raise SemcolorError(
-            Code.TOO_LARGE,
-            f"{path} has {image.width} × {image.height} pixels, more than "
-            f"{PIXEL_LIMIT // 1_000_000} megapixels: scale it down",
-        )
+            Code.FILE_TOO_LARGE, file=str(path), width=image.width, height=image.height,
+            megapixels=PIXEL_LIMIT // 1_000_000, side=SIDE_LIMIT,
+        )  # fmt: skip

@@ -12,6 +12,8 @@ LabelMap = npt.NDArray[np.uint8]
 """H×W class ids, 0 where unlabelled."""
 Mask = npt.NDArray[np.uint8]
 """H×W, how much of each pixel is meant, 0..255."""
+Flags = npt.NDArray[np.bool_]
+"""H×W, which pixels are meant."""
 Rgba = npt.NDArray[np.uint8]
 """H×W×4 sRGB and alpha."""
 Gray = npt.NDArray[Any]

@@ -3,62 +3,79 @@
 import dataclasses
 import types
 import typing
+from enum import Enum
+from functools import cache
 from typing import Any
 
 import msgpack
 
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import Parameter, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
 
-from .schema import REQUESTS, RESULTS, Progress, Request, Result, _malformed
+from .checks import too_large
+from .results import TEXT_LIMIT, Failure, HelloResult, Progress, Result
+from .schema import REQUESTS, RESULTS, Request
 
 HEADER_LIMIT = 64 * 1024  # bytes
 _ID_LIMIT = 64  # characters
+_PARAMETERS_LIMIT = 16  # of an error
 _T = typing.TypeVar("_T")
 
 
 def encode_request(job: str, request: Request) -> bytes:
     """The header of a request."""
-    return pack({"id": job, "op": request.op, **_fields(request)})
+    return pack({"id": job, "op": request.op, **fields_of(request)})
 
 
 def decode_request(header: bytes, frame_bytes: int) -> tuple[str, Request]:
     """Job id and request of a header, checked against the size of the frame that came with it.
 
-    Raises SemcolorError, with MALFORMED or TOO_LARGE, for anything that is not exactly ours.
+    Raises SemcolorError, with MALFORMED or what :meth:`Request.check` raises, for anything that is
+    not exactly ours.
     """
     fields = unpack(header)
-    job, op = fields.pop("id", None), fields.pop("op", None)
-    if not isinstance(job, str) or not 0 < len(job) <= _ID_LIMIT:
-        raise _malformed("a request needs an “id” of 1 to 64 characters")
-    if not isinstance(op, str) or op not in REQUESTS:
-        raise _malformed(f"there is no request “{op}”")
-    request = _construct(REQUESTS[op], fields)
+    job, request = job_of(fields), request_of(fields)
     request.check(frame_bytes)
     return job, request
 
 
+def job_of(fields: dict[str, Any]) -> str:
+    """The job id of an unpacked header, whatever else is in it. Raises SemcolorError."""
+    job = fields.get("id")
+    if not isinstance(job, str) or not 0 < len(job) <= _ID_LIMIT:
+        raise malformed("a request needs an “id” of 1 to 64 characters")
+    return job
+
+
+def request_of(fields: dict[str, Any]) -> Request:
+    """The request of an unpacked header, before :meth:`Request.check`. Raises SemcolorError."""
+    op = fields.get("op")
+    if not isinstance(op, str) or op not in REQUESTS:
+        raise malformed(f"there is no request “{op}”")
+    return construct(REQUESTS[op], _without(fields, "id", "op"))
+
+
 def encode_reply(job: str, reply: Result | Progress | SemcolorError) -> bytes:
-    """The header of a reply."""
+    """The header of a reply. Clients of other versions find an error's sentence in ``message``."""
     if isinstance(reply, SemcolorError):
-        return pack({"id": job, "kind": "error", "code": str(reply.code), "message": str(reply)})
+        error = {"id": job, "kind": "error", "message": str(reply)[:TEXT_LIMIT]}
+        return pack(error | fields_of(Failure.of(reply)))
     kind = "progress" if isinstance(reply, Progress) else "result"
-    return pack({"id": job, "kind": kind, **_fields(reply)})
+    return pack({"id": job, "kind": kind, **fields_of(reply)})
 
 
 def decode_reply(header: bytes, request: Request) -> tuple[str, Result | Progress | SemcolorError]:
     """Job id and reply; ``request`` tells which result to expect. Raises SemcolorError."""
     fields = unpack(header)
-    job, kind = fields.pop("id", ""), fields.pop("kind", None)
+    job, kind = str(fields.get("id")), fields.get("kind")
+    content = _without(fields, "id", "kind", "message")
     if kind == "error":
-        code = fields.get("code")
-        known = Code(code) if code in list(Code) else Code.ENGINE_FAILED
-        return job, SemcolorError(known, str(fields.get("message", "the worker gave no reason")))
+        return job, construct(Failure, content).error
     if kind == "progress":
-        return job, _construct(Progress, fields)
+        return job, construct(Progress, content)
     if kind == "result":
-        return job, _construct(RESULTS[type(request)], fields)
-    raise _malformed(f"there is no reply “{kind}”")
+        return job, _result(RESULTS[type(request)], content)
+    raise malformed(f"there is no reply “{kind}”")
 
 
 def pack(fields: dict[str, Any]) -> bytes:
@@ -70,46 +87,95 @@ def pack(fields: dict[str, Any]) -> bytes:
 def unpack(header: bytes) -> dict[str, Any]:
     """The fields of a header. Raises SemcolorError when it is too long or not a msgpack map."""
     if len(header) > HEADER_LIMIT:
-        raise SemcolorError(Code.TOO_LARGE, f"a header has at most {HEADER_LIMIT} bytes")
+        raise too_large(f"a header has at most {HEADER_LIMIT} bytes")
     try:
         fields = msgpack.unpackb(header, strict_map_key=True)
     except Exception as error:  # msgpack raises many kinds, most of them ValueError
-        raise _malformed(f"the header is not msgpack ({error})") from error
+        raise malformed(f"the header is not msgpack ({error})") from error
     if not isinstance(fields, dict):
-        raise _malformed("the header is not a map")
+        raise malformed("the header is not a map")
     return fields
 
 
-def _fields(message: object) -> dict[str, Any]:
+def _result(kind: type[Result], content: dict[str, Any]) -> Result:
+    if kind is HelloResult:  # of any version, so that we can tell which it is
+        content = {name: content[name] for name in _hints(kind) if name in content}
+    return construct(kind, content)
+
+
+def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def fields_of(message: object) -> dict[str, Any]:
+    """Of a dataclass, nested ones too: what :func:`construct` takes."""
     return dataclasses.asdict(message)  # type: ignore[call-overload, no-any-return]
 
 
-def _construct(kind: type[_T], fields: dict[str, Any]) -> _T:
-    """``kind(**fields)`` after checking names and types; nested dataclasses too."""
-    values = {}
+def construct(kind: type[_T], fields: dict[str, Any]) -> _T:
+    """``kind(**fields)`` after checking names and types, nested dataclasses too.
+
+    Raises SemcolorError (MALFORMED).
+    """
+    declared: Any = kind  # mypy takes types of a variable kind for unhashable
+    hints = _hints(declared)
+    for name in fields:
+        if name not in hints:
+            raise malformed(f"there is no field “{name}”")
+    for name in _required(declared):
+        if name not in fields:
+            raise malformed(f"“{name}” is missing")
+    return kind(**{name: _typed(name, hints[name], value) for name, value in fields.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
-    declared = dataclasses.fields(kind)  # type: ignore[arg-type]
-    for field in declared:
-        if field.name in fields:
-            values[field.name] = _typed(field.name, hints[field.name], fields.pop(field.name))
-        elif field.default is dataclasses.MISSING:
-            raise _malformed(f"“{field.name}” is missing")
-    if fields:
-        raise _malformed(f"there is no field “{next(iter(fields))}”")
-    return kind(**values)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+
+
+@cache
+def _required(kind: Any) -> list[str]:
+    missing = dataclasses.MISSING
+    return [
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is missing and field.default_factory is missing
+    ]
 
 
 def _typed(name: str, hint: Any, value: Any) -> Any:
+    """The value, if it is exactly of its type; lists become what is declared."""
+    if isinstance(hint, types.UnionType):  # X | None
+        return None if value is None else _typed(name, hint.__args__[0], value)
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _construct(typing.cast(type, hint), value)
+        return construct(typing.cast(type, hint), value)
     if hint is Rectangle:
         if type(value) is not list or [type(side) for side in value] != [int] * 4:
-            raise _malformed(f"“{name}” is not a rectangle")
+            raise malformed(f"“{name}” is not a rectangle")
         return Rectangle(*value)
+    if typing.get_origin(hint) is dict:
+        return _parameters(value)
     if isinstance(hint, types.GenericAlias):  # list[X] or tuple[X, ...], both lists on the wire
         if type(value) is not list:
-            raise _malformed(f"“{name}” is not a list")
+            raise malformed(f"“{name}” is not a list")
         return typing.get_origin(hint)(_typed(name, hint.__args__[0], entry) for entry in value)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        if type(value) is not str or value not in {member.value for member in hint}:
+            raise malformed(f"“{name}” is none of the known")
+        return hint(value)
     if type(value) is not hint:  # `is`: a bool is not a number here
-        raise _malformed(f"“{name}” is not {getattr(hint, '__name__', hint)}")
+        raise malformed(f"“{name}” is not {getattr(hint, '__name__', hint)}")
     return value
+
+
+def _parameters(value: Any) -> dict[str, Parameter]:
+    """Those of an error: few and short."""
+    fine = type(value) is dict and len(value) <= _PARAMETERS_LIMIT
+    if not fine or not all(type(name) is str and _is_short(value[name]) for name in value):
+        raise malformed("these are no parameters of an error")
+    return dict(value)
+
+
+def _is_short(value: Any) -> bool:
+    return type(value) in (int, float) or (type(value) is str and len(value) <= TEXT_LIMIT)

@@ -9,7 +9,9 @@ import sys
 import zlib
 from typing import Self
 
-from .schema import _malformed, _require
+from semcolor.shared.errors import malformed
+
+from .checks import require
 
 assert sys.byteorder == "little", "planes travel little-endian"
 
@@ -84,6 +86,6 @@ def unpack_labels(frame: memoryview | bytes, size: int) -> bytes:
     try:
         labels = inflate.decompress(frame, size + 1)
     except zlib.error as error:
-        raise _malformed(f"the labels cannot be decompressed ({error})") from error
-    _require(len(labels) == size, f"the labels are not the {size} that the header says")
+        raise malformed(f"the labels cannot be decompressed ({error})") from error
+    require(len(labels) == size, f"the labels are not the {size} that the header says")
     return labels

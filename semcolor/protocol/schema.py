@@ -1,25 +1,50 @@
-"""The whole wire schema: every request, every reply, every limit, the version.
+"""All requests, their limits, and the protocol's version; results are in :mod:`.results`.
 
 A message is one msgpack header and at most one raw frame. Requests go from a DEALER to the
 supervisor's ROUTER and carry a job ``id`` of the client's choice; replies carry it back as ``id``.
 Pixels are row-major and tightly packed, in the byte order of x86 and ARM (little-endian).
 
 Photos and label maps are *planes*: they travel once, in strips of rows, and are named by the
-digest of their content ever after. An edited label map travels as the rectangle that is new.
-Results are pulled by rectangle, so that neither side ever holds more than one strip in flight.
+digest of their content ever after. An edited label map travels as the rectangle that is new,
+with the request that needs it. Results are pulled by rectangle, so that neither side ever holds
+more than one strip in flight.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from semcolor.shared.classes import NUM_LABELS
-from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
-from semcolor.shared.limits import DETAIL_LIMIT, PIXEL_LIMIT, SIDE_LIMIT
+from semcolor.shared.states import Stage
 
-PROTOCOL = 3
-FRAME_LIMIT = 16 * 1024 * 1024  # bytes
+from .checks import (
+    FRAME_LIMIT,
+    check_detail,
+    check_digest,
+    check_no_frame,
+    check_place,
+    check_region,
+    check_size,
+    require,
+    too_large,
+)
+from .results import (
+    CancelResult,
+    HelloResult,
+    PutResult,
+    RecolorResult,
+    RegionResult,
+    Result,
+    SnapResult,
+    StatusResult,
+    StopResult,
+    SuggestResult,
+)
+
+PROTOCOL = 4
+PIECE_LIMIT = FRAME_LIMIT // 2  # bytes of colour in one answer
 TINTS_LIMIT = 16
+PREDICTED = "predicted"  # instead of a digest: the labels that `segment` would give
 _CHROMA_LIMIT = 128.0  # a*, b*
 
 
@@ -36,13 +61,20 @@ class Tint:
 
 
 @dataclass(frozen=True)
-class Suggestion:
-    """A plausible colour: its chroma, how likely it is (0..1), and as “#rrggbb”."""
+class Edit:
+    """How a request's label map differs from one that the worker has: by one rectangle.
 
-    a: float
-    b: float
-    share: float
-    rgb: str
+    ``base``: digest of that map. The frame: height×width uint8 class ids, by :func:`pack_labels`.
+    """
+
+    base: str
+    region: Rectangle
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        check_digest(self.base)
+        check_region(self.region, bytes_per_pixel=1)
+        require(frame_bytes > 0, "an edit needs its labels")
 
 
 @dataclass(frozen=True)
@@ -53,12 +85,12 @@ class Request:
 
     def check(self, frame_bytes: int) -> None:
         """Raise SemcolorError unless the fields make sense and the frame has the size they say."""
-        _require(frame_bytes == 0, f"“{self.op}” carries no pixels, but {frame_bytes} bytes came")
+        check_no_frame(self.op, frame_bytes)
 
 
 @dataclass(frozen=True)
 class Hello(Request):
-    """Do we speak the same protocol, and who are you? → HelloResult."""
+    """Do we speak the same protocol? → HelloResult, or PROTOCOL_VERSION."""
 
     op = "hello"
     protocol: int = PROTOCOL
@@ -89,10 +121,10 @@ class PutPhoto(Request):
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
-        _require(self.depth in (8, 16), f"a photo has 8 or 16 bits, not {self.depth}")
+        require(self.depth in (8, 16), f"a photo has 8 or 16 bits, not {self.depth}")
         _check_strip(self)
         expected = self.rows * self.width * self.depth // 8
-        _require(
+        require(
             frame_bytes == expected,
             f"{self.rows} rows of this photo are {expected} bytes, but {frame_bytes} came",
         )
@@ -117,30 +149,7 @@ class PutLabels(Request):
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         _check_strip(self)
-        _require(bool(frame_bytes) == bool(self.rows), "a strip of labels needs its frame")
-
-
-@dataclass(frozen=True)
-class EditLabels(Request):
-    """A label map like ``base``, but for one rectangle. → PutResult.
-
-    Frame: height×width uint8 class ids, compressed by :func:`pack_labels`. ``digest`` is
-    :func:`plane_digest` of the whole new map. Fails with UNKNOWN_LABELS where ``base`` is unknown.
-    """
-
-    op = "edit_labels"
-    digest: str
-    base: str
-    region: Rectangle
-
-    bytes_per_pixel: ClassVar[int] = 1
-
-    def check(self, frame_bytes: int) -> None:
-        """See :meth:`Request.check`."""
-        _check_digest(self.digest)
-        _check_digest(self.base)
-        _check_region(self.region, self.bytes_per_pixel)
-        _require(frame_bytes > 0, "an edit needs its labels")
+        require(bool(frame_bytes) == bool(self.rows), "a strip of labels needs its frame")
 
 
 @dataclass(frozen=True)
@@ -149,18 +158,23 @@ class PhotoRequest(Request):
 
     photo: str
 
-    stage: ClassVar[str]  # what progress calls it
+    stage: ClassVar[Stage]  # what progress calls it
 
     @property
     def planes(self) -> list[str]:
-        """Digests of the planes that it needs, the photo's first."""
+        """Digests of the planes that it is about, the photo's first."""
         return [self.photo]
+
+    @property
+    def planes_before(self) -> list[str]:
+        """Digests of those that it needs only where the engine has forgotten earlier results."""
+        return []
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        for digest in self.planes:
-            _check_digest(digest)
+        for digest in (*self.planes, *self.planes_before):
+            check_digest(digest)
 
 
 @dataclass(frozen=True)
@@ -172,7 +186,7 @@ class Segment(PhotoRequest):
     """
 
     op = "segment"
-    stage = "segmenting"
+    stage = Stage.SEGMENTING
     region: Rectangle
     detail: int = 0
 
@@ -181,21 +195,45 @@ class Segment(PhotoRequest):
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        _check_region(self.region, self.bytes_per_pixel)
-        _check_detail(self.detail)
+        check_region(self.region, self.bytes_per_pixel)
+        check_detail(self.detail)
 
 
 @dataclass(frozen=True)
-class Colorize(PhotoRequest):
+class LabelsRequest(PhotoRequest):
+    """Base of what is done by a label map. ``labels`` may be empty: nothing is labelled.
+
+    With ``edit``, the label map need not be there: the frame has what is new in it. Fails with
+    UNKNOWN_LABELS where the one before is not there either.
+    """
+
+    labels: str
+    edit: Edit | None = field(default=None, kw_only=True)
+
+    @property
+    def planes(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes`."""
+        return named(self.photo, self.labels)
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(0 if self.edit else frame_bytes)
+        if self.edit:
+            check_digest(self.labels)
+            self.edit.check(frame_bytes)
+
+
+@dataclass(frozen=True)
+class Colorize(LabelsRequest):
     """Colour a photo by a label map; return one rectangle of it. → RegionResult.
 
-    ``labels`` may be empty: nothing is labelled. ``tints`` apply one after the other. Frame of the
-    result: height×width×3 sRGB of the photo's depth, at the photo's own lightness.
+    ``labels`` may be PREDICTED, which is what :class:`Segment` gives at the model's own detail.
+    ``tints`` apply one after the other. Frame of the result: height×width×3 sRGB of the photo's
+    depth, at the photo's own lightness.
     """
 
     op = "colorize"
-    stage = "colorizing"
-    labels: str
+    stage = Stage.COLORIZING
     region: Rectangle
     detail: int = 0
     tints: tuple[Tint, ...] = ()
@@ -205,26 +243,27 @@ class Colorize(PhotoRequest):
     @property
     def planes(self) -> list[str]:
         """See :attr:`PhotoRequest.planes`."""
-        return named(self.photo, self.labels, *(tint.mask for tint in self.tints))
+        labels = "" if self.labels == PREDICTED else self.labels
+        return named(self.photo, labels, *(tint.mask for tint in self.tints))
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
         _check_tints(self.tints)
-        _check_region(self.region, self.bytes_per_pixel)
-        _check_detail(self.detail)
+        check_region(self.region, self.bytes_per_pixel)
+        check_detail(self.detail)
 
 
 @dataclass(frozen=True)
-class Changes(PhotoRequest):
-    """Where does the colour by ``labels`` visibly differ from that by ``before``? → ChangesResult.
+class Recolor(LabelsRequest):
+    """Where does colour by ``labels`` visibly differ from that by ``before``? → RecolorResult.
 
-    Either may be empty, as in :class:`Colorize`; each has its tints.
+    Either may be empty; each has its tints. Frame of the result: the first rows of that rectangle
+    in the new colour, as from :class:`Colorize`, at most PIECE_LIMIT bytes and at least one row.
     """
 
-    op = "changes"
-    stage = "colorizing"
-    labels: str
+    op = "recolor"
+    stage = Stage.COLORIZING
     before: str
     detail: int = 0
     tints: tuple[Tint, ...] = ()
@@ -233,19 +272,23 @@ class Changes(PhotoRequest):
     @property
     def planes(self) -> list[str]:
         """See :attr:`PhotoRequest.planes`."""
-        masks = (tint.mask for tint in (*self.tints, *self.tints_before))
-        return named(self.photo, self.labels, self.before, *masks)
+        return named(self.photo, self.labels, *(tint.mask for tint in self.tints))
+
+    @property
+    def planes_before(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes_before`."""
+        return named(self.before, *(tint.mask for tint in self.tints_before))
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
         _check_tints(self.tints)
         _check_tints(self.tints_before)
-        _check_detail(self.detail)
+        check_detail(self.detail)
 
 
 @dataclass(frozen=True)
-class Snap(PhotoRequest):
+class Snap(LabelsRequest):
     """Fit what has ``class_id`` inside ``region`` to the photo's edges. → SnapResult.
 
     Frame of the result: height×width class ids of its rectangle, compressed by
@@ -253,33 +296,27 @@ class Snap(PhotoRequest):
     """
 
     op = "snap"
-    stage = "finding the edges"
-    labels: str
+    stage = Stage.FINDING_EDGES
     region: Rectangle
     class_id: int
-
-    @property
-    def planes(self) -> list[str]:
-        """See :attr:`PhotoRequest.planes`."""
-        return [self.photo, self.labels]
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        _check_place(self.region)
-        _require(0 < self.class_id < NUM_LABELS, f"a class is 1 to {NUM_LABELS - 1}")
+        check_digest(self.labels)
+        check_place(self.region)
+        require(0 < self.class_id < NUM_LABELS, f"a class is 1 to {NUM_LABELS - 1}")
 
 
 @dataclass(frozen=True)
-class Suggest(PhotoRequest):
+class Suggest(LabelsRequest):
     """Which colours are plausible for a part of a photo? → SuggestResult.
 
     ``mask`` as in :class:`Tint`. Fails with NO_SUGGESTIONS where the model can't tell.
     """
 
     op = "suggest"
-    stage = "looking for colours"
-    labels: str
+    stage = Stage.LOOKING_FOR_COLORS
     mask: str
     detail: int = 0
 
@@ -291,8 +328,8 @@ class Suggest(PhotoRequest):
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        _check_digest(self.mask)
-        _check_detail(self.detail)
+        check_digest(self.mask)
+        check_detail(self.detail)
 
 
 @dataclass(frozen=True)
@@ -310,118 +347,14 @@ class Stop(Request):
     op = "stop"
 
 
-@dataclass(frozen=True)
-class Result:
-    """Base of all results."""
-
-
-@dataclass(frozen=True)
-class HelloResult(Result):
-    """``version`` is semcolor's; ``pid`` the supervisor's."""
-
-    protocol: int
-    version: str
-    pid: int
-
-
-@dataclass(frozen=True)
-class EngineStatus:
-    """One engine. ``state``: a name of the supervisor's ``EngineState``.
-
-    ``fault``: a sentence when its device was taken out, otherwise empty.
-    """
-
-    device: str
-    state: str
-    fault: str
-
-
-@dataclass(frozen=True)
-class StatusResult(Result):
-    """``state`` is that of the engine that is furthest; ``device`` names all that are in use."""
-
-    version: str
-    state: str
-    device: str
-    engines: list[EngineStatus]
-    models: list[str]
-    sessions: int
-    waiting: int
-    planes_bytes: int
-    restarts: int
-    listening: str
-
-
-@dataclass(frozen=True)
-class PutResult(Result):
-    """The first row that is still missing; the plane's height when it is complete."""
-
-    next_row: int
-
-
-@dataclass(frozen=True)
-class RegionResult(Result):
-    """The rectangle is in the frame.
-
-    ``detail``: what it was made at, where the worker's memory did not suffice for what was asked;
-    otherwise 0.
-    """
-
-    detail: int = 0
-
-
-@dataclass(frozen=True)
-class ChangesResult(Result):
-    """Outside ``region`` no channel differs by more than one level in 8 bits.
-
-    Nowhere: its width and height are 0.
-    """
-
-    region: Rectangle
-
-
-@dataclass(frozen=True)
-class SnapResult(Result):
-    """Where the labels changed; nowhere: width and height are 0, and there is no frame."""
-
-    region: Rectangle
-
-
-@dataclass(frozen=True)
-class SuggestResult(Result):
-    """At most six colours, most likely first."""
-
-    colors: tuple[Suggestion, ...]
-
-
-@dataclass(frozen=True)
-class CancelResult(Result):
-    """``found`` is false when the job had ended already."""
-
-    found: bool
-
-
-@dataclass(frozen=True)
-class StopResult(Result):
-    """The worker ends now."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The job is alive: what it is doing. Sent at least every second while it waits or runs."""
-
-    text: str
-
-
 RESULTS: dict[type[Request], type[Result]] = {
     Hello: HelloResult,
     Status: StatusResult,
     PutPhoto: PutResult,
     PutLabels: PutResult,
-    EditLabels: PutResult,
     Segment: RegionResult,
     Colorize: RegionResult,
-    Changes: ChangesResult,
+    Recolor: RecolorResult,
     Snap: SnapResult,
     Suggest: SuggestResult,
     Cancel: CancelResult,
@@ -430,61 +363,24 @@ RESULTS: dict[type[Request], type[Result]] = {
 REQUESTS: dict[str, type[Request]] = {request.op: request for request in RESULTS}
 
 
-def _check_strip(strip: PutPhoto | PutLabels) -> None:
-    _check_digest(strip.digest)
-    _require(strip.width > 0 and strip.height > 0, "a picture has at least one pixel")
-    if max(strip.width, strip.height) > SIDE_LIMIT or strip.width * strip.height > PIXEL_LIMIT:
-        raise SemcolorError(
-            Code.TOO_LARGE,
-            f"{strip.width} × {strip.height} pixels are more than the worker takes "
-            f"({PIXEL_LIMIT // 1_000_000} megapixels): scale the photo down",
-        )
-    rows_fit = 0 <= strip.first_row <= strip.first_row + strip.rows <= strip.height
-    _require(rows_fit and strip.rows >= 0, "these rows are not in the picture")
-    raw = strip.rows * strip.width * strip.depth // 8
-    if raw > FRAME_LIMIT:
-        raise SemcolorError(Code.TOO_LARGE, f"a strip has at most {FRAME_LIMIT} bytes, not {raw}")
-
-
 def named(*digests: str) -> list[str]:
     """Each digest once; an empty one names nothing."""
     return list(dict.fromkeys(filter(None, digests)))
 
 
+def _check_strip(strip: PutPhoto | PutLabels) -> None:
+    check_digest(strip.digest)
+    check_size(strip.width, strip.height)
+    rows_fit = 0 <= strip.first_row <= strip.first_row + strip.rows <= strip.height
+    require(rows_fit and strip.rows >= 0, "these rows are not in the picture")
+    raw = strip.rows * strip.width * strip.depth // 8
+    if raw > FRAME_LIMIT:
+        raise too_large(f"a strip has at most {FRAME_LIMIT} bytes, not {raw}")
+
+
 def _check_tints(tints: tuple[Tint, ...]) -> None:
-    _require(len(tints) <= TINTS_LIMIT, f"there are at most {TINTS_LIMIT} tints")
+    require(len(tints) <= TINTS_LIMIT, f"there are at most {TINTS_LIMIT} tints")
     for tint in tints:
-        _check_digest(tint.mask)
+        check_digest(tint.mask)
         fits = all(abs(value) <= _CHROMA_LIMIT for value in (tint.a, tint.b))  # NaN does not
-        _require(fits, f"a tint's a* and b* are at most {_CHROMA_LIMIT:.0f}")
-
-
-def _check_digest(digest: str) -> None:
-    hexadecimal = len(digest) == 32 and all(c in "0123456789abcdef" for c in digest)
-    _require(hexadecimal, "a plane's name is 32 hex digits")
-
-
-def _check_place(region: Rectangle) -> None:
-    sides = (region.x, region.y, region.width - 1, region.height - 1)
-    _require(all(0 <= side < SIDE_LIMIT for side in sides), "this rectangle is not in a picture")
-
-
-def _check_region(region: Rectangle, bytes_per_pixel: int) -> None:
-    _check_place(region)
-    if region.pixels * bytes_per_pixel > FRAME_LIMIT:
-        raise SemcolorError(
-            Code.TOO_LARGE, f"a rectangle has at most {FRAME_LIMIT // bytes_per_pixel} pixels"
-        )
-
-
-def _check_detail(detail: int) -> None:
-    _require(0 <= detail <= DETAIL_LIMIT, f"detail is 0 to {DETAIL_LIMIT} pixels")
-
-
-def _require(fine: bool, otherwise: str) -> None:
-    if not fine:
-        raise _malformed(otherwise)
-
-
-def _malformed(message: str) -> SemcolorError:
-    return SemcolorError(Code.MALFORMED, message)
+        require(fits, f"a tint's a* and b* are at most {_CHROMA_LIMIT:.0f}")

@@ -12,6 +12,7 @@ from importlib import resources
 UNLABELLED = 0
 NUM_LABELS = 60  # 59 classes and *unlabelled*
 PALETTE_NAME = "Semantic Color: PASCAL-Context 59"
+PALETTE_FILE = "semcolor.gpl"  # in GIMP's folder of palettes
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class LabelClass:
     id: int
     name: str
     rgb: tuple[int, int, int]
+
+    @property
+    def hex(self) -> str:
+        """The colour as ``#rrggbb``."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb)
 
 
 @cache

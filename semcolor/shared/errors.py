@@ -46,6 +46,7 @@ class Code(StrEnum):
     # Reaching a worker
     UNREACHABLE = "worker_unreachable"
     NOT_STARTED = "worker_not_started"
+    NOT_ANSWERING = "worker_not_answering"
     NOT_RUNNING = "worker_not_running"
     NOT_SERVING_LAN = "not_serving_lan"
     KEY_REFUSED = "key_refused"
@@ -56,7 +57,9 @@ class Code(StrEnum):
     CANNOT_LISTEN = "cannot_listen"
     NOT_INSTALLED = "not_installed"
     TRAINING_NOT_INSTALLED = "training_not_installed"
+    ALREADY_RUNNING = "already_running"
     DEVICE_NAME = "bad_device_name"
+    DETAIL = "bad_detail"
     # Files
     NO_FILE = "no_such_file"
     NO_PHOTOS = "no_photos"
@@ -71,7 +74,9 @@ class Code(StrEnum):
     NOT_PNG = "not_png"
     TOO_DEEP = "too_deep"
     NO_FOLDER = "no_folder"
+    CANNOT_READ = "cannot_read"
     CANNOT_WRITE = "cannot_write"
+    LATER_SETTINGS = "later_settings"
     # Weights
     BAD_WEIGHTS = "bad_weights"
     BAD_RECORDING = "bad_recording"
@@ -82,6 +87,28 @@ class Code(StrEnum):
     VERSION = "version"
     TOO_LARGE = "too_large"
     NOT_AN_IMAGE = "not_an_image"
+
+
+NEEDS_A_CHANGE: frozenset[Code] = frozenset(
+    {
+        Code.MESSAGE_TOO_LARGE,
+        Code.PLUGIN_VERSION,
+        Code.PHOTO_TOO_LARGE,
+        Code.FILE_TOO_LARGE,
+        Code.SIZE_MISMATCH,
+        Code.EMPTY_SELECTION,
+        Code.LABEL_FILE_TOO_LARGE,
+        Code.FOREIGN_COLORS,
+        Code.NO_LABEL_MAP,
+        Code.UNKNOWN_CLASS,
+        Code.WORKER_TOO_SMALL,
+        Code.ENGINE_TOO_SMALL,
+        Code.NO_SUGGESTIONS,
+        Code.NOT_A_PICTURE,
+        Code.NOT_A_LABEL_PICTURE,
+    }
+)
+"""Failures that come again until the user changes something; others may pass by themselves."""
 
 
 class SemcolorError(Exception):
@@ -101,3 +128,15 @@ class SemcolorError(Exception):
 def malformed(detail: str) -> SemcolorError:
     """Something that semcolor's own parts never send each other; ``detail`` is for developers."""
     return SemcolorError(Code.MALFORMED, detail=detail)
+
+
+def cannot_write(file: object, error: Exception) -> SemcolorError:
+    """A file that cannot be written, for the reason that ``error`` tells."""
+    return SemcolorError(Code.CANNOT_WRITE, file=str(file), reason=reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """One line: what the system says, or the last line of what a library does."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()

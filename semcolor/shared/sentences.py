@@ -32,8 +32,8 @@ ERRORS: dict[Code, str] = {
         "{side} on a side). Scale the photo down."
     ),
     Code.FILE_TOO_LARGE: (
-        "{file} has {width} × {height} pixels, more than semcolor takes ({megapixels} megapixels). "
-        "Scale it down."
+        "{file} has {width} × {height} pixels, more than semcolor takes ({megapixels} megapixels, "
+        "{side} on a side). Scale it down."
     ),
     Code.SIZE_MISMATCH: (
         "{what} has {width} × {height} pixels, the photo {photo_width} × {photo_height}. They "
@@ -93,6 +93,10 @@ ERRORS: dict[Code, str] = {
         "`semcolor worker start` starts one here."
     ),
     Code.NOT_STARTED: "The worker did not start. The reason is at the end of {log}.",
+    Code.NOT_ANSWERING: (
+        "The worker of this machine runs, but does not answer. Close other programs and wait, or "
+        "restart the computer. What it does is at the end of {log}."
+    ),
     Code.NOT_RUNNING: ("No worker runs on this machine. `semcolor worker start` starts one."),
     Code.NOT_SERVING_LAN: (
         "No worker serves the LAN here. Start one with `semcolor worker serve --listen "
@@ -118,6 +122,12 @@ ERRORS: dict[Code, str] = {
         "`semcolor connect LINE`."
     ),
     Code.TRAINING_NOT_INSTALLED: "Training needs {module}. Install it with `{command}`.",
+    Code.ALREADY_RUNNING: (
+        "A worker runs on this machine already. `semcolor worker stop` ends it."
+    ),
+    Code.DETAIL: (
+        "{detail} pixels are no detail. Say at most {limit}, or 0 for what the model was made for."
+    ),
     Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, cpu or all.",
     Code.NO_FILE: "There is no file {file}.",
     Code.NO_PHOTOS: "There are no labelled photos in {folder}. Name folders as the docs describe.",
@@ -139,7 +149,11 @@ ERRORS: dict[Code, str] = {
     Code.NOT_PNG: "A label map is written as PNG. End the file's name in .png.",
     Code.TOO_DEEP: "The photo has 16 bits and {suffix} holds 8. Write to .png or .tif.",
     Code.NO_FOLDER: "There is no folder {folder}. Make it, or choose another.",
+    Code.CANNOT_READ: "{file} cannot be read ({reason}).",
     Code.CANNOT_WRITE: "{file} cannot be written ({reason}).",
+    Code.LATER_SETTINGS: (
+        "The settings in {file} are of a later version of semcolor. Update this one."
+    ),
     Code.BAD_WEIGHTS: (
         "{file} cannot be used as weights: {reason}. `semcolor weights use`, where the worker "
         "runs, chooses others."

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from semcolor.bridge import labels as bridge_labels
 from semcolor.bridge import server as bridge
 from semcolor.client import local_worker
 from semcolor.client.keys import Connection, KeyPair
 from semcolor.client.worker_client import WorkerClient
 from semcolor.photos.label_colors import palette, to_rgba
 from semcolor.photos.label_files import read_label_map, write_label_map
-from semcolor.protocol import planes, schema
-from semcolor.shared import geometry
+from semcolor.protocol import planes, results, schema
+from semcolor.shared import bridge_schema, geometry
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.sentences import error_sentence
+from semcolor.shared.states import Stage
 
 
 class FakeWorkerClient(WorkerClient):
@@ -28,27 +31,27 @@ class FakeWorkerClient(WorkerClient):
         self.script = script
         self.seen = []
 
-    def exchange(self, requests, frame=b"", on_text=None):
+    def exchange(self, requests, frame=b"", on_stage=None):
         for request in requests:
             self.seen.append(request.op)
-            if on_text:
-                on_text("working")
+            if on_stage:
+                on_stage(Stage.WAITING)
             yield self.answer(request)
 
     def answer(self, request):
         if request.op in self.script:
             return self.script[request.op](request)
         if request.op.startswith("put_"):
-            return schema.PutResult(request.height), b""
+            return results.PutResult(request.height), b""
         raise AssertionError(f"no answer to {request.op} in the script")
 
 
 def sky(request):
-    return schema.RegionResult(), planes.pack_labels(bytes([50]) * request.region.pixels)
+    return results.RegionResult(), planes.pack_labels(bytes([50]) * request.region.pixels)
 
 
 def blue(request):
-    return schema.RegionResult(), bytes([40, 60, 200]) * request.region.pixels
+    return results.RegionResult(), bytes([40, 60, 200]) * request.region.pixels
 
 
 def frame(op, payload=b"", **fields):
@@ -70,6 +73,11 @@ def answers(client, *frames):
     return [entry for entry in received if entry[0]["type"] != "progress"]
 
 
+def sentence(header):
+    """The error's, as the plug-in makes it."""
+    return error_sentence(Code(header["code"]), header["parameters"])
+
+
 PHOTO = [
     frame("begin_photo", width=4, height=3, format="Y' u8"),
     frame("rows", bytes(range(8))),
@@ -85,13 +93,12 @@ def test_photo_to_labels_to_colour():
     labels = to_rgba(np.full((3, 4), 36, np.uint8)).tobytes()
     client = FakeWorkerClient(segment=sky, colorize=blue)
     replies = answers(
-        client, frame("hello", protocol=bridge.PROTOCOL), *PHOTO,
+        client, frame("hello", protocol=bridge_schema.PROTOCOL), *PHOTO,
         frame("segment", detail=0), frame("label_rows", first_row=1, rows=2),
         frame("begin_labels", PALETTE, width=4, height=3), frame("rows", labels),
         frame("colorize", detail=0, depth=8), frame("color_rows", first_row=2, rows=1),
     )  # fmt: skip
     assert {header["type"] for header, _ in replies} == {"result"}
-    assert replies[4][0]["classes"] == [{"id": 50, "name": "sky", "share": 1.0}]
     assert replies[5][1] == to_rgba(np.full((2, 4), 50, np.uint8)).tobytes()
     assert replies[7][0]["ambiguous"] == 0
     assert replies[-1][1] == bytes([40, 60, 200]) * 4
@@ -109,8 +116,8 @@ def test_depth_is_what_the_image_needs():
 
 def test_a_lowered_detail_is_told():
     client = FakeWorkerClient(
-        segment=lambda request: (schema.RegionResult(128), sky(request)[1]),
-        colorize=lambda request: (schema.RegionResult(192), blue(request)[1]),
+        segment=lambda request: (results.RegionResult(128), sky(request)[1]),
+        colorize=lambda request: (results.RegionResult(192), blue(request)[1]),
     )
     frames = frame("colorize", detail=0, depth=8), frame("color_rows", first_row=0, rows=1)
     replies = answers(client, *PHOTO, frame("segment", detail=0), *frames)
@@ -123,7 +130,7 @@ def test_neutral_colours_are_the_same_photo_as_gray():
 
         def put(request):
             digests.append(request.digest)
-            return schema.PutResult(request.height), b""
+            return results.PutResult(request.height), b""
 
         begin = frame("begin_photo", width=2, height=1, format=pixel_format)
         client = FakeWorkerClient(put_photo=put, segment=sky)
@@ -139,9 +146,10 @@ def test_neutral_colours_are_the_same_photo_as_gray():
     ("frames", "message"),
     [
         ([frame("dance")], "does not know"),
-        ([frame("hello", protocol=99)], "run the installer again"),
+        ([frame("hello", protocol=99)], "Run semcolor's set-up again"),
         ([frame("begin_photo", width=4, height=3, format="CMYK")], "cannot come as"),
-        ([frame("begin_photo", width=0, height=3, format="Y' u8")], "scale the image down"),
+        ([frame("begin_photo", width=0, height=3, format="Y' u8")], "at least one pixel"),
+        ([frame("begin_photo", width=70_000, height=3, format="Y' u8")], "Scale the photo down"),
         ([PHOTO[0], frame("rows", b"abc")], "whole rows"),
         ([PHOTO[0], frame("rows", bytes(16))], "more rows"),
         ([frame("segment", detail=0)], "no photo"),
@@ -166,18 +174,19 @@ def test_neutral_colours_are_the_same_photo_as_gray():
     ],
 )
 def test_wrong_requests_get_a_sentence_and_the_bridge_lives(frames, message):
-    replies = answers(FakeWorkerClient(), *frames, frame("hello", protocol=bridge.PROTOCOL))
+    replies = answers(FakeWorkerClient(), *frames, frame("hello", protocol=bridge_schema.PROTOCOL))
     assert replies[-2][0]["type"] == "error"
-    assert message in replies[-2][0]["message"]
+    assert message in sentence(replies[-2][0])
     assert replies[-1][0]["type"] == "result"
 
 
 def test_the_workers_error_reaches_the_plug_in():
     def fail(request):
-        raise SemcolorError(Code.UNREACHABLE, "the worker does not answer")
+        raise SemcolorError(Code.UNREACHABLE, address="tcp://10.0.0.1:7")
 
     replies = answers(FakeWorkerClient(segment=fail), *PHOTO, frame("segment", detail=0))
-    assert replies[-1][0]["code"] == "worker_unreachable"
+    error = {"code": "worker_unreachable", "parameters": {"address": "tcp://10.0.0.1:7"}}
+    assert error.items() <= replies[-1][0].items()
 
 
 def test_the_end_of_the_plug_in_cancels_the_work():
@@ -190,58 +199,94 @@ def test_the_end_of_the_plug_in_cancels_the_work():
     def wait(gone):
         assert gone.wait(10)
         cancelled.set()
-        raise SemcolorError(Code.CANCELLED, "cancelled")
+        raise SemcolorError(Code.CANCELLED)
 
     out = io.BytesIO()
     bridge.serve(io.BytesIO(b"".join([*PHOTO, frame("segment", detail=0)])), out, connect)
     assert cancelled.is_set()
 
 
-def test_an_edit_changes_its_rectangle_and_asks_for_what_is_new():
-    def taken(request):
-        return schema.PutResult(3), b""
+WHERE = geometry.Rectangle(1, 0, 2, 2)
+STROKE = {"x": 1, "y": 0, "width": 2, "height": 2, "detail": 0, "depth": 8}
 
-    def changes(request):
-        assert request.before != request.labels
-        return schema.ChangesResult(geometry.Rectangle(1, 0, 2, 2)), b""
 
-    client = FakeWorkerClient(colorize=blue, changes=changes, edit_labels=taken)
+def recolored(request):
+    """The first row of two that have changed."""
+    assert request.before != request.labels
+    return results.RecolorResult(WHERE, 1, 192), bytes([200, 60, 40]) * 2
+
+
+@pytest.mark.parametrize("in_rows", [False, True])
+def test_a_stroke_is_one_request_and_brings_its_colour(in_rows):
+    """Pixels that go into no payload are sent in rows before."""
+    client = FakeWorkerClient(colorize=blue, recolor=recolored)
+    place = {key: STROKE[key] for key in ("x", "y", "width", "height")}
+    before = [frame("edit_labels", **place), frame("rows", GRASS * 2), frame("rows", GRASS * 2)]
     replies = answers(
-        client, *LABELLED, frame("colorize", detail=0, depth=8),
-        frame("edit_labels", x=1, y=0, width=2, height=2),
-        frame("rows", GRASS * 2), frame("rows", GRASS * 2),
-        frame("recolor", detail=0, depth=8),
-        frame("color_rows", first_row=0, rows=2, x=1, width=2),
+        client, *LABELLED, frame("colorize", detail=0, depth=8), *(before if in_rows else []),
+        frame("stroke", b"" if in_rows else GRASS * 4, **STROKE),
+        frame("color_rows", first_row=1, rows=1, x=1, width=2),
         frame("label_rows", first_row=1, rows=2, x=1, width=3),
-        frame("label_stats"),
     )  # fmt: skip
     assert {header["type"] for header, _ in replies} == {"result"}
-    assert replies[-5][0]["ambiguous"] == 0
-    assert {key: replies[-4][0][key] for key in ("x", "y", "width", "height")} == {
-        "x": 1, "y": 0, "width": 2, "height": 2,
-    }  # fmt: skip
-    assert replies[-3][1] == bytes([40, 60, 200]) * 4
-    assert replies[-2][1] == GRASS * 2 + SKY * 4
-    assert [(c["name"], c["share"]) for c in replies[-1][0]["classes"]] == [
-        ("sky", 8 / 12),
-        ("grass", 4 / 12),
-    ]
-    assert client.seen.count("edit_labels") == 1
+    answer, pixels = replies[-3]
+    found = {**WHERE._asdict(), "rows": 1, "ambiguous": 0, "lowered": 192}
+    assert answer == {"type": "result", **found}
+    assert pixels == bytes([200, 60, 40]) * 2
+    assert replies[-2][1] == bytes([40, 60, 200]) * 2
+    assert replies[-1][1] == GRASS * 2 + SKY * 4
+    assert client.seen[client.seen.index("colorize") :] == ["colorize", "recolor", "colorize"]
+
+
+def test_a_stroke_that_changes_no_colour_brings_none():
+    def nothing(request):
+        return results.RecolorResult(geometry.NOWHERE, 0), b""
+
+    replies = answers(
+        FakeWorkerClient(colorize=blue, recolor=nothing), *LABELLED,
+        frame("colorize", detail=0, depth=16), frame("stroke", GRASS * 4, **STROKE | {"depth": 16}),
+        frame("recolor", detail=0, depth=16),
+    )  # fmt: skip
+    for header, pixels in replies[-2:]:
+        assert (header["type"], header["width"], header["rows"], pixels) == ("result", 0, 0, b"")
+
+
+def test_the_first_colour_is_everywhere():
+    replies = answers(
+        FakeWorkerClient(colorize=blue), *LABELLED, frame("stroke", GRASS * 4, **STROKE)
+    )
+    header, pixels = replies[-1]
+    assert [header[key] for key in ("x", "y", "width", "height", "rows")] == [0, 0, 4, 3, 3]
+    assert pixels == bytes([40, 60, 200]) * 12
+
+
+def test_an_edit_in_rows_counts_what_is_ambiguous():
+    replies = answers(
+        FakeWorkerClient(), *LABELLED,
+        frame("edit_labels", x=1, y=0, width=2, height=2),
+        frame("rows", GRASS * 2), frame("rows", GRASS * 2),
+        frame("label_rows", first_row=0, rows=3),
+    )  # fmt: skip
+    assert replies[-2][0]["ambiguous"] == 0
+    labels = SKY + GRASS * 2 + SKY
+    assert replies[-1][1] == labels * 2 + SKY * 4
 
 
 def test_soft_pixels_become_what_is_beside_them_and_are_counted_until_they_are_cleaned():
     soft = bytes([1, 2, 3, 255])
+    pixel = {"x": 3, "y": 2, "width": 1, "height": 1}
     replies = answers(
         FakeWorkerClient(), *LABELLED,
         frame("edit_labels", x=3, y=1, width=1, height=2),
         frame("rows", soft), frame("rows", GRASS),
         frame("edit_labels", x=0, y=0, width=1, height=1), frame("rows", soft),
-        frame("label_stats"), frame("clean_labels"), frame("label_stats"),
+        frame("edit_labels", **pixel), frame("rows", GRASS), frame("clean_labels"),
+        frame("edit_labels", **pixel), frame("rows", GRASS),
         frame("clean_labels"), frame("label_rows", first_row=0, rows=3),
     )  # fmt: skip
-    assert [replies[i][0]["ambiguous"] for i in (7, 9, 10, 12)] == [1, 2, 2, 0]
+    assert [replies[i][0]["ambiguous"] for i in (7, 9, 11, 14)] == [1, 2, 2, 0]
     keys = ("x", "y", "width", "height", "pixels")
-    cleaned = [[replies[i][0][key] for key in keys] for i in (11, 13)]
+    cleaned = [[replies[i][0][key] for key in keys] for i in (12, 15)]
     assert cleaned == [[0, 0, 4, 2, 2], [0, 0, 0, 0, 0]]
     assert replies[-1][1] == SKY * 11 + GRASS
 
@@ -250,7 +295,7 @@ def test_snapping_changes_the_labels():
     def snapped(request):
         assert (request.class_id, request.region) == (50, geometry.Rectangle(0, 0, 4, 3))
         region = geometry.Rectangle(2, 1, 2, 1)
-        return schema.SnapResult(region), planes.pack_labels(bytes([36, 36]))
+        return results.SnapResult(region), planes.pack_labels(bytes([36, 36]))
 
     replies = answers(
         FakeWorkerClient(snap=snapped), *LABELLED,
@@ -293,11 +338,11 @@ def test_colours_in_a_label_file_that_are_no_class_are_counted():
     picture[1, 2] = (1, 2, 3)
     replies = answers(
         FakeWorkerClient(), *PHOTO, frame("decode_labels", png(picture), name="labels.png"),
-        frame("label_rows", first_row=0, rows=3), frame("label_stats"),
+        frame("label_rows", first_row=0, rows=3), frame("clean_labels"),
     )  # fmt: skip
     assert replies[3][0]["ambiguous"] == 1
     assert replies[4][1] == SKY * 12
-    assert replies[5][0]["ambiguous"] == 0  # the plug-in took the pure ones over
+    assert replies[5][0]["pixels"] == 0  # the plug-in took the pure ones over
 
 
 @pytest.mark.parametrize(
@@ -310,7 +355,7 @@ def test_colours_in_a_label_file_that_are_no_class_are_counted():
         (lambda: png(np.zeros((3, 4), np.uint8))[:-20], "x.png cannot be read"),
         (lambda: b"no picture", "x.png cannot be read"),
         (lambda: b"", "x.png cannot be read"),
-        (lambda: too_large(), "more than 250 megapixels"),
+        (lambda: too_large(), "(250 megapixels"),
     ],
 )  # fmt: skip
 def test_what_is_no_label_file_is_refused_and_the_labels_stay(file, message):
@@ -323,9 +368,9 @@ def test_what_is_no_label_file_is_refused_and_the_labels_stay(file, message):
 
 
 def test_a_label_file_that_does_not_fit_into_a_frame_is_refused(monkeypatch):
-    monkeypatch.setattr(bridge, "PAYLOAD_LIMIT", 250)
+    monkeypatch.setattr(bridge_labels, "PAYLOAD_LIMIT", 250)
     replies = answers(FakeWorkerClient(), *LABELLED, frame("encode_labels"))
-    assert replies[-1][0]["code"] == "too_large"
+    assert replies[-1][0]["code"] == "label_file_too_large"
 
 
 def png(pixels):
@@ -342,7 +387,7 @@ def too_large():
 
 
 def test_a_selection_gets_suggestions_and_one_of_them():
-    suggestion = schema.Suggestion(10.0, 20.0, 0.75, "#aa8866")
+    suggestion = results.Suggestion(10.0, 20.0, 0.75, "#aa8866")
     seen = []
 
     def colorize(request):
@@ -351,7 +396,7 @@ def test_a_selection_gets_suggestions_and_one_of_them():
 
     replies = answers(
         FakeWorkerClient(
-            suggest=lambda _: (schema.SuggestResult((suggestion,)), b""), colorize=colorize
+            suggest=lambda _: (results.SuggestResult((suggestion,)), b""), colorize=colorize
         ),
         *PHOTO, frame("suggest", detail=0),
         frame("begin_mask", x=1, y=1, width=2, height=2), frame("rows", bytes([255] * 4)),
@@ -359,7 +404,7 @@ def test_a_selection_gets_suggestions_and_one_of_them():
         frame("colorize", detail=0, depth=8), frame("clear_tints"),
         frame("colorize", detail=0, depth=8),
     )  # fmt: skip
-    assert "no selection yet" in replies[3][0]["message"]
+    assert "no selection yet" in sentence(replies[3][0])
     assert replies[6][0]["colors"] == [{"a": 10.0, "b": 20.0, "share": 0.75, "rgb": "#aa8866"}]
     mask = bytes([0, 0, 0, 0, 0, 255, 255, 0, 0, 255, 255, 0])
     digest = planes.plane_digest(4, 3, 8, mask)
@@ -378,7 +423,7 @@ def test_a_prediction_can_be_edited():
 def test_status_without_a_worker_starts_none(home):
     (header, _) = answers(None, frame("status"))[0]
     assert header["state"] == "stopped"
-    assert "as soon as" in header["sentence"]
+    assert "error" not in header
     assert local_worker.read_connection() is None
 
 
@@ -390,4 +435,4 @@ def test_status_of_a_worker_that_does_not_answer(home, monkeypatch):
     monkeypatch.setattr(local_worker, "remote_connection", lambda: gone)
     (header, _) = answers(None, frame("status"))[0]
     assert header["state"] == "lost"
-    assert "does not answer" in header["sentence"]
+    assert "does not answer" in sentence(header["error"])

@@ -30,6 +30,9 @@ def test_segment_then_colorize(worker, sample, tmp_path):
     out = pyvips.Image.new_from_file(str(tmp_path / "out.png")).numpy()
     assert out.shape == (788, 1024, 3)
     assert out.std(axis=2).mean() > 2  # it is coloured
+    done = semcolor("colorize", sample, "-o", tmp_path / "predicted.png")
+    assert done.returncode == 0, done.stderr
+    assert (pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).numpy() == out).all()
 
 
 def test_sixteen_bits_and_automatic_labels(worker, sample_gray, tmp_path):
@@ -65,9 +68,13 @@ def test_wrong_label_maps(worker, sample, tmp_path, labels, code, message):
     [
         (["colorize", "missing.png", "-o", "out.png"], 3, "no file missing.png"),
         (["colorize", __file__, "-o", "out.png"], 4, "cannot be read as a photo"),
-        (["segment", "{sample}", "-o", "out.jpg"], 8, "end it in .png"),
+        (["segment", "{sample}", "-o", "out.jpg"], 8, "written as PNG"),
         (["colorize", "{sample}", "-o", "/no/folder/out.png"], 8, "no folder"),
         (["colorize", "{sample}", "-o", "out.xyz"], 8, "names no format"),
+        (["colorize", "{sample}", "-o", "out.png", "--detail", "4097"], 2, "at most 4096"),
+        (["segment", "{sample}", "-o", "out.png", "--detail", "-32"], 2, "at most 4096"),
+        (["colorize", "{sample}", "--labels", "no.png", "-o", "out.png"], 3, "no file no.png"),
+        (["colorize", "{sample}", "--labels", __file__, "-o", "out.png"], 4, "as a picture"),
         (["connect", "nonsense"], 1, "whole invitation"),
         (["worker", "status"], 7, "semcolor worker start"),
         (["worker", "invite", "anna"], 7, "serve --listen"),

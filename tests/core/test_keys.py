@@ -4,7 +4,7 @@ import stat
 import pytest
 
 from semcolor.client import keys, local_worker, settings
-from semcolor.shared.errors import SemcolorError
+from semcolor.shared.errors import Code, SemcolorError
 
 
 def test_invitation_is_one_safe_line_and_comes_back():
@@ -42,11 +42,41 @@ def test_client_names_cannot_leave_the_folder(name):
         keys.authorize(name, "k" * 40)
 
 
-def test_unreadable_settings_are_set_aside_not_lost():
-    settings.save({"version": settings.VERSION, "connection": None})
+def test_unreadable_settings_are_set_aside_not_lost(tmp_path):
+    settings.set_devices(["cpu"])
     path = settings.config_folder() / "settings.json"
     path.write_text("{broken")
-    assert settings.load() == {"version": settings.VERSION}
+    assert settings.devices() == []
     assert path.with_name("settings.json.unreadable").read_text() == "{broken"
-    settings.save(settings.load())
-    assert json.loads(path.read_text())["version"] == settings.VERSION
+    settings.set_weights_folder(tmp_path)
+    assert json.loads(path.read_text()) == {"version": 1, "weights": str(tmp_path)}
+
+
+def test_a_choice_of_a_worker_that_cannot_be_reached_changes_nothing():
+    """...not for a moment either: others may look while it is tried."""
+    pair = keys.KeyPair.generate()
+    before = keys.Connection("tcp://gpu-box:7777", pair.public, pair)
+    local_worker.set_remote(before)
+    stored = (settings.config_folder() / "settings.json").stat()
+    away = keys.Connection("tcp://127.0.0.1:9", pair.public, pair)
+    with pytest.raises(SemcolorError) as caught:
+        local_worker.choose(keys.encode_invitation(away))
+    assert caught.value.code == Code.UNREACHABLE
+    assert local_worker.remote_connection() == before
+    after = (settings.config_folder() / "settings.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (stored.st_ino, stored.st_mtime_ns)
+
+
+def test_a_choice_of_this_machines_worker_takes_the_other_back():
+    pair = keys.KeyPair.generate()
+    local_worker.set_remote(keys.Connection("tcp://gpu-box:7777", pair.public, pair))
+    assert local_worker.choose(" local\n") == local_worker.Choice()
+    assert local_worker.remote_connection() is None
+
+
+def test_what_cannot_be_stored_is_a_sentence():
+    settings.config_folder().parent.mkdir(parents=True)
+    settings.config_folder().touch()  # a file where a folder must be
+    with pytest.raises(SemcolorError) as caught:
+        settings.set_devices(["cpu"])
+    assert caught.value.code == Code.CANNOT_WRITE

@@ -14,9 +14,9 @@ from semcolor.shared.geometry import Rectangle
 
 def test_every_class_survives_the_palette():
     ids = np.arange(NUM_LABELS, dtype=np.uint8)[None]
-    back, doubt = label_colors.from_rgba(label_colors.to_rgba(ids))
+    back, certainty = label_colors.from_rgba(label_colors.to_rgba(ids))
     assert (back == ids).all()
-    assert not doubt.any()
+    assert not certainty.any()
 
 
 def test_palette_colours_are_far_apart():
@@ -31,12 +31,12 @@ def test_soft_edge_becomes_a_class_that_is_beside_it():
     ramp = np.linspace(0, 1, 12)[:, None]
     row = (colours[sky] * (1 - ramp) + colours[grass] * ramp).round().astype(np.uint8)
     rgba = np.concatenate([row, np.full((12, 1), 255, np.uint8)], axis=1)[None].repeat(5, axis=0)
-    ids, doubt = label_colors.from_rgba(rgba)
+    ids, certainty = label_colors.from_rgba(rgba)
     assert set(np.unique(ids)) == {sky, grass}
     assert ids[0, 0] == sky
     assert ids[0, -1] == grass
-    assert np.count_nonzero(doubt == label_colors.AMBIGUOUS) == 5 * 10
-    assert not doubt[:, [0, -1]].any()
+    assert np.count_nonzero(certainty == label_colors.AMBIGUOUS) == 5 * 10
+    assert not certainty[:, [0, -1]].any()
 
 
 CLASSES = st.integers(1, NUM_LABELS - 1)
@@ -70,9 +70,9 @@ def test_colours_as_the_image_stores_them_are_exact(seed, height, width):
     stored = stored.clip(0, 255).astype(np.uint8)
     ids = random.integers(0, NUM_LABELS, (height, width)).astype(np.uint8)
     rgba = np.dstack([stored[ids], np.full(ids.shape, 255, np.uint8)])
-    back, doubt = label_colors.from_rgba(rgba, colors=stored)
+    back, certainty = label_colors.from_rgba(rgba, colors=stored)
     assert (back == ids).all()
-    assert not doubt.any()
+    assert not certainty.any()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 12))
@@ -104,18 +104,18 @@ def test_rounded_and_half_transparent_pixels_are_told_apart():
     rgba[0, 1, 0] += 1
     rgba[0, 2, 3] = 200
     rgba[0, 3, 3] = 100
-    ids, doubt = label_colors.from_rgba(rgba)
+    ids, certainty = label_colors.from_rgba(rgba)
     assert ids.tolist() == [[15, 15, 15, 0]]
-    assert doubt.tolist() == [
-        [0, label_colors.ROUNDED, label_colors.AMBIGUOUS, label_colors.AMBIGUOUS]
+    assert certainty.tolist() == [
+        [label_colors.EXACT, label_colors.ROUNDED, label_colors.AMBIGUOUS, label_colors.AMBIGUOUS]
     ]
 
 
 def test_what_is_beside_the_pixels_counts_too():
     rgba = np.array([[[1, 2, 3, 255], [1, 2, 3, 255]]], np.uint8)
-    ids, doubt = label_colors.from_rgba(rgba)
+    ids, certainty = label_colors.from_rgba(rgba)
     assert (ids == 0).all()
-    assert (doubt == label_colors.AMBIGUOUS).all()
+    assert (certainty == label_colors.AMBIGUOUS).all()
     label_map = np.full((5, 5), 7, np.uint8)
     label_map[:, 0] = 9
     around = label_colors.surroundings(label_map, Rectangle(1, 4, 2, 1))
@@ -125,23 +125,12 @@ def test_what_is_beside_the_pixels_counts_too():
     assert ids[0, 0] in (7, 9)
 
 
-def test_statistics_are_of_the_classes_that_are_there():
-    label_map = np.zeros((2, 5), np.uint8)
-    label_map[0] = 50
-    label_map[1, :3] = 36
-    assert label_files.statistics(label_map) == [
-        {"id": 50, "name": "sky", "share": 0.5},
-        {"id": 36, "name": all_classes()[36].name, "share": 0.3},
-        {"id": 0, "name": all_classes()[0].name, "share": 0.2},
-    ]
-
-
 def test_transparent_is_unlabelled_whatever_its_colour():
     rgba = label_colors.to_rgba(np.full((2, 2), 15, np.uint8))
     rgba[0, 0, 3] = 0
-    ids, doubt = label_colors.from_rgba(rgba)
+    ids, certainty = label_colors.from_rgba(rgba)
     assert ids.tolist() == [[0, 15], [15, 15]]
-    assert not doubt.any()
+    assert not certainty.any()
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB", "RGBA"])
@@ -197,6 +186,18 @@ def test_a_damaged_file_is_read_right_or_refused():
     assert sum(found is None for found in read) > 0.9 * len(damaged)
 
 
+def test_what_cannot_be_read_or_written_is_a_sentence(tmp_path):
+    with pytest.raises(SemcolorError, match="Is a directory") as caught:
+        label_files.read_label_map(tmp_path)
+    assert caught.value.code == Code.CANNOT_READ
+    with pytest.raises(SemcolorError, match="Is a directory") as caught:
+        label_files.write_label_map(tmp_path, np.zeros((2, 2), np.uint8))
+    assert caught.value.code == Code.CANNOT_WRITE
+    with pytest.raises(SemcolorError) as caught:
+        label_files.read_label_map(tmp_path / "missing.png")
+    assert caught.value.code == Code.NO_FILE
+
+
 def read_or_none(content):
     try:
         return label_files.decode_label_map(io.BytesIO(content), "labels.png", (9, 12))[0]
@@ -207,7 +208,7 @@ def read_or_none(content):
 def test_an_ordinary_photo_is_no_label_map(sample):
     with pytest.raises(SemcolorError, match="no class") as caught:
         label_files.read_label_map(sample)
-    assert caught.value.code == Code.UNKNOWN_CLASS
+    assert caught.value.code == Code.NO_LABEL_MAP
 
 
 def test_gimp_palette_has_one_named_colour_per_class():

@@ -1,20 +1,23 @@
+import dataclasses
+
 import msgpack
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semcolor.protocol import codec, planes, schema
+from semcolor.protocol import codec, planes, results, schema
 from semcolor.protocol.planes import BLOCK_ROWS, PlaneHash, plane_digest, whole_blocks
-from semcolor.protocol.schema import Colorize, EditLabels, PutPhoto, Tint
+from semcolor.protocol.schema import Colorize, Edit, PutPhoto, Tint
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
+from semcolor.shared.states import WorkerState
 
 DIGEST = "0123456789abcdef" * 2
 
 # One header per message as it travels: a change here is a change of the protocol.
 GOLDEN = {
-    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c03"),
+    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c04"),
     "cancel": (schema.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
 }
 
@@ -35,11 +38,11 @@ def test_golden_headers(name):
         schema.Segment(DIGEST, Rectangle(1, 2, 3, 4), 384),
         Colorize(DIGEST, "", Rectangle(0, 0, 10, 10)),
         Colorize(DIGEST, DIGEST, Rectangle(0, 0, 10, 10)),
-        schema.Changes(DIGEST, DIGEST, "", 512),
+        schema.Recolor(DIGEST, DIGEST, "", 512),
         schema.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59),
         schema.Suggest(DIGEST, "", DIGEST),
         Colorize(DIGEST, "", Rectangle(0, 0, 10, 10), 0, (Tint(DIGEST, 1.0, -2.5),) * 2),
-        schema.Changes(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
+        schema.Recolor(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
         schema.Cancel("7"),
         schema.Stop(),
     ],
@@ -103,9 +106,9 @@ def test_garbage_is_refused(header):
 def test_limits_are_refused_before_anything_is_read():
     with pytest.raises(SemcolorError, match="header") as caught:
         codec.decode_request(b"x" * (codec.HEADER_LIMIT + 1), 0)
-    assert caught.value.code == Code.TOO_LARGE
+    assert caught.value.code == Code.MESSAGE_TOO_LARGE
     huge = codec.encode_request("7", PutPhoto(DIGEST, 65_000, 65_000, 8))
-    with pytest.raises(SemcolorError, match="scale the photo down"):
+    with pytest.raises(SemcolorError, match="Scale the photo down"):
         codec.decode_request(huge, 0)
     wide = codec.encode_request("7", Colorize(DIGEST, "", Rectangle(0, 0, 5000, 5000)))
     with pytest.raises(SemcolorError, match="rectangle"):
@@ -121,15 +124,101 @@ def test_frame_must_have_the_size_its_header_says():
         codec.decode_request(codec.encode_request("7", schema.Hello()), 1)
 
 
-def test_an_edit_survives_the_wire_and_needs_its_labels():
-    edit = EditLabels(DIGEST, DIGEST, Rectangle(1, 2, 3, 4))
-    header = codec.encode_request("7", edit)
-    assert codec.decode_request(header, 20) == ("7", edit)
+EDIT = Edit(DIGEST, Rectangle(1, 2, 3, 4))
+WITH_AN_EDIT = [
+    Colorize(DIGEST, DIGEST, Rectangle(0, 0, 10, 10), edit=EDIT),
+    schema.Recolor(DIGEST, DIGEST, "", edit=EDIT),
+    schema.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59, edit=EDIT),
+    schema.Suggest(DIGEST, DIGEST, DIGEST, edit=EDIT),
+]
+
+
+@pytest.mark.parametrize("request_", WITH_AN_EDIT)
+def test_an_edit_travels_with_any_request_and_needs_its_labels(request_):
+    header = codec.encode_request("7", request_)
+    assert codec.decode_request(header, 20) == ("7", request_)
     with pytest.raises(SemcolorError, match="needs its labels"):
         codec.decode_request(header, 0)
-    huge = codec.encode_request("7", EditLabels(DIGEST, DIGEST, Rectangle(0, 0, 5000, 5000)))
+    plain = codec.encode_request("7", dataclasses.replace(request_, edit=None))
+    with pytest.raises(SemcolorError, match="carries no pixels"):
+        codec.decode_request(plain, 20)
+    huge = dataclasses.replace(request_, edit=Edit(DIGEST, Rectangle(0, 0, 5000, 5000)))
     with pytest.raises(SemcolorError, match="rectangle"):
-        codec.decode_request(huge, 20)
+        codec.decode_request(codec.encode_request("7", huge), 20)
+    unnamed = codec.encode_request("7", dataclasses.replace(request_, labels=""))
+    with pytest.raises(SemcolorError, match="32 hex digits"):
+        codec.decode_request(unnamed, 20)
+
+
+def test_only_colour_can_be_by_predicted_labels():
+    request = Colorize(DIGEST, schema.PREDICTED, Rectangle(0, 0, 10, 10))
+    assert codec.decode_request(codec.encode_request("7", request), 0) == ("7", request)
+    assert request.planes == [DIGEST]
+    for other in (
+        schema.Recolor(DIGEST, schema.PREDICTED, ""),
+        schema.Recolor(DIGEST, "", schema.PREDICTED),
+        schema.Snap(DIGEST, schema.PREDICTED, Rectangle(0, 0, 9, 9), 1),
+        schema.Suggest(DIGEST, schema.PREDICTED, DIGEST),
+        dataclasses.replace(request, edit=EDIT),
+    ):
+        with pytest.raises(SemcolorError, match="32 hex digits"):
+            codec.decode_request(codec.encode_request("7", other), 20 if other.edit else 0)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SemcolorError(Code.CANCELLED),
+        SemcolorError(Code.ENGINE_DIED, device="cuda:0", times=3, log="/var/log/worker.log"),
+    ],
+)
+def test_errors_travel_as_codes_and_parameters(error):
+    header = codec.encode_reply("7", error)
+    job, reply = codec.decode_reply(header, schema.Status())
+    assert job == "7"
+    assert (reply.code, reply.parameters) == (error.code, error.parameters)
+    assert codec.unpack(header)["message"] == str(error)  # for clients of other versions
+
+
+def test_codes_of_later_versions_are_unknown():
+    header = codec.pack({"id": "7", "kind": "error", "code": "bored", "parameters": {"by": 1}})
+    _, reply = codec.decode_reply(header, schema.Status())
+    assert (reply.code, reply.parameters) == (Code.UNKNOWN, {"code": "bored"})
+
+
+@pytest.mark.parametrize(
+    "parameters", [[], {"a": [1]}, {"a": True}, {"a": None}, {"a": "x" * 5000},
+                   {str(i): i for i in range(17)}],
+)  # fmt: skip
+def test_parameters_of_errors_are_few_and_short(parameters):
+    header = codec.pack({"id": "7", "kind": "error", "code": "bored", "parameters": parameters})
+    with pytest.raises(SemcolorError) as caught:
+        codec.decode_reply(header, schema.Status())
+    assert caught.value.code == Code.MALFORMED
+
+
+def test_long_parameters_are_cut():
+    header = codec.encode_reply("7", SemcolorError(Code.ENGINE_FAILED, detail="x" * 9999, log=""))
+    _, reply = codec.decode_reply(header, schema.Status())
+    assert reply.code == Code.ENGINE_FAILED
+
+
+def test_a_status_survives_the_wire():
+    engines = [
+        results.EngineStatus("cpu", WorkerState.READY),
+        results.EngineStatus("cuda:0", WorkerState.LOST, results.Failure("no_device", {"n": 1})),
+    ]
+    status = results.StatusResult("1", WorkerState.READY, "cpu", engines, [], 1, 2, 3, 4, "")
+    header = codec.encode_reply("7", status)
+    assert codec.decode_reply(header, schema.Status()) == ("7", status)
+    unheard = codec.pack(codec.unpack(header) | {"state": "asleep"})
+    with pytest.raises(SemcolorError):
+        codec.decode_reply(unheard, schema.Status())
+
+
+def test_the_hello_of_any_version_tells_its_protocol():
+    header = codec.pack({"id": "7", "kind": "result", "protocol": 3, "version": "0.1", "pid": 1})
+    assert codec.decode_reply(header, schema.Hello())[1].protocol == 3
 
 
 @given(st.data())
@@ -155,7 +244,7 @@ def test_a_planes_name_says_its_shape():
 
 
 def test_the_lists_in_a_result_are_checked_too():
-    suggestions = schema.SuggestResult((schema.Suggestion(1.0, 2.0, 0.5, "#010203"),))
+    suggestions = results.SuggestResult((results.Suggestion(1.0, 2.0, 0.5, "#010203"),))
     request = schema.Suggest(DIGEST, "", DIGEST)
     header = codec.encode_reply("7", suggestions)
     assert codec.decode_reply(header, request) == ("7", suggestions)

@@ -102,8 +102,8 @@ def test_alpha_is_kept(tmp_path):
     ("name", "content", "code"),
     [
         ("missing.png", None, Code.NO_FILE),
-        ("text.png", b"not a picture", Code.NOT_AN_IMAGE),
-        ("empty.jpg", b"", Code.NOT_AN_IMAGE),
+        ("text.png", b"not a picture", Code.NOT_A_PHOTO),
+        ("empty.jpg", b"", Code.NOT_A_PHOTO),
     ],
 )
 def test_what_is_no_photo_is_refused(tmp_path, name, content, code):
@@ -119,9 +119,29 @@ def test_truncated_photo_is_refused(tmp_path, sample):
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(SemcolorError) as caught:
         photo_files.read_photo(tmp_path / "cut.jpg")
-    assert caught.value.code == Code.NOT_AN_IMAGE
+    assert caught.value.code == Code.NOT_A_PHOTO
 
 
 def test_sixteen_bits_are_not_squeezed_into_jpeg(tmp_path):
     with pytest.raises(SemcolorError, match=r"\.png or \.tif"):
         photo_files.check_output(tmp_path / "out.jpg", depth=16)
+
+
+def test_float_samples_are_refused(tmp_path):
+    pyvips.Image.new_from_array(ramp(np.uint8).astype(np.float32)).write_to_file(
+        str(tmp_path / "photo.tif")
+    )
+    with pytest.raises(SemcolorError, match=r"photo\.tif has float samples") as caught:
+        photo_files.read_photo(tmp_path / "photo.tif")
+    assert caught.value.code == Code.SAMPLE_FORMAT
+
+
+def test_a_photo_that_cannot_be_written_leaves_nothing(tmp_path):
+    write(tmp_path / "photo.png", ramp(np.uint8))
+    photo = photo_files.read_photo(tmp_path / "photo.png")
+    (tmp_path / "out.png").mkdir()
+    rgb = np.repeat(photo.gray[..., None], 3, axis=2)
+    with pytest.raises(SemcolorError, match=r"out\.png cannot be written \(Is a dir") as caught:
+        photo_files.write_photo(tmp_path / "out.png", rgb, photo)
+    assert caught.value.code == Code.CANNOT_WRITE
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "photo.png"]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from semcolor.client.session import Session
 from semcolor.client.worker_client import WorkerClient
-from semcolor.protocol import schema
+from semcolor.protocol import results, schema
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
 from semcolor_worker.supervisor.plane_store import PlaneStore
@@ -19,24 +19,24 @@ class StoreClient(WorkerClient):
     def __init__(self):
         self.store, self.sent = PlaneStore(), []
 
-    def exchange(self, requests, frame=b"", on_text=None):
+    def exchange(self, requests, frame=b"", on_stage=None):
         for request in requests:
             self.sent.append((request.op, len(frame)))
             yield self.answer(request, frame)
+            frame = b""
 
     def answer(self, request, frame):
-        if isinstance(request, schema.EditLabels):
-            return schema.PutResult(self.store.edit(request, frame)), b""
         if isinstance(request, schema.PutPhoto | schema.PutLabels):
-            return schema.PutResult(self.store.put(request, frame)), b""
+            return results.PutResult(self.store.put(request, frame)), b""
         self.seen = request
-        for digest in request.planes:
+        if isinstance(request, schema.LabelsRequest) and request.edit:
+            self.store.edit(request.labels, request.edit, frame)
+        for digest in (*request.planes, *request.planes_before):
             if self.store.get(digest) is None:
                 photo = digest == request.photo
-                code = Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS
-                raise SemcolorError(code, "send it again")
+                raise SemcolorError(Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS)
         region = getattr(request, "region", NOWHERE)
-        return schema.RegionResult(), bytes(3 * region.pixels)
+        return results.RegionResult(), bytes(3 * region.pixels)
 
     def labels(self, shape):
         """The label map of the last request."""
@@ -74,13 +74,12 @@ def test_a_result_at_a_smaller_detail_is_noticed():
     class SmallClient(StoreClient):
         def answer(self, request, frame):
             result, frame = super().answer(request, frame)
-            small = isinstance(result, schema.RegionResult) and request.detail > 192
-            return (schema.RegionResult(192) if small else result), frame
+            small = isinstance(result, results.RegionResult) and request.detail > 192
+            return (results.RegionResult(192) if small else result), frame
 
     session = Session(SmallClient(), np.zeros((40, 60), np.uint8))
     for detail, lowered in ((0, 0), (384, 192), (0, 0)):
-        session.colorize(session.whole, detail, lambda *_: None)
-        assert session.lowered == lowered
+        assert session.colorize(session.whole, detail, lambda *_: None).detail == lowered
 
 
 def test_an_edit_sends_the_rectangle_only():
@@ -90,7 +89,7 @@ def test_an_edit_sends_the_rectangle_only():
     assert colorize(session) == ["put_photo", "put_photo", "put_labels", "colorize"]
     session.edit_labels(Rectangle(10, 20, 30, 40), np.full((40, 30), 7, np.uint8))
     session.edit_labels(Rectangle(20, 30, 40, 40), np.full((40, 40), 8, np.uint8))
-    assert colorize(session) == ["edit_labels", "colorize"]
+    assert colorize(session) == ["colorize"]
     assert sum(size for _, size in session.client.sent) < 50 * 50 + 100
     assert colorize(session) == ["colorize"]
 
@@ -116,11 +115,11 @@ def test_tints_travel_with_their_masks_and_survive_a_worker_that_forgot():
     session.tints = ()
     assert colorize(session) == ["colorize"]
     assert session.client.seen.tints == ()
-    with pytest.raises(SemcolorError, match="differ in size"):
+    with pytest.raises(SemcolorError, match="must be the same"):
         session.tint(np.zeros((4, 5), np.uint8), 0.0, 0.0)
     for level in range(schema.TINTS_LIMIT):
         session.tint(np.full((4, 4), level, np.uint8), 0.0, 0.0)
-    with pytest.raises(SemcolorError, match="at most"):
+    with pytest.raises(SemcolorError, match="At most"):
         session.tint(mask, 0.0, 0.0)
 
 
@@ -130,35 +129,83 @@ def test_edits_that_do_not_fit_are_refused():
         session.edit_labels(Rectangle(0, 0, 1, 1), np.ones((1, 1), np.uint8))
     session.set_labels(np.zeros((4, 4), np.uint8))
     for region, shape in [(Rectangle(3, 0, 2, 1), (1, 2)), (Rectangle(0, 0, 2, 1), (1, 1))]:
-        with pytest.raises(SemcolorError, match="does not fit"):
+        with pytest.raises(SemcolorError, match="do not fit"):
             session.edit_labels(region, np.ones(shape, np.uint8))
     assert not session.labels.any()
 
 
+def quiet(*_):
+    pass
+
+
+class Recolorer(StoreClient):
+    """Says that a rectangle has changed, and gives its first rows."""
+
+    region, rows = Rectangle(1, 2, 3, 4), 4
+
+    def answer(self, request, frame):
+        reply = super().answer(request, frame)
+        if not isinstance(request, schema.Recolor):
+            return reply
+        pixels = bytes([7]) * 3 * self.region.width * self.rows
+        return results.RecolorResult(self.region, self.rows, 192), pixels
+
+
 def test_recolor_asks_for_the_difference_to_the_last_colour():
-    class Client(StoreClient):
-        region = Rectangle(1, 2, 3, 4)
-
-        def answer(self, request, frame):
-            reply = super().answer(request, frame)
-            changes = schema.ChangesResult(self.region), b""
-            return changes if isinstance(request, schema.Changes) else reply
-
-    def quiet(*_):
-        pass
-
-    session = Session(Client(), np.zeros((9, 9), np.uint8))
+    session = Session(Recolorer(), np.zeros((9, 9), np.uint8))
     session.set_labels(np.zeros((9, 9), np.uint8))
-    assert session.recolor(0, quiet) == session.whole  # there was no colour before
+    first = session.recolor(0, quiet)
+    assert (first.region, first.rgb.shape) == (session.whole, (9, 9, 3))  # there was no colour
     before = session.client.seen = None
     for value in (1, 2):
         session.edit_labels(Rectangle(0, 0, 1, 1), np.full((1, 1), value, np.uint8))
-        assert session.recolor(0, quiet) == Client.region
+        session.client.sent.clear()
+        changed = session.recolor(0, quiet)
+        assert [op for op, _ in session.client.sent] == ["recolor"]  # one request
+        assert session.client.sent[0][1] > 0  # which carries the edit
+        assert (changed.region, changed.detail) == (Recolorer.region, 192)
+        assert (changed.rgb == 7).all()
+        assert changed.rgb.shape == (4, 3, 3)
+        assert not changed.rest
         assert session.client.seen.before != session.client.seen.labels
         assert before in (None, session.client.seen.before)
         before = session.client.seen.labels
-    assert session.recolor(64, quiet) == session.whole  # another detail is another colour
+    assert session.recolor(64, quiet).region == session.whole  # another detail: another colour
     session.client.store = PlaneStore()
     session.edit_labels(Rectangle(0, 0, 1, 1), np.full((1, 1), 3, np.uint8))
-    assert session.recolor(64, quiet) == session.whole  # what was there before is lost
+    assert session.recolor(64, quiet).region == session.whole  # what was there before is lost
     assert session.client.labels((9, 9))[0, 0] == 3
+
+
+def test_of_a_large_change_the_rest_is_pulled():
+    class Client(Recolorer):
+        rows = 1
+
+    session = Session(Client(), np.zeros((9, 9), np.uint8))
+    session.recolor(0, quiet)
+    changed = session.recolor(0, quiet)
+    assert (changed.rgb.shape, changed.rest) == ((1, 3, 3), Rectangle(1, 3, 3, 3))
+    assert session.colorize(changed.rest, 0, quiet).rgb.shape == (3, 3, 3)
+
+
+def test_predicted_labels_do_not_travel():
+    session = Session(StoreClient(), np.zeros((9, 9), np.uint8))
+    session.set_labels(np.ones((9, 9), np.uint8))
+    session.use_predicted_labels()
+    assert colorize(session) == ["put_photo", "put_photo", "colorize"]
+    assert session.client.seen.labels == schema.PREDICTED
+    assert session.labels is None
+    session.recolor(0, quiet)
+    session.set_labels(None)
+    assert session.recolor(0, quiet).region == session.whole
+    assert session.client.seen.labels == ""
+
+
+def test_masks_that_colour_nothing_any_more_are_forgotten():
+    session = Session(StoreClient(), np.zeros((4, 4), np.uint8))
+    for level in range(40):
+        session.tints = ()
+        session.tint(np.full((4, 4), level, np.uint8), 0.0, 0.0)
+    session.colorize(session.whole, 0, quiet)
+    session.client.store = PlaneStore()
+    assert colorize(session).count("put_labels") <= 2

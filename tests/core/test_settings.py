@@ -20,13 +20,13 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_the_choice_is_kept_beside_other_settings(tmp_path):
-    settings.save(settings.load() | {"other": 1})
+    settings.set_devices(["cpu"])
     assert settings.weights_folder() is None
     settings.set_weights_folder(tmp_path)
     assert settings.weights_folder() == tmp_path
     settings.set_weights_folder(None)
     assert settings.weights_folder() is None
-    assert settings.load()["other"] == 1
+    assert settings.devices() == ["cpu"]
 
 
 def test_use_restarts_the_worker_with_the_chosen_weights(own, monkeypatch, capsys):

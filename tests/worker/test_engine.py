@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from semcolor.photos.photo_files import read_photo
-from semcolor.protocol.schema import Changes, Colorize, Segment
+from semcolor.protocol.schema import Colorize, Recolor, Segment
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.color import gray_lightness, lab_from_rgb
@@ -103,8 +103,8 @@ def test_an_edited_plane_is_the_base_with_the_rectangle_changed(engine, gray):
     assert (edited != unlabelled).any()
     assert engine.needed(Colorize("photo", "after", whole)) == ["photo"]  # colour is still known
     assert engine.needed(Colorize("photo", "after", whole, 64)) == ["photo", "after"]
-    assert engine.needed(Changes("photo", "after", "before")) == ["photo"]  # it is remembered
-    assert engine.changes(Changes("photo", "after", "before")).pixels > 80_000 / 2
+    assert engine.needed(Recolor("photo", "after", "before")) == ["photo"]  # it is remembered
+    assert engine.recolor(Recolor("photo", "after", "before"))[0].pixels > 80_000 / 2
     assert engine.lacking(["before", "edited"]) == ["before"]
 
 
@@ -138,14 +138,14 @@ def test_changes_are_where_the_label_was_painted(engine, gray):
     labels = torch.zeros_like(gray)
     labels[300:500, 200:600] = 36
     engine.put_plane("painted", labels)
-    region = engine.changes(Changes("photo", "painted", ""))
+    region = engine.recolor(Recolor("photo", "painted", ""))[0]
     whole = Rectangle(0, 0, 1024, 788)
     one, other = (engine.colorize(Colorize("photo", ids, whole)) for ids in ("", "painted"))
     difference = (one.int() - other.int()).abs()
     assert difference.max() > 8
     difference[region.rows, region.columns] = 0
     assert difference.max() <= 1
-    assert engine.changes(Changes("photo", "painted", "painted")).pixels == 0
+    assert engine.recolor(Recolor("photo", "painted", "painted"))[0].pixels == 0
 
 
 def test_labels_that_are_no_class_are_refused(engine, gray):

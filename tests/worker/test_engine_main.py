@@ -7,10 +7,11 @@ import pytest
 import torch
 import zmq
 
-from semcolor.protocol.codec import decode_reply, encode_request, pack
-from semcolor.protocol.schema import Colorize, Segment
+from semcolor.protocol.codec import decode_reply, encode_request
+from semcolor.protocol.schema import Colorize
 from semcolor.shared.errors import Code
 from semcolor.shared.geometry import Rectangle
+from semcolor_worker import engine_link
 from semcolor_worker.engine import main as engine_main
 from semcolor_worker.supervisor.plane_store import Plane
 
@@ -31,6 +32,9 @@ class FakeEngine:
     def lacking(self, digests):
         return []
 
+    def dropped(self):
+        return []
+
     def new_plane(self, height, width, dtype):
         return torch.empty((height, width), dtype=dtype)
 
@@ -46,8 +50,9 @@ def sockets():
 
 
 def do(work):
-    job = {"kind": "job", "header": encode_request("7", REQUEST), "bases": {}, "scarce": False}
-    return engine_main._do(FakeEngine(work), job)[0]
+    """The header of the reply."""
+    frames = [zmq.Frame(encode_request("7", REQUEST))]
+    return engine_main._do(FakeEngine(work), engine_link.Job(), frames)[1]
 
 
 def test_cancelling_ends_the_job_at_its_next_checkpoint(sockets):
@@ -62,13 +67,13 @@ def test_cancelling_ends_the_job_at_its_next_checkpoint(sockets):
 
     def cancel():
         begun.wait()
-        supervisor.send(pack({"kind": "cancel"}))
+        supervisor.send(engine_link.encode(engine_link.Cancel()))
 
     thread = threading.Thread(target=cancel)
     thread.start()
     reply = do(work)
     thread.join()
-    assert decode_reply(reply["header"], REQUEST)[1].code == Code.CANCELLED
+    assert decode_reply(reply, REQUEST)[1].code == Code.CANCELLED
     engine_main._check(engine)  # the next job is not meant
 
 
@@ -80,7 +85,7 @@ def test_a_plane_arrives_block_by_block(sockets):
     for block in plane.blocks:
         supervisor.send(block)
     received = engine_main._receive_plane(
-        FakeEngine(None), engine, {"width": 7, "height": 150, "depth": 16}
+        FakeEngine(None), engine, engine_link.Plane("", 7, 150, 16)
     )
     assert (received.numpy() == pixels).all()
 
@@ -90,7 +95,7 @@ def test_an_error_is_an_answer(error):
     def work():
         raise error
 
-    assert decode_reply(do(work)["header"], Segment)[1].code == Code.ENGINE_FAILED
+    assert decode_reply(do(work), REQUEST)[1].code == Code.ENGINE_FAILED
 
 
 def test_a_device_that_fails_for_good_ends_the_process():

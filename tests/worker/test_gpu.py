@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from semcolor.protocol.schema import Changes, Colorize, Segment, Suggest, Tint
+from semcolor.protocol.schema import Colorize, Recolor, Segment, Suggest, Tint
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.coloring.graphs import Graphs
 from semcolor_worker.engine.engine import Engine
@@ -46,7 +46,7 @@ def strokes(engine, gray, detail):
         region = Rectangle(100 * number, 60, 32, 48)
         pixels = torch.full((region.pixels,), 20 + number, dtype=torch.uint8)
         engine.edit_plane(now, before, region, pixels)
-        changed = engine.changes(Changes("photo", now, before, detail))
+        changed = engine.recolor(Recolor("photo", now, before, detail))[0]
         assert changed.pixels
         yield changed
         yield engine.colorize(Colorize("photo", now, changed, detail))

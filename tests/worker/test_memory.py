@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from semcolor.protocol.schema import Changes, Colorize, Segment
+from semcolor.protocol.schema import Colorize, Recolor, Segment
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.coloring import strips
@@ -110,23 +110,23 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
     request = Colorize("photo", "", whole, 384)
     full = same.colorize(request)
     same.forget()
-    changes = Changes("photo", "labels", "", 384)
+    changes = Recolor("photo", "labels", "", 384)
     encode, limit = network.encode_gray, [200]
     monkeypatch.setattr(
         network, "encode_gray",
         lambda x, run: encode(x if x.shape[3] <= limit[0] else too_large(), run),
     )  # fmt: skip
-    assert same.changes(changes) == whole
+    assert same.recolor(changes)[0] == whole
     same.colorize(request)
     limit = [9999]
     assert same.lowered(request) == 192
     now = time.monotonic()
     for later in (50, 100):  # a minute since the last request, not since the first
         monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
-        assert same.changes(changes) != whole
+        assert same.recolor(changes)[0] != whole
         assert same.lowered(request) == 192
     monkeypatch.setattr(time, "monotonic", lambda: now + 200)
-    assert same.changes(changes) == whole
+    assert same.recolor(changes)[0] == whole
     assert same.lowered(request) == 0
     assert (same.colorize(request) == full).all()
 
@@ -162,11 +162,11 @@ def test_without_memory_what_results_stood_in_for_is_asked_for(engine, gray, mon
     same.colorize(Colorize("photo", "before", Rectangle(0, 0, 9, 9)))
     region = Rectangle(5, 5, 50, 50)
     same.edit_plane("after", "before", region, torch.full((2500,), 9, dtype=torch.uint8))
-    request = Changes("photo", "after", "before")
+    request = Recolor("photo", "after", "before")
     assert same.lacking(same.needed(request)) == []
     monkeypatch.setattr(Painting, "paint", lambda *_: too_large())
     with pytest.raises(PlanesMissingError):
-        same.changes(request)
+        same.recolor(request)
     assert same.lacking(same.needed(request)) == ["before"]
 
 

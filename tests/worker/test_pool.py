@@ -4,12 +4,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from semcolor.protocol.codec import decode_request
+from semcolor.protocol.codec import encode_request, job_of, unpack
 from semcolor.protocol.planes import plane_digest
-from semcolor.protocol.schema import Colorize, Progress, PutPhoto, Segment
+from semcolor.protocol.results import Failure, Progress
+from semcolor.protocol.schema import Colorize, PutPhoto, Segment
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
-from semcolor_worker.supervisor.engine_process import EngineState
+from semcolor.shared.states import WorkerState
+from semcolor_worker import engine_link
+from semcolor_worker.engine_link import CannotStart, Missing, Ready, Reply
 from semcolor_worker.supervisor.plane_store import PlaneStore
 from semcolor_worker.supervisor.pool import EnginePool
 from semcolor_worker.supervisor.scheduler import Job
@@ -23,36 +26,37 @@ class FakeEngine:
     """Has the interface of an EngineChild; the test says what it does."""
 
     def __init__(self, device):
-        self.device, self.state, self.models = device, EngineState.STOPPED, []
+        self.device, self.state, self.models = device, WorkerState.STOPPED, []
         self.socket = self.job = self.message = None
-        self.dead = self.cancelled = self.starved = self.scarce = False
+        self.dead = self.cancelled = self.ran_out = self.low_memory = False
 
     def start(self, engines):
         assert self.socket is None
-        self.socket, self.state, self.models, self.engines = self, EngineState.STARTING, [], engines
+        self.socket, self.state, self.models, self.engines = self, WorkerState.STARTING, [], engines
         self.job, self.dead, self.cancelled = None, False, False
 
-    def send(self, header, blob=None):
+    def send(self, message, *frames):
         assert self.socket is not None
-        if header["kind"] == "job":
-            assert self.job is None
-            assert self.state is EngineState.BUSY
-            self.job, self.cancelled = decode_request(header["header"], 0)[0], False
-            self.scarce = header["scarce"]
-        elif header["kind"] == "cancel":
-            assert self.job is not None
-            self.cancelled = True
+        match engine_link.decode(engine_link.encode(message)):
+            case engine_link.Job() as job:
+                assert self.job is None
+                assert self.state is WorkerState.BUSY
+                self.job, self.cancelled = job_of(unpack(frames[0])), False
+                self.low_memory = job.low_memory
+            case engine_link.Cancel():
+                assert self.job is not None
+                self.cancelled = True
 
     def send_blocks(self, blocks):
         assert self.socket is not None
 
     def receive(self):
-        message, self.message = self.message, None
-        return message, None
+        (message, frames), self.message = self.message, None
+        return engine_link.decode(engine_link.encode(message)), frames
 
     def has_died(self):
         if self.dead:
-            self.end(EngineState.LOST)
+            self.end(WorkerState.LOST)
             self.dead = False
             return True
         return False
@@ -62,26 +66,32 @@ class FakeEngine:
 
     def can(self, action):
         return {
-            "be ready": self.state is EngineState.STARTING,
-            "fail": self.state is EngineState.STARTING,
+            "be ready": self.state is WorkerState.STARTING,
+            "fail": self.state is WorkerState.STARTING,
             "answer": self.job is not None,
             "lack": self.job is not None,
             "die": self.socket is not None,
         }[action]
 
-    def do(self, action, **more):
+    def do(self, action, *fields):
         if action == "die":
             self.dead = True
             return
-        self.message, self.job = self.answer(action) | more, None
+        frames = [self.job] if action == "answer" else []
+        self.message, self.job = (self.say(action, *fields), frames), None
 
-    def answer(self, action):
-        return {
-            "be ready": {"kind": "state", "state": "ready", "models": ["one"]},
-            "fail": {"kind": "failed", "code": "bad_weights", "message": "broken"},
-            "answer": {"kind": "reply", "header": self.job, "device": self.device},
-            "lack": {"kind": "missing", "digests": [PHOTOS[0]], "bases": []},
-        }[action]
+    def say(self, action, *fields):
+        match action:
+            case "be ready":
+                device, found = fields or (self.device, [self.device])
+                return Ready(device, found, ["one"])
+            case "fail":
+                (failure,) = fields or [Failure("bad_weights", {"file": "x", "reason": "broken"})]
+                return CannotStart(failure)
+            case "answer":
+                return Reply(*(fields or (self.device,)), [])
+            case "lack":
+                return Missing([PHOTOS[0]], [])
 
 
 class Bench:
@@ -93,7 +103,7 @@ class Bench:
         for digest, pixel in zip(PHOTOS, PIXELS, strict=True):
             store.put(PutPhoto(digest, 1, 1, 8, 0, 1), pixel)
         self.pool = EnginePool(self.make, devices, store, self.answer)
-        self.pool.start()
+        self.pool.devices.start()
 
     def make(self, device):
         self.engines.append(FakeEngine(device))
@@ -104,13 +114,14 @@ class Bench:
             self.answers.setdefault(job.id, []).append(reply)
 
     def submit(self, request, session=b"a"):
-        self.jobs.append(Job(session, str(len(self.jobs)), request))
+        name = str(len(self.jobs))
+        self.jobs.append(Job(session, name, request, encode_request(name, request)))
         self.pool.submit(self.jobs[-1])
         self.turn()
         return self.jobs[-1].id
 
-    def do(self, number, action, **more):
-        self.engines[number].do(action, **more)
+    def do(self, number, action, *fields):
+        self.engines[number].do(action, *fields)
         self.turn()
 
     def turn(self):
@@ -148,7 +159,7 @@ def test_every_job_is_answered_exactly_once_whatever_happens(count, events):
             assert bench.pool.cancel(job.session, job.id) == is_open
         elif action in ACTIONS and who < count and bench.engines[who].can(action):
             bench.do(who, action)
-        bench.pool.signs_of_life()
+        bench.pool.heartbeat()
     for _ in range(200):
         for number, engine in enumerate(bench.engines):
             for action in ("be ready", "answer"):
@@ -179,7 +190,7 @@ def test_cancelling_tells_the_engine_that_runs_the_job():
     assert not bench.pool.cancel(b"a", job)
     assert bench.engines[0].cancelled
     bench.do(0, "lack")  # it had not begun
-    assert bench.engines[0].state is EngineState.READY
+    assert bench.engines[0].state is WorkerState.READY
     other = bench.submit(Colorize(PHOTOS[0], "", WHOLE))
     bench.pool.cancel(b"a", other)
     bench.do(0, "die")
@@ -224,8 +235,8 @@ def test_a_device_that_keeps_failing_is_taken_out_but_never_the_last():
     bench.do(1, "be ready")
     for _ in range(3):
         bench.do(0, "die")
-    faulty, fine = bench.pool.engines
-    assert "cuda:0 died 3 times in a row" in faulty.fault
+    faulty, fine = bench.pool.devices.engines
+    assert "cuda:0 died 3 times in a row" in str(faulty.fault.error)
     assert not fine.fault
     assert bench.engines[0].socket is None
     jobs = [bench.submit(Colorize(photo, "", WHOLE)) for photo in PHOTOS]
@@ -235,7 +246,7 @@ def test_a_device_that_keeps_failing_is_taken_out_but_never_the_last():
     for _ in range(3):
         bench.do(1, "die")
     job = bench.submit(Colorize(PHOTOS[0], "", WHOLE))  # tries anew
-    assert bench.pool.engines[1].state == "starting"
+    assert bench.pool.devices.engines[1].state == "starting"
     bench.do(1, "be ready")
     bench.do(1, "answer")
     assert bench.answers[job] == [job]
@@ -248,55 +259,59 @@ def test_what_killed_two_engines_kills_no_third():
     for _ in range(2):
         bench.do(0, "be ready")
         bench.do(0, "die")
-    assert bench.codes(job) == [Code.ENGINE_FAILED]
+    assert bench.codes(job) == [Code.QUARANTINED]
     bench.do(0, "be ready")
     for labels in PHOTOS:
         again = bench.submit(Colorize(PHOTOS[0], labels, WHOLE, 2048))
-        assert bench.codes(again) == [Code.ENGINE_FAILED]
+        assert bench.codes(again) == [Code.QUARANTINED]
     smaller = bench.submit(Colorize(PHOTOS[0], "", WHOLE, 1024))
     assert bench.engines[0].job == smaller
 
 
-@pytest.mark.parametrize("starved", [True, False])
-def test_only_what_an_engine_had_no_memory_for_is_repeated_with_less(starved):
+@pytest.mark.parametrize("ran_out", [True, False])
+def test_only_what_an_engine_had_no_memory_for_is_repeated_with_less(ran_out):
     bench = Bench(["cpu"])
     bench.do(0, "be ready")
     job = bench.submit(REQUESTS[0])
-    assert not bench.engines[0].scarce
-    bench.engines[0].starved = starved
+    assert not bench.engines[0].low_memory
+    bench.engines[0].ran_out = ran_out
     bench.do(0, "die")
     bench.do(0, "be ready")
     assert bench.engines[0].job == job
-    assert bench.engines[0].scarce == starved
+    assert bench.engines[0].low_memory == ran_out
     bench.do(0, "answer")
     bench.submit(REQUESTS[1])
-    assert not bench.engines[0].scarce
+    assert not bench.engines[0].low_memory
+
+
+def missing(device):
+    return Failure.of(SemcolorError(Code.NO_DEVICE, device=device, example="cpu"))
 
 
 def test_a_device_that_is_not_there_is_left_out_unless_there_is_no_other():
     bench = Bench(["cuda:0", "cuda:7"])
     jobs = [bench.submit(Colorize(photo, "", WHOLE)) for photo in PHOTOS[:2]]
-    bench.do(1, "fail", code="no_device", message="there is no cuda:7")
-    assert "there is no cuda:7" in bench.pool.engines[1].fault
+    bench.do(1, "fail", missing("cuda:7"))
+    assert "There is no cuda:7" in str(bench.pool.devices.engines[1].fault.error)
     assert not bench.answers
-    bench.do(0, "fail", code="no_device", message="there is no cuda:0")
+    bench.do(0, "fail", missing("cuda:0"))
     assert [bench.codes(job) for job in jobs] == [[Code.NO_DEVICE]] * 2
-    assert not bench.pool.engines[0].fault
+    assert not bench.pool.devices.engines[0].fault
 
 
 def test_an_engine_that_moved_to_the_cpu_is_shown_there():
     bench = Bench(["cuda:0"])
-    bench.do(0, "be ready", device="cuda:0")
+    bench.do(0, "be ready", "cuda:0", ["cuda:0"])
     bench.submit(REQUESTS[0])
-    bench.do(0, "answer", device="cpu")
-    assert [engine.device for engine in bench.pool.engines] == ["cpu"]
+    bench.do(0, "answer", "cpu")
+    assert [engine.device for engine in bench.pool.devices.engines] == ["cpu"]
 
 
 @pytest.mark.parametrize("found", [["cpu"], ["cuda:0", "cuda:1", "cuda:2"]])
 def test_without_devices_the_first_engine_says_which_there_are(found):
     bench = Bench([])
     for _ in range(2):
-        bench.do(0, "be ready", device=found[0], devices=found)
+        bench.do(0, "be ready", found[0], found)
         bench.do(0, "die")
     assert [engine.device for engine in bench.engines] == found
-    assert all(engine.state is EngineState.STARTING for engine in bench.engines)
+    assert all(engine.state is WorkerState.STARTING for engine in bench.engines)

@@ -3,9 +3,10 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from semcolor.protocol.schema import Changes, Colorize, Segment, Snap, Suggest, Tint
+from semcolor.protocol.schema import Colorize, Recolor, Segment, Snap, Suggest, Tint
 from semcolor.shared.geometry import Rectangle
-from semcolor_worker.supervisor.scheduler import PATIENCE, Job, Places, Scheduler, supersedes
+from semcolor_worker.supervisor.placement import PhotoPlacement
+from semcolor_worker.supervisor.scheduler import PATIENCE, Job, Scheduler, supersedes
 
 PHOTO, OTHER, LABELS, NEWER, MASK = (digit * 32 for digit in "01234")
 WHOLE = Rectangle(0, 0, 9, 9)
@@ -38,12 +39,12 @@ def test_what_supersedes_what():
     assert supersedes(newer, older)
     assert supersedes(Colorize(PHOTO, LABELS, WHOLE, tints=(Tint(MASK, 1.0, 2.0),)), older)
     assert supersedes(Colorize(PHOTO, LABELS, WHOLE, detail=64), older)
-    assert supersedes(Changes(PHOTO, NEWER, ""), Changes(PHOTO, LABELS, ""))
-    assert not supersedes(Changes(PHOTO, NEWER, LABELS), Changes(PHOTO, NEWER, ""))
+    assert supersedes(Recolor(PHOTO, NEWER, ""), Recolor(PHOTO, LABELS, ""))
+    assert not supersedes(Recolor(PHOTO, NEWER, LABELS), Recolor(PHOTO, NEWER, ""))
     assert not supersedes(Colorize(PHOTO, LABELS, Rectangle(0, 9, 9, 9)), older)  # another strip
     assert not supersedes(Colorize(OTHER, NEWER, WHOLE), older)
-    assert not supersedes(newer, Changes(PHOTO, LABELS, ""))
-    assert not supersedes(Changes(PHOTO, NEWER, LABELS), older)
+    assert not supersedes(newer, Recolor(PHOTO, LABELS, ""))
+    assert not supersedes(Recolor(PHOTO, NEWER, LABELS), older)
     for request in (
         Segment(PHOTO, WHOLE), Snap(PHOTO, LABELS, WHOLE, 1), Suggest(PHOTO, LABELS, MASK)
     ):  # fmt: skip
@@ -127,7 +128,7 @@ requests = st.one_of(
     st.builds(
         Colorize, st.sampled_from([PHOTO, OTHER]), st.sampled_from([LABELS, NEWER]), st.just(WHOLE)
     ),
-    st.builds(Changes, st.just(PHOTO), st.sampled_from([LABELS, NEWER]), st.just("")),
+    st.builds(Recolor, st.just(PHOTO), st.sampled_from([LABELS, NEWER]), st.just("")),
     st.just(Segment(PHOTO, WHOLE)),
     st.just(Snap(PHOTO, LABELS, WHOLE, 1)),
 )
@@ -191,21 +192,21 @@ def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
 
 @given(st.lists(st.tuples(st.integers(0, 80), st.integers(0, 2)), max_size=100))
 def test_a_photo_stays_with_its_engine_until_that_is_lost(events):
-    places, home = Places(), {}
+    placement, home = PhotoPlacement(), {}
     for photo, lost in events:
         if photo > 70:
-            places.lose(lost)
+            placement.lose(lost)
             home = {name: engine for name, engine in home.items() if engine != lost}
             continue
-        engine = places.find(str(photo), [0, 1, 2])
+        engine = placement.find(str(photo), [0, 1, 2])
         assert home.setdefault(photo, engine) == engine
         if len(home) > 60:
             return  # photos of long ago are forgotten
 
 
 def test_new_photos_go_where_the_fewest_are():
-    places = Places()
-    assert [places.find(photo, [0, 1]) for photo in "abcd"] == [0, 1, 0, 1]
-    places.lose(0)
-    assert places.find("a", [1, 2]) == 2
-    assert places.find("b", [0, 2]) == 1
+    placement = PhotoPlacement()
+    assert [placement.find(photo, [0, 1]) for photo in "abcd"] == [0, 1, 0, 1]
+    placement.lose(0)
+    assert placement.find("a", [1, 2]) == 2
+    assert placement.find("b", [0, 2]) == 1

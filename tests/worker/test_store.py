@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semcolor.protocol.planes import pack_labels, plane_digest
-from semcolor.protocol.schema import EditLabels, PutLabels, PutPhoto
+from semcolor.protocol.schema import Edit, PutLabels, PutPhoto
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.supervisor.plane_store import PlaneStore
@@ -69,7 +69,7 @@ def test_the_budget_holds_and_the_oldest_goes_first():
     ]
     with pytest.raises(SemcolorError) as caught:
         put(store, bytes(300), 10, 10)
-    assert caught.value.code == Code.TOO_LARGE
+    assert caught.value.code == Code.WORKER_TOO_SMALL
 
 
 def edited(pixels, region, value):
@@ -91,7 +91,7 @@ def test_edits_lead_to_the_same_plane_as_sending_it_whole(data):
         region = Rectangle(x, y, *size)
         pixels, after = edited(pixels, region, value)
         frame = pack_labels(bytes([value]) * region.pixels)
-        assert store.edit(EditLabels(after, digest, region), frame) == height
+        store.edit(after, Edit(digest, region), frame)
         plane, digest = store.get(after), after
         assert bytes(plane.pixels) == pixels.tobytes()
         assert plane.cut(region) == bytes([value]) * region.pixels
@@ -103,18 +103,18 @@ def test_an_edit_without_its_base_or_outside_it_is_refused():
     _, after = edited(pixels, region, 7)
     frame = pack_labels(bytes([7]) * 20)
 
-    def code(request, frame=frame):
+    def code(edit, frame=frame):
         with pytest.raises(SemcolorError) as caught:
-            store.edit(request, frame)
+            store.edit(after, edit, frame)
         return caught.value.code
 
-    assert code(EditLabels(after, "f" * 32, region)) == Code.UNKNOWN_LABELS
-    assert code(EditLabels(after, base, Rectangle(7, 3, 4, 5))) == Code.SIZE_MISMATCH
-    assert code(EditLabels(after, base, region), pack_labels(bytes(20))) == Code.MALFORMED
-    assert code(EditLabels(after, base, region), pack_labels(bytes(19))) == Code.MALFORMED
+    assert code(Edit("f" * 32, region)) == Code.UNKNOWN_LABELS
+    assert code(Edit(base, Rectangle(7, 3, 4, 5))) == Code.LABELS_MISMATCH
+    assert code(Edit(base, region), pack_labels(bytes(20))) == Code.MALFORMED
+    assert code(Edit(base, region), pack_labels(bytes(19))) == Code.MALFORMED
     assert store.used == 100  # nothing wrong was kept
-    assert store.edit(EditLabels(after, base, region), frame) == 10
-    assert store.edit(EditLabels(after, "f" * 32, region), frame) == 10  # it is there already
+    store.edit(after, Edit(base, region), frame)
+    store.edit(after, Edit("f" * 32, region), frame)  # it is there already
     assert store.used == 200
 
 
@@ -126,7 +126,7 @@ def test_an_edited_plane_costs_the_rows_that_changed_only():
     for value in range(1, 21):
         pixels, after = edited(pixels, region, value)
         frame = pack_labels(bytes([value]) * 100)
-        store.edit(EditLabels(after, digests[-1], region), frame)
+        store.edit(after, Edit(digests[-1], region), frame)
         digests.append(after)
     assert store.used == 6400 + 20 * 640
     other = put(store, bytes([9]) * 6400, 10, 640)  # the oldest make room
@@ -143,7 +143,7 @@ def test_of_edited_labels_only_the_last_ones_are_kept():
     for value in range(1, 200):
         pixels, after = edited(pixels, Rectangle(value % 4, 0, 1, 1), value)
         frame = pack_labels(bytes([value]))
-        store.edit(EditLabels(after, digests[-1], Rectangle(value % 4, 0, 1, 1)), frame)
+        store.edit(after, Edit(digests[-1], Rectangle(value % 4, 0, 1, 1)), frame)
         digests.append(after)
     kept = [store.get(digest) is not None for digest in digests]
     assert kept == [True] + [False] * 71 + [True] * 128

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from semcolor.protocol.schema import Changes, Colorize, Suggest, Tint
+from semcolor.protocol.schema import Colorize, Recolor, Suggest, Tint
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
@@ -120,10 +120,10 @@ def test_a_tint_colours_its_part_of_the_photo_only(engine):
     assert tinted[1, 30:70, 30:90].mean() == pytest.approx(20, abs=3)
     assert (tinted - plain)[..., 140:].abs().max() < 1
     assert 5 < half[0, 30:70, 30:90].mean() < 25
-    region = engine.changes(Changes("photo", "", "", 0, tint))
+    region = engine.recolor(Recolor("photo", "", "", 0, tint))[0]
     assert region.x + region.width < 140
     assert region.width > 70
-    assert engine.changes(Changes("photo", "", "", 0, tint, tint)).pixels == 0
+    assert engine.recolor(Recolor("photo", "", "", 0, tint, tint))[0].pixels == 0
     lost = Colorize("photo", "", WHOLE, 32, (Tint("unknown", 0.0, 0.0),))
     assert engine.lacking(engine.needed(lost)) == ["unknown"]
 

@@ -11,6 +11,8 @@ from semcolor.shared.errors import Code, SemcolorError
 if TYPE_CHECKING:
     from semcolor.cli import Commands
 
+_PACKAGES = ("lightning-fabric", "tensorboard")
+
 
 def add_commands(commands: "Commands") -> None:
     """Add this family."""
@@ -35,10 +37,9 @@ def _train(options: argparse.Namespace) -> None:
         from semcolor_worker.training.loop import train
     except ModuleNotFoundError as error:
         raise SemcolorError(
-            Code.NOT_INSTALLED,
-            f"training needs {error.name}: install it with `{sys.executable} -m pip install "
-            "lightning-fabric tensorboard`",
-        ) from error
+            Code.TRAINING_NOT_INSTALLED, module=str(error.name),
+            command=f"{sys.executable} -m pip install {' '.join(_PACKAGES)}",
+        ) from error  # fmt: skip
     from semcolor_worker.training.recipes import recipe
 
     try:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from semcolor.client import local_worker, settings
 from semcolor.shared.errors import Code, SemcolorError
 
+from .worker import restart_worker
+
 if TYPE_CHECKING:
     from semcolor.cli import Commands
 
@@ -17,36 +19,36 @@ def add_commands(commands: "Commands") -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     imports = actions.add_parser("import", help="take over the paper authors' checkpoints")
-    imports.set_defaults(run=_weights_import)
+    imports.set_defaults(run=_import)
     for task in ("color", "segmentation"):
         imports.add_argument(f"--{task}", type=Path, metavar="FILE", help="a .pth.tar of theirs")
     imports.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
 
     verify = actions.add_parser("verify", help="compare with recorded outputs of other code")
-    verify.set_defaults(run=_weights_verify)
+    verify.set_defaults(run=_verify)
     verify.add_argument("folder", type=Path, metavar="DIR")
     verify.add_argument("recorded", type=Path, metavar="RECORDED.npz")
 
     use = actions.add_parser("use", help="what this machine's worker loads")
-    use.set_defaults(run=_weights_use)
+    use.set_defaults(run=_use)
     use.add_argument("folder", metavar="DIR", help="a folder with weights, “bundled” or “gridnet”")
 
 
-def _weights_import(options: argparse.Namespace) -> None:
+def _import(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     from semcolor_worker.models import authors, weights
 
     checkpoints = {task: getattr(options, task) for task in weights.TASKS}
     given = {task: path for task, path in checkpoints.items() if path}
     if not given:
-        raise SemcolorError(Code.NO_FILE, "name what to import: --color FILE, --segmentation FILE")
+        raise SemcolorError(Code.NOTHING_TO_IMPORT)
     for path in authors.import_checkpoints(given, options.output):
         print(path)
     print(f"The paper's authors publish these weights for {authors.TERMS}.")
     print(f"`semcolor weights use {options.output}` makes this machine's worker load them.")
 
 
-def _weights_verify(options: argparse.Namespace) -> None:
+def _verify(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     from semcolor_worker.models import authors
 
@@ -58,12 +60,10 @@ def _weights_verify(options: argparse.Namespace) -> None:
     print("difference: the largest, in standard deviations; of seg_argmax the share of pixels")
     differing = [found.name for found in comparisons if not found.agrees]
     if differing:
-        raise SemcolorError(
-            Code.BAD_WEIGHTS, f"these outputs are not as recorded: {', '.join(differing)}"
-        )
+        raise SemcolorError(Code.OUTPUTS_DIFFER, names=", ".join(differing))
 
 
-def _weights_use(options: argparse.Namespace) -> None:
+def _use(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     from semcolor_worker.models import weights
 
@@ -71,4 +71,4 @@ def _weights_use(options: argparse.Namespace) -> None:
     titles = [weights.load_for(task, folder).title for task in weights.TASKS]
     settings.set_weights_folder(folder)
     print(f"from now on: {', '.join(titles)}")
-    print(local_worker.restart())
+    restart_worker()

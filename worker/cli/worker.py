@@ -18,42 +18,50 @@ def add_commands(commands: "Commands") -> None:
     worker = commands.add_parser("worker", help="the process that does the work")
     actions = worker.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
-        ("start", _worker_start, "start it in the background, unless it runs"),
-        ("status", _worker_status, "how it is"),
-        ("stop", _worker_stop, "end it"),
+        ("start", _start, "start it in the background, unless it runs"),
+        ("status", _status, "how it is"),
+        ("stop", _stop, "end it"),
     ):
         actions.add_parser(name, help=text).set_defaults(run=run)
     serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
-    serve.set_defaults(run=_worker_serve)
+    serve.set_defaults(run=_serve)
     serve.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
     devices = actions.add_parser("devices", help="on which devices it computes, from now on")
-    devices.set_defaults(run=_worker_devices)
+    devices.set_defaults(run=_devices)
     devices.add_argument(
         "devices", metavar="DEVICES", help="for instance cuda:0,cuda:1, cpu or all (the default)"
     )
     invite = actions.add_parser("invite", help="let a client on the LAN in; prints one line for it")
-    invite.set_defaults(run=_worker_invite)
+    invite.set_defaults(run=_invite)
     invite.add_argument("name", metavar="NAME", help="what to call this client")
 
 
-def _worker_start(_: argparse.Namespace) -> None:
+def restart_worker() -> None:
+    """Restart this machine's worker, for what was just chosen to count; print what was done."""
+    done = local_worker.restart()
+    if not done.was_running:
+        print("no worker was running")
+    elif done.listening:
+        print(f"the worker serves the LAN at {done.listening}: stop it and start it again yourself")
+    else:
+        print("the worker was restarted")
+
+
+def _start(_: argparse.Namespace) -> None:
     client = local_worker.start()
     print(f"the worker runs (pid {client.hello().pid}, {client.status().state})")
 
 
-def _worker_status(_: argparse.Namespace) -> None:
+def _status(_: argparse.Namespace) -> None:
     remote = local_worker.remote_connection()
     client = local_worker.connect() if remote else local_worker.running()
     if client is None:
-        raise SemcolorError(
-            Code.UNREACHABLE,
-            "no worker runs on this machine: `semcolor worker start` starts one",
-        )
+        raise SemcolorError(Code.NOT_RUNNING)
     status = client.status()
     print(f"{status.state} at {client.connection.address}, version {status.version}")
     print(f"device    {status.device or 'not known yet'}")
     for engine in status.engines if len(status.engines) > 1 else []:
-        print(f"  {engine.device:7} {engine.fault or engine.state}")
+        print(f"  {engine.device:7} {engine.fault.error if engine.fault else engine.state}")
     print(f"models    {', '.join(status.models) or 'not loaded yet'}")
     print(f"LAN       {status.listening or 'no'}")
     print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
@@ -61,39 +69,33 @@ def _worker_status(_: argparse.Namespace) -> None:
     print(f"restarts  {status.restarts}")
 
 
-def _worker_stop(_: argparse.Namespace) -> None:
+def _stop(_: argparse.Namespace) -> None:
     print("the worker has stopped" if local_worker.stop() else "no worker was running")
 
 
-def _worker_devices(options: argparse.Namespace) -> None:
+def _devices(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     names = [] if options.devices == "all" else options.devices.split(",")
     for name in names:
         if not re.fullmatch(r"cpu|cuda:\d+", name):
-            raise SemcolorError(
-                Code.MALFORMED, f"“{name}” is no device: say for instance cuda:0,cuda:1, cpu or all"
-            )
+            raise SemcolorError(Code.DEVICE_NAME, name=name)
     settings.set_devices(names)
     print(f"from now on: {', '.join(names) or 'every GPU, or the CPU where there is none'}")
-    print(local_worker.restart())
+    restart_worker()
 
 
-def _worker_serve(options: argparse.Namespace) -> int:
+def _serve(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     from semcolor_worker.__main__ import serve
 
-    return serve(options.listen)
+    serve(options.listen)
 
 
-def _worker_invite(options: argparse.Namespace) -> None:
+def _invite(options: argparse.Namespace) -> None:
     client = local_worker.running()
     listening = client.status().listening if client else ""
     if not listening:
-        raise SemcolorError(
-            Code.UNREACHABLE,
-            "no worker serves the LAN here: start one with `semcolor worker serve --listen "
-            "0.0.0.0:7777` first",
-        )
+        raise SemcolorError(Code.NOT_SERVING_LAN)
     host, _, port = listening.rpartition(":")
     if host in ("*", "0.0.0.0"):
         host = socket.gethostname()

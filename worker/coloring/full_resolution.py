@@ -50,7 +50,7 @@ def classes_inside(
 
 def _tiles(region: Rectangle) -> Iterator[tuple[Rectangle, slice]]:
     """The tiles of a rectangle, and which rows of it each of them is."""
-    step = max(1, _TILE_PIXELS // region.width)
+    step = max(1, _TILE_PIXELS // max(1, region.width))
     for top in range(0, region.height, step):
         rows = min(step, region.height - top)
         yield Rectangle(region.x, region.y + top, region.width, rows), slice(top, top + rows)

@@ -9,6 +9,7 @@ that pulling a large photo strip by strip runs the network once.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,14 +17,16 @@ import torch
 from torch import Tensor
 
 from semcolor.photos.pixels import LabelMap
+from semcolor.protocol.results import Suggestion
 from semcolor.protocol.schema import (
-    Changes,
+    PREDICTED,
     Colorize,
     PhotoRequest,
+    Recolor,
     Segment,
     Snap,
     Suggest,
-    Suggestion,
+    named,
 )
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.coloring.checkpoints import Checkpoint, go_on
@@ -114,9 +117,15 @@ class Engine:
         """Keep a photo (H×W uint8 or uint16) or a label map (H×W uint8)."""
         self._planes.put(digest, plane)
 
-    def edit_plane(self, digest: str, base: str, region: Rectangle, pixels: Tensor) -> None:
+    def edit_plane(
+        self, digest: str, base: str, region: Rectangle, pixels: Tensor, keep_base: bool = False
+    ) -> None:
         """Turn a label map into another one, by a rectangle of it; see :meth:`PlaneCache.edit`."""
-        self._planes.edit(digest, base, region, pixels)
+        self._planes.edit(digest, base, region, pixels, keep_base)
+
+    def dropped(self) -> list[str]:
+        """The planes that were given and are no longer here; each is told once."""
+        return self._planes.dropped()
 
     def lacking(self, digests: Iterable[str]) -> list[str]:
         """Those of the planes that are not here."""
@@ -124,8 +133,8 @@ class Engine:
 
     def needed(self, request: PhotoRequest) -> list[str]:
         """The planes without which a request can't be answered; results may be there already."""
-        if request.photo not in self._planes or not isinstance(request, Colorize | Changes):
-            return request.planes
+        if request.photo not in self._planes or not isinstance(request, Colorize | Recolor):
+            return named(*request.planes, *request.planes_before)
         return self._inference.needed(request, self._plan(request))
 
     def segment(self, request: Segment) -> Tensor:
@@ -134,11 +143,24 @@ class Engine:
 
     def colorize(self, request: Colorize) -> Tensor:
         """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU."""
+        if request.labels == PREDICTED:
+            request = replace(request, labels=self._predicted(request.photo))
         return self._within_memory(request, self._inference.colorize)
 
-    def changes(self, request: Changes) -> Rectangle:
-        """Where colour by the labels visibly differs from colour by those before; may be empty."""
-        return self._within_memory(request, self._inference.changes)
+    def _predicted(self, photo: str) -> str:
+        """The name of the plane of predicted labels, which is made if it is not here."""
+        name = f"{PREDICTED} for {photo}"
+        if name not in self._planes:
+            height, width = self._planes[photo].shape
+            self._planes.keep(name, self.segment(Segment(photo, Rectangle(0, 0, width, height))))
+        return name
+
+    def recolor(self, request: Recolor) -> tuple[Rectangle, Tensor]:
+        """Where colour by the labels visibly differs from colour by those before; may be empty.
+
+        With it the colour of its first rows, as from :meth:`colorize`: all that go into one piece.
+        """
+        return self._within_memory(request, self._inference.recolor)
 
     def suggest(self, request: Suggest) -> list[Suggestion]:
         """Plausible colours of a part of the photo, at its lightness; most likely first.
@@ -160,7 +182,7 @@ class Engine:
         """Begin with little memory: the process that had this job before had not enough for it."""
         self._policy.be_sparing(request)
 
-    def lowered(self, request: Segment | Colorize) -> int:
+    def lowered(self, request: Segment | Colorize | Recolor) -> int:
         """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
         return self._policy.lowered(request)
 

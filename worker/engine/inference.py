@@ -6,12 +6,14 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional as F
 
+from semcolor.protocol.results import Suggestion
 from semcolor.protocol.schema import (
-    Changes,
+    PIECE_LIMIT,
+    PREDICTED,
     Colorize,
+    Recolor,
     Segment,
     Suggest,
-    Suggestion,
     Tint,
     named,
 )
@@ -53,15 +55,16 @@ class Inference:
         self._checkpoint = checkpoint
         self._shown: LruCache[Size] = LruCache(1024)  # at detail, of the last colour
 
-    def needed(self, request: Colorize | Changes, plan: Plan) -> list[str]:
+    def needed(self, request: Colorize | Recolor, plan: Plan) -> list[str]:
         """The planes without which it can't be answered; cached results stand in for others."""
         canvas = self._cache.canvases.get((request.photo, *plan))
-        if canvas is None:
-            return request.planes
-        if isinstance(request, Changes) and not canvas.guiding.remembers(
+        everything = named(*request.planes, *request.planes_before)
+        if canvas is None or request.labels == PREDICTED:
+            return everything
+        if isinstance(request, Recolor) and not canvas.guiding.remembers(
             (request.before, request.tints_before)
         ):
-            return request.planes
+            return everything
         return named(request.photo, *canvas.lacks(request.labels, request.tints))
 
     def segment(self, request: Segment, plan: Plan) -> Tensor:
@@ -83,9 +86,22 @@ class Inference:
         self._colour(canvas, request.photo, request.labels, request.tints)
         return rgb_inside(photo, canvas.guiding.current, request.region, self._checkpoint)
 
-    def changes(self, request: Changes, plan: Plan) -> Rectangle:
-        """Where colour by the labels visibly differs from colour by those before; may be empty."""
+    def recolor(self, request: Recolor, plan: Plan) -> tuple[Rectangle, Tensor]:
+        """Where colour by the labels visibly differs from colour by those before; may be empty.
+
+        With it the colour of its first rows, as from :meth:`colorize`: all that go into one piece.
+        """
         photo, canvas = self._planes[request.photo], self._canvas(request.photo, plan)
+        region = self._changed(request, photo, canvas)
+        self._colour(canvas, request.photo, request.labels, request.tints)
+        bytes_per_row = max(1, region.width) * 3 * photo.itemsize
+        rows = min(region.height, max(1, PIECE_LIMIT // bytes_per_row))
+        piece = region._replace(height=rows)
+        pixels = rgb_inside(photo, canvas.guiding.current, piece, self._checkpoint)
+        self._shown.put(asked(request), canvas.size)
+        return region, pixels
+
+    def _changed(self, request: Recolor, photo: Tensor, canvas: Canvas) -> Rectangle:
         if self._shown.get(asked(request)) not in (None, canvas.size):
             return Rectangle(0, 0, photo.shape[1], photo.shape[0])  # lowered, or raised again
         before = request.before, request.tints_before

@@ -12,37 +12,45 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import zmq
 
 from semcolor.client import settings
-from semcolor.protocol.codec import decode_request, encode_reply, pack, unpack
+from semcolor.client.local_worker import log_file
+from semcolor.protocol.codec import encode_reply, job_of, request_of, unpack
 from semcolor.protocol.planes import pack_labels
-from semcolor.protocol.schema import (
-    Changes,
-    ChangesResult,
-    Colorize,
-    PhotoRequest,
+from semcolor.protocol.results import (
+    Failure,
+    RecolorResult,
     RegionResult,
     Result,
-    Segment,
-    Snap,
     SnapResult,
-    Suggest,
     SuggestResult,
 )
+from semcolor.protocol.schema import Colorize, PhotoRequest, Recolor, Segment, Snap, Suggest
 from semcolor.shared.errors import Code, SemcolorError
-from semcolor.shared.geometry import Rectangle
 from semcolor.shared.timings import timed
-from semcolor_worker.exit_status import OUT_OF_MEMORY
+from semcolor_worker import engine_link
+from semcolor_worker.engine_link import (
+    OUT_OF_MEMORY,
+    CannotStart,
+    EditedPlane,
+    Job,
+    Loading,
+    Message,
+    Missing,
+    Plane,
+    Ready,
+    Reply,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from .engine import Engine
 
-Blob = bytes | memoryview | None
+Pixels = bytes | memoryview | None
 
 _IDLE_MS = 300  # after so long without a first job none was waiting
 _GIVE_BACK_SECONDS = 10.0  # windows of many sizes leave holes between them; this takes some 15 ms
@@ -62,7 +70,7 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     socket.linger = 0
     socket.rcvhwm = 4  # a photo arrives block by block, and is never here twice
     socket.connect(endpoint)
-    _send(socket, {"kind": "state", "state": "loading"})
+    _send(socket, Loading())
     import torch  # it takes seconds; the supervisor hears from us before
 
     from . import memory
@@ -72,30 +80,25 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     try:
         engine = _load(socket, device, found, plane_budget)
     except SemcolorError as error:
-        _send(socket, {"kind": "failed", "code": str(error.code), "message": str(error)})
+        _send(socket, CannotStart(Failure.of(error)))
         end.join()  # the supervisor ends us once it has read that
         return
-    models = [model.title for model in engine.models]
-    ready = {"kind": "state", "state": "ready", "device": device, "devices": found}
-    _send(socket, ready | {"models": models})
+    _send(socket, Ready(device, found, [model.title for model in engine.models]))
     if not socket.poll(_IDLE_MS):
         engine.warm_up(lambda: bool(socket.poll(0)))
     given_back = time.monotonic()
     while True:
-        header, *blobs = socket.recv_multipart(copy=False)
-        message = unpack(header.bytes)
-        match message["kind"]:
-            case "job":
-                _send(socket, *_do(engine, message))
+        envelope, *frames = socket.recv_multipart(copy=False)
+        match engine_link.decode(envelope.bytes):
+            case Job() as job:
+                _send(socket, *_do(engine, job, frames))
                 if time.monotonic() > given_back + _GIVE_BACK_SECONDS:
                     memory.give_back(torch.device("cpu"))
                     given_back = time.monotonic()
-            case "plane":
-                engine.put_plane(message["digest"], _receive_plane(engine, socket, message))
-            case "edit":
-                _keep_edit(engine, message, blobs[0])
-            case "cancel":
-                pass  # the job it meant has ended
+            case Plane() as plane:
+                engine.put_plane(plane.digest, _receive_plane(engine, socket, plane))
+            case _:
+                pass  # the job that was to be cancelled has ended
 
 
 def _load(
@@ -106,11 +109,7 @@ def _load(
     from .engine import Engine
 
     if device not in (*found, "cpu"):
-        raise SemcolorError(
-            Code.NO_DEVICE,
-            f"there is no {device} where the worker runs: `semcolor worker devices` there chooses "
-            f"others, for instance {found[0]}",
-        )
+        raise SemcolorError(Code.NO_DEVICE, device=device, example=found[0])
     if device != "cpu":
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
@@ -122,33 +121,24 @@ def _check(socket: "zmq.Socket[bytes]") -> None:
     """End the job in hand if nobody wants it any more: while it runs, nothing else is sent."""
     if socket.poll(0):
         socket.recv()
-        raise SemcolorError(Code.CANCELLED, "cancelled")
+        raise SemcolorError(Code.CANCELLED)
 
 
-def _receive_plane(
-    engine: "Engine", socket: "zmq.Socket[bytes]", message: dict[str, Any]
-) -> "Tensor":
+def _receive_plane(engine: "Engine", socket: "zmq.Socket[bytes]", plane: Plane) -> "Tensor":
     """A photo or label map; its rows follow in messages of their own."""
     import torch
 
-    dtype = torch.uint8 if message["depth"] == 8 else torch.uint16
-    plane = engine.new_plane(message["height"], message["width"], dtype)
-    pixels, filled = plane.numpy().data.cast("B"), 0
+    dtype = torch.uint8 if plane.depth == 8 else torch.uint16
+    received = engine.new_plane(plane.height, plane.width, dtype)
+    pixels, filled = received.numpy().data.cast("B"), 0
     while filled < len(pixels):
         block = socket.recv(copy=False).buffer
         pixels[filled : filled + len(block)] = block
         filled += len(block)
-    return plane
+    return received
 
 
-def _keep_edit(engine: "Engine", message: dict[str, Any], blob: zmq.Frame) -> None:
-    import torch
-
-    pixels = torch.frombuffer(bytearray(blob.buffer), dtype=torch.uint8)
-    engine.edit_plane(message["digest"], message["base"], Rectangle(*message["region"]), pixels)
-
-
-def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob]:
+def _do(engine: "Engine", job: Job, frames: list[zmq.Frame]) -> tuple[Message, bytes, Pixels]:
     """Do a job; whatever goes wrong becomes a reply, and the engine lives on.
 
     Not so when nothing works in this process any more.
@@ -157,23 +147,27 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
 
     from .engine import AtDetail, PlanesMissingError
 
-    job_id, request = decode_request(message["header"], 0)
+    fields = unpack(frames[0].bytes)
+    request = request_of(fields)
     assert isinstance(request, PhotoRequest)
-    if message["scarce"] and isinstance(request, AtDetail):
+    if job.low_memory and isinstance(request, AtDetail):
         engine.be_sparing(request)
+    needed = engine.needed(request)
+    for edit, pixels in zip(job.edits, frames[1:], strict=True):
+        _keep_edit(engine, edit, pixels, edit.base in needed)
     if engine.lacking(engine.needed(request)):
-        return _missing(engine, request, message), None
+        return _missing(engine, request)
     reply: Result | SemcolorError
-    blob: Blob = None
+    blob: Pixels = None
     try:
         with timed(f"engine {request.op}"):
             reply, blob = _answer(engine, request)
     except PlanesMissingError:
-        return _missing(engine, request, message), None
+        return _missing(engine, request)
     except SemcolorError as error:
         reply = error
     except ValueError as error:
-        reply = SemcolorError(Code.SIZE_MISMATCH, str(error))
+        reply = SemcolorError(Code.LABELS_MISMATCH, detail=str(error))
     except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
         if broke(error):
             raise
@@ -181,20 +175,26 @@ def _do(engine: "Engine", message: dict[str, Any]) -> tuple[dict[str, Any], Blob
             logging.exception("memory ran out, for good")
             sys.exit(OUT_OF_MEMORY)
         logging.exception("a job failed")
-        reply = SemcolorError(Code.ENGINE_FAILED, f"the engine failed: {error}")
-    header = encode_reply(job_id, reply)
-    return {"kind": "reply", "header": header, "device": str(engine.device)}, blob
+        reply = SemcolorError(Code.ENGINE_FAILED, detail=str(error), log=str(log_file()))
+    header = encode_reply(job_of(fields), reply)
+    return Reply(str(engine.device), engine.dropped()), header, blob
 
 
-def _missing(engine: "Engine", request: PhotoRequest, message: dict[str, Any]) -> dict[str, Any]:
-    """Asks for the planes that a job lacks."""
-    needed = engine.needed(request)
-    bases = set(message["bases"].values()) - set(needed)  # an edit uses its base up
-    held = sorted(bases - set(engine.lacking(bases)))
-    return {"kind": "missing", "digests": engine.lacking(needed), "bases": held}
+def _keep_edit(engine: "Engine", edit: EditedPlane, frame: zmq.Frame, keep_base: bool) -> None:
+    import torch
+
+    if engine.lacking([edit.base]):
+        return  # it made room for what came with the job, which will be asked for
+    pixels = torch.frombuffer(bytearray(frame.buffer), dtype=torch.uint8)
+    engine.edit_plane(edit.digest, edit.base, edit.region, pixels, keep_base)
 
 
-def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Blob]:
+def _missing(engine: "Engine", request: PhotoRequest) -> tuple[Message, bytes, Pixels]:
+    lacking = engine.lacking(engine.needed(request))
+    return Missing(lacking, engine.dropped()), b"", None
+
+
+def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Pixels]:
     match request:
         case Segment():
             labels = pack_labels(engine.segment(request).numpy().data.cast("B"))
@@ -202,20 +202,23 @@ def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Blob]:
         case Colorize():
             pixels = engine.colorize(request).numpy().data.cast("B")
             return RegionResult(engine.lowered(request)), pixels
-        case Changes():
-            return ChangesResult(engine.changes(request)), None
+        case Recolor():
+            changed, rgb = engine.recolor(request)
+            piece = rgb.numpy().data.cast("B") if changed else None
+            return RecolorResult(changed, len(rgb), engine.lowered(request)), piece
         case Snap():
             region, ids = engine.snap(request)
-            return SnapResult(region), pack_labels(ids.tobytes()) if region.pixels else None
+            return SnapResult(region), pack_labels(ids.tobytes()) if region else None
         case Suggest():
             return SuggestResult(tuple(engine.suggest(request))), None
     raise AssertionError(f"“{request.op}” is not for the engine")
 
 
 def _send(
-    socket: "zmq.Socket[bytes]", header: dict[str, Any], blob: bytes | memoryview | None = None
+    socket: "zmq.Socket[bytes]", message: Message, header: bytes = b"", pixels: Pixels = None
 ) -> None:
-    socket.send_multipart([pack(header)] if blob is None else [pack(header), blob], copy=False)
+    frames = [frame for frame in (header, pixels) if frame]
+    socket.send_multipart([engine_link.encode(message), *frames], copy=False)
 
 
 def _be_killed_first() -> None:

@@ -25,6 +25,7 @@ class PlaneCache:
     def __init__(self, budget: int) -> None:
         self._planes: LruCache[Tensor] = LruCache(budget, lambda plane: plane.nbytes)
         self._ids: LruCache[dict[Size, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
+        self._given: set[str] = set()  # and not yet said to be gone
 
     def __contains__(self, digest: str) -> bool:
         return self._planes.get(digest) is not None
@@ -34,19 +35,37 @@ class PlaneCache:
         return self._planes[digest]
 
     def put(self, digest: str, plane: Tensor) -> None:
-        """Keep a photo (H×W uint8 or uint16), a label map or a mask (H×W uint8)."""
+        """Take a photo (H×W uint8 or uint16), a label map or a mask (H×W uint8)."""
         self._planes.put(digest, plane)
+        self._given.add(digest)
 
-    def edit(self, digest: str, base: str, region: Rectangle, pixels: Tensor) -> None:
+    def keep(self, name: str, plane: Tensor) -> None:
+        """Keep a plane that was made here, of which nobody else knows."""
+        self._planes.put(name, plane)
+
+    def dropped(self) -> list[str]:
+        """The planes that were given and are no longer here; each is told once."""
+        gone = sorted(digest for digest in self._given if digest not in self._planes)
+        self._given.difference_update(gone)
+        return gone
+
+    def edit(
+        self, digest: str, base: str, region: Rectangle, pixels: Tensor, keep_base: bool = False
+    ) -> None:
         """Turn a label map into another one, by a rectangle of it: ``pixels``, uint8.
 
-        The base is no longer here: copying all of it would cost more than all else in an edit.
+        The base is no longer here, unless it is to be kept: copying all of it would cost more than
+        all else in an edit.
         """
         plane = self._planes[base]
-        self._planes.pop(base)
+        known = self._ids.get(base) or {}
+        if keep_base:
+            plane = plane.clone()
+        else:
+            self._planes.pop(base)
+            self._ids.pop(base)
         plane[region.rows, region.columns] = pixels.view(region.height, region.width)
-        self._planes.put(digest, plane)
-        known = self._ids.pop(base) or {}
+        self.put(digest, plane)
         self._ids.put(digest, {size: mended(ids, plane, region) for size, ids in known.items()})
 
     def lacking(self, digests: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from semcolor.protocol.schema import Changes, Colorize, Segment
+from semcolor.protocol.schema import Colorize, Recolor, Segment
 from semcolor.shared.classes import NUM_LABELS
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.coloring.checkpoints import Checkpoint
@@ -65,5 +65,4 @@ def _rehearse(networks: Networks, height: int, width: int, checkpoint: Checkpoin
     inference.colorize(colorize, plan(colorize))
     pixels = torch.full((middle.pixels,), NUM_LABELS - 1, dtype=torch.uint8)
     planes.edit("edited", "labels", middle, pixels)
-    inference.changes(Changes("photo", "edited", "labels"), plan(colorize))
-    inference.colorize(Colorize("photo", "edited", middle), plan(colorize))
+    inference.recolor(Recolor("photo", "edited", "labels"), plan(colorize))

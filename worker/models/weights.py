@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from semcolor.shared.atomic_files import replacing
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker import color
 from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
@@ -116,12 +117,8 @@ def save(path: Path, model: Model, dtype: torch.dtype = torch.float16) -> None:
         for name, value in model.network.state_dict().items()
     }
     metadata = {"format": FORMAT, **dataclasses.asdict(model.spec)}
-    part = path.with_name(path.name + ".part")
-    try:
+    with replacing(path) as part:
         save_file(state, part, {METADATA_KEY: json.dumps(metadata)})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def precision_for(device: torch.device) -> torch.dtype:

@@ -5,16 +5,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import zmq
 
-from semcolor.protocol.codec import pack, unpack
-from semcolor_worker import resources
-from semcolor_worker.exit_status import OUT_OF_MEMORY
+from semcolor.shared.states import WorkerState
+from semcolor_worker import engine_link, resources
+from semcolor_worker.engine_link import OUT_OF_MEMORY, Message
 
 _STOP_SECONDS = 5.0
 _KILLED = -9  # exit status: by SIGKILL
@@ -23,30 +21,19 @@ _KILLED = -9  # exit status: by SIGKILL
 _ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 
 
-class EngineState(StrEnum):
-    """Life of an engine as `status` shows it."""
-
-    STOPPED = "stopped"
-    STARTING = "starting"  # the process was spawned
-    LOADING = "loading"  # torch is there, weights are being read
-    READY = "ready"
-    BUSY = "busy"
-    LOST = "lost"  # it ended by itself; the next job starts a new one
-
-
 class EngineChild:
     """One engine process at a time, over a private Unix socket.
 
     The child ends when its stdin closes, so it never outlives a supervisor that was killed.
     ``device``: as PyTorch names it; empty: the engine chooses, and says which.
-    ``starved``: whether the last one that ended by itself did for lack of memory.
+    ``ran_out``: whether the last one that ended by itself did for lack of memory.
     """
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", device: str) -> None:
-        self.state = EngineState.STOPPED
+        self.state = WorkerState.STOPPED
         self.device = device  # what it computes on, once it has said so
         self.models: list[str] = []
-        self.starved = False
+        self.ran_out = False
         self.socket: zmq.Socket[bytes] | None = None
         self._context, self._wanted = context, device
         self._folder = tempfile.TemporaryDirectory(prefix="semcolor-")
@@ -71,23 +58,23 @@ class EngineChild:
             stdin=subprocess.PIPE,
             env={"OMP_NUM_THREADS": str(resources.threads(engines)), **os.environ, **_ENVIRONMENT},
         )  # fmt: skip
-        self.state = EngineState.STARTING
+        self.state = WorkerState.STARTING
         self.models = []
 
-    def send(self, header: dict[str, Any], blob: bytes | None = None) -> None:
+    def send(self, message: Message, *frames: bytes) -> None:
         """A message to the engine."""
-        self._send([pack(header)] if blob is None else [pack(header), blob])
+        self._send([engine_link.encode(message), *frames])
 
     def send_blocks(self, blocks: Iterable[bytearray]) -> None:
         """The rows of the plane that was announced; they travel without being copied."""
         for block in blocks:
             self._send([block])
 
-    def receive(self) -> tuple[dict[str, Any], zmq.Frame | None]:
-        """The engine's next message; call when the socket is readable."""
+    def receive(self) -> tuple[Message, list[zmq.Frame]]:
+        """The engine's next message and its frames; call when the socket is readable."""
         assert self.socket is not None
-        frames = self.socket.recv_multipart(copy=False)
-        return unpack(frames[0].bytes), frames[1] if len(frames) > 1 else None
+        envelope, *frames = self.socket.recv_multipart(copy=False)
+        return engine_link.decode(envelope.bytes), frames
 
     def has_died(self) -> bool:
         """True once, when the process ended by itself; its socket is closed then."""
@@ -95,16 +82,16 @@ class EngineChild:
         if status is None:
             return False
         killed = status == _KILLED and resources.oom_kills() > self._oom_kills
-        self.starved = killed or status == OUT_OF_MEMORY
-        self._close(EngineState.LOST)
+        self.ran_out = killed or status == OUT_OF_MEMORY
+        self._close(WorkerState.LOST)
         return True
 
     def stop(self) -> None:
         """End the process and remove the socket; another can't be started."""
-        self.end(EngineState.STOPPED)
+        self.end(WorkerState.STOPPED)
         self._folder.cleanup()
 
-    def end(self, state: EngineState) -> None:
+    def end(self, state: WorkerState) -> None:
         """End the process, if there is one."""
         if self._process is None:
             return
@@ -116,12 +103,12 @@ class EngineChild:
             process.kill()
             process.wait()
 
-    def _send(self, parts: list[bytes | bytearray]) -> None:
+    def _send(self, parts: Sequence[bytes | bytearray]) -> None:
         assert self.socket is not None
         with contextlib.suppress(zmq.Again):  # it has just died: has_died() will tell
             self.socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=False)
 
-    def _close(self, state: EngineState) -> None:
+    def _close(self, state: WorkerState) -> None:
         assert self.socket is not None
         assert self._process is not None
         self.socket.close(linger=0)

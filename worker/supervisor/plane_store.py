@@ -4,26 +4,18 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, replace
 
 from semcolor.protocol.planes import BLOCK_ROWS, PlaneHash, unpack_labels, whole_blocks
-from semcolor.protocol.schema import EditLabels, PutLabels, PutPhoto
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.protocol.schema import Edit, PutLabels, PutPhoto
+from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
 
 _EDITED_KEPT = 128  # label maps of all clients: some strokes back for each
-
-
-@dataclass(frozen=True)
-class Edit:
-    """How a plane came about: from another one, named by its digest, by changing a rectangle."""
-
-    base: str
-    region: Rectangle
 
 
 @dataclass
 class Plane:
     """A photo or label map in blocks of rows; an edited one shares those that stayed the same.
 
-    ``next_row`` is the first row that is still missing.
+    ``next_row`` is the first row that is still missing; ``edit``: how it came about, if by one.
     """
 
     width: int
@@ -59,11 +51,12 @@ class Plane:
         self.hash.add(pixels)
         self.next_row += rows
 
-    def edited(self, base: str, region: Rectangle, pixels: bytes) -> "Plane":
-        """A label map with another rectangle; ``base`` is the digest of this one."""
+    def edited(self, edit: Edit, pixels: bytes) -> "Plane":
+        """A label map with another rectangle, of which this one is the base."""
+        region = edit.region
         touched = whole_blocks(region.rows, self.height)
         blocks = range(touched.start // BLOCK_ROWS, -(-touched.stop // BLOCK_ROWS))
-        plane = replace(self, blocks=list(self.blocks), edit=Edit(base, region))
+        plane = replace(self, blocks=list(self.blocks), edit=edit)
         for index in blocks:
             plane.blocks[index] = self.blocks[index][:]
         plane._write(region.y, region.x, region.width, pixels)
@@ -111,36 +104,34 @@ class PlaneStore:
         """Take a strip of rows; return the first row still missing.
 
         Rows that are here already, and rows that come too early, are left out; the answer tells
-        the client where to go on. Raises SemcolorError: TOO_LARGE for a plane beyond the whole
-        budget; MALFORMED when the finished plane does not have the digest it was announced with.
+        the client where to go on. Raises SemcolorError: WORKER_TOO_SMALL for a plane beyond the
+        whole budget; MALFORMED when the finished plane does not have the digest announced.
         """
         plane = self._planes.get(strip.digest) or self._new(strip)
         if (plane.width, plane.height, plane.depth) != (strip.width, strip.height, strip.depth):
-            raise SemcolorError(Code.MALFORMED, "this digest belongs to a plane of another shape")
+            raise malformed("this digest belongs to a plane of another shape")
         self._planes.move_to_end(strip.digest)
         if strip.rows and strip.first_row == plane.next_row:
             self._append(strip, plane, frame)
         return plane.next_row
 
-    def edit(self, request: EditLabels, frame: memoryview | bytes) -> int:
-        """Make a plane from another one; return its height.
+    def edit(self, digest: str, edit: Edit, frame: memoryview | bytes) -> None:
+        """Make a plane from another one. ``frame``: what is new, by :func:`pack_labels`.
 
-        Raises SemcolorError: UNKNOWN_LABELS without the base; SIZE_MISMATCH for a rectangle that
+        Raises SemcolorError: UNKNOWN_LABELS without the base; LABELS_MISMATCH for a rectangle that
         is not inside it; MALFORMED when the new plane does not have the digest announced.
         """
-        if (known := self.get(request.digest)) is not None:
-            return known.height
-        base, region = self.get(request.base), request.region
+        if self.get(digest) is not None:
+            return
+        base = self.get(edit.base)
         if base is None or base.depth != 8:
-            raise SemcolorError(
-                Code.UNKNOWN_LABELS, "the worker does not have the labels before this edit"
-            )
-        if not region.fits(base.width, base.height):
-            raise SemcolorError(Code.SIZE_MISMATCH, "this edit is not inside its label map")
-        plane = base.edited(request.base, region, unpack_labels(frame, region.pixels))
-        if plane.hash.hexdigest() != request.digest:
-            raise SemcolorError(Code.MALFORMED, "the edit does not lead to the digest announced")
-        return self._keep(request.digest, plane).height
+            raise SemcolorError(Code.UNKNOWN_LABELS)
+        if not edit.region.fits(base.width, base.height):
+            raise SemcolorError(Code.LABELS_MISMATCH, detail="an edit is not inside its label map")
+        plane = base.edited(edit, unpack_labels(frame, edit.region.pixels))
+        if plane.hash.hexdigest() != digest:
+            raise malformed("the edit does not lead to the digest announced")
+        self._keep(digest, plane)
 
     def _append(self, strip: PutPhoto | PutLabels, plane: Plane, frame: memoryview | bytes) -> None:
         if isinstance(strip, PutLabels):
@@ -148,15 +139,12 @@ class PlaneStore:
         plane.append(strip.rows, frame)
         if plane.complete and plane.hash.hexdigest() != strip.digest:
             self._drop(strip.digest)
-            raise SemcolorError(Code.MALFORMED, "the pixels do not have the digest announced")
+            raise malformed("the pixels do not have the digest announced")
 
     def _new(self, strip: PutPhoto | PutLabels) -> Plane:
         size = strip.width * strip.height * strip.depth // 8
         if size > self.budget:
-            raise SemcolorError(
-                Code.TOO_LARGE,
-                f"this picture needs {size >> 20} MB, and the worker keeps {self.budget >> 20} MB",
-            )
+            raise SemcolorError(Code.WORKER_TOO_SMALL, needed=size >> 20, kept=self.budget >> 20)
         return self._keep(strip.digest, Plane.empty(strip.width, strip.height, strip.depth))
 
     def _keep(self, digest: str, plane: Plane) -> Plane:

@@ -6,53 +6,38 @@ lack of memory. A device whose engine keeps dying is taken out, as long as anoth
 """
 
 import logging
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import zmq
 
 from semcolor.client.local_worker import log_file
-from semcolor.protocol.codec import encode_request
-from semcolor.protocol.schema import EngineStatus, PhotoRequest, Progress
+from semcolor.protocol.results import Progress
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.states import Stage, WorkerState
+from semcolor_worker.engine_link import CannotStart, Loading, Missing, Ready, Reply
 
-from .engine_process import EngineChild, EngineState
+from .device_slot import DeviceSlot
+from .devices import Devices
+from .engine_process import EngineChild
 from .plane_store import PlaneStore
-from .scheduler import Job, Places, Scheduler
+from .quarantine import Quarantine
+from .scheduler import Job
 
 log = logging.getLogger("semcolor.worker")
 
 _ATTEMPTS = 2  # how often one job may meet an engine
 _DELIVERIES = 4  # how often an engine may say that it lacks planes of one job
 _DEATHS = 3  # of one engine without a job done in between, until its device counts as broken
-_DEADLY_SECONDS = 120.0  # for so long no engine gets what killed two
 
-Answer = Callable[[Job, bytes | Progress | SemcolorError, zmq.Frame | None], None]
-
-
-@dataclass
-class _Station:
-    """One device: its engine, what that does, and what waits for it. ``fault``: why it is out."""
-
-    engine: EngineChild
-    waiting: Scheduler = field(default_factory=Scheduler)
-    running: Job | None = None
-    deaths: int = 0
-    fault: str = ""
-
-    @property
-    def is_up(self) -> bool:
-        """Whether its engine can take a job now, or soon."""
-        return not self.fault and self.engine.state is not EngineState.LOST
+Answer = Callable[[Job, zmq.Frame | Progress | SemcolorError, zmq.Frame | None], None]
+"""Whom to answer; the header, as the engine wrote it or to be written; pixels."""
 
 
 class EnginePool:
     """Jobs in, answers out, whatever happens to the engines.
 
-    Each job is answered once with a result or an error, through ``answer``. ``engine`` makes the
-    engine of a device; without ``devices`` the first engine says which there are.
+    Each job is answered once with a result or an error, through ``answer``. ``engine`` and
+    ``devices``: see :class:`Devices`.
     """
 
     def __init__(
@@ -60,285 +45,166 @@ class EnginePool:
         answer: Answer,
     ) -> None:  # fmt: skip
         self.restarts = 0
-        self._engine, self._store, self._answer = engine, store, answer
-        self._finds_devices = not devices
-        self._stations = [_Station(engine(device)) for device in devices or [""]]
-        self._places = Places()
-        self._deadly: dict[tuple[str, str, int], float] = {}
-
-    def start(self) -> None:
-        """Start the engines; they are ready some seconds later."""
-        for station in self._stations:
-            self._start(station)
-
-    def stop(self) -> None:
-        """End the engines."""
-        for station in self._stations:
-            station.engine.stop()
-
-    @property
-    def sockets(self) -> list[zmq.Socket[bytes]]:
-        """Where engines are heard."""
-        sockets = (station.engine.socket for station in self._stations)
-        return [socket for socket in sockets if socket is not None]
-
-    @property
-    def engines(self) -> list[EngineStatus]:
-        """How each engine is."""
-        return [
-            EngineStatus(station.engine.device, str(station.engine.state), station.fault)
-            for station in self._stations
-        ]
-
-    @property
-    def models(self) -> list[str]:
-        """What the engines have loaded."""
-        return next(filter(None, (station.engine.models for station in self._stations)), [])
+        self.devices = Devices(engine, devices)
+        self._store, self._answer = store, answer
+        self._quarantine = Quarantine()
 
     def __len__(self) -> int:
         """Jobs that wait or run."""
-        return sum(len(station.waiting) + bool(station.running) for station in self._stations)
+        return sum(len(slot.waiting) + bool(slot.running) for slot in self.devices)
 
     def submit(self, job: Job) -> None:
         """Take a job; older ones that it supersedes are answered at once."""
-        if time.monotonic() < self._deadly.get(_work(job.request), 0.0):
-            self._answer(job, _deadly(), None)
+        if job.request in self._quarantine:
+            self._answer(job, _quarantined(), None)
         else:
-            self._queue(job)
+            for old in self.devices.slot_of(job.request.photo).waiting.add(job):
+                self._answer(old, SemcolorError(Code.SUPERSEDED), None)
 
     def cancel(self, session: bytes, job_id: str) -> bool:
         """Forget a job, and answer it; it ends before the next tile. False: there is none."""
-        for station in self._stations:
-            job = station.waiting.cancel(session, job_id)
-            running = station.running
-            if job is None and running and (running.session, running.id) == (session, job_id):
-                job = self._abandon(station)
+        for slot in self.devices:
+            job = slot.cancel(session, job_id)
             if job is not None:
-                self._answer(job, SemcolorError(Code.CANCELLED, "cancelled"), None)
+                self._answer(job, SemcolorError(Code.CANCELLED), None)
                 return True
         return False
 
     def forget(self, session: bytes) -> None:
         """Drop the jobs of a client that is gone."""
-        for station in self._stations:
-            station.waiting.clear(session)
-            if station.running and station.running.session == session:
-                self._abandon(station)
+        for slot in self.devices:
+            slot.forget(session)
 
     def turn(self, readable: set[zmq.Socket[bytes]]) -> None:
         """Hear the engines that have something to say, notice those that died, hand out jobs."""
-        for station in list(self._stations):
-            if station.engine.socket in readable:
-                self._hear(station)
-            if station.engine.has_died():
-                self._died(station)
-        for station in self._stations:
-            self._dispatch(station)
+        for slot in self.devices:
+            if slot.engine.socket in readable:
+                self._hear(slot)
+            if slot.engine.has_died():
+                self._died(slot)
+        for slot in self.devices:
+            self._dispatch(slot)
 
-    def signs_of_life(self) -> None:
+    def heartbeat(self) -> None:
         """Tell everybody who waits how it stands."""
-        for station in self._stations:
-            loading = station.engine.state in (EngineState.STARTING, EngineState.LOADING)
-            text = "the worker is starting" if loading else "waiting for the worker"
-            for job in tuple(station.waiting):
-                self._answer(job, Progress(text), None)
-            running = station.running
+        for slot in self.devices:
+            stage = Stage.WORKER_STARTING if slot.is_loading else Stage.WAITING
+            for job in tuple(slot.waiting):
+                self._answer(job, Progress(stage), None)
+            running = slot.running
             if running is not None and not running.cancelled:
                 self._answer(running, Progress(running.request.stage), None)
 
     # Jobs
 
-    def _queue(self, job: Job) -> None:
-        station = self._station(job.request.photo)
-        for old in station.waiting.add(job):
-            self._answer(old, _superseded(), None)
-
-    def _station(self, photo: str) -> _Station:
-        """The one that holds a photo; for a new photo, one that can begin at once if possible."""
-        able = [i for i, station in enumerate(self._stations) if not station.fault]
-        up = [i for i in able if self._stations[i].is_up]
-        loaded = [i for i in up if self._stations[i].engine.models]
-        return self._stations[self._places.find(photo, loaded or up or able)]
-
-    def _dispatch(self, station: _Station) -> None:
-        if station.running is not None or not station.waiting:
+    def _dispatch(self, slot: DeviceSlot) -> None:
+        if slot.running is not None or not slot.waiting:
             return
-        if station.engine.socket is None:
-            self._start(station)
-        if station.engine.state is EngineState.READY:
-            station.running = station.waiting.take()
-            station.engine.state = EngineState.BUSY
-            self._run(station)
+        if slot.engine.socket is None:
+            self.devices.start_engine(slot)
+        if slot.engine.state is WorkerState.READY:
+            slot.begin()
+            slot.deliver(self._store)
 
-    def _run(self, station: _Station) -> None:
-        job = station.running
-        assert job is not None
-        planes = {digest: self._store.get(digest) for digest in job.request.planes}  # used just now
-        bases = {
-            digest: plane.edit.base for digest, plane in planes.items() if plane and plane.edit
-        }
-        header = encode_request(job.id, job.request)
-        station.engine.send({"kind": "job", "header": header, "bases": bases, "scarce": job.scarce})
-
-    def _send_planes(self, station: _Station, digests: list[str], bases: list[str]) -> None:
-        """The engine lacks planes of the job in hand: give them, then the job again.
-
-        Where the engine has the plane before an edit, the edit is enough.
-        """
-        job = station.running
+    def _deliver_again(self, slot: DeviceSlot, missing: Sequence[str]) -> None:
+        """The engine lacks planes of the job in hand."""
+        job = slot.running
         assert job is not None
         job.deliveries += 1
-        if job.cancelled:
-            self._finish(station, SemcolorError(Code.CANCELLED, "cancelled"))
-            return
-        if job.deliveries > _DELIVERIES:  # each one makes the engine drop another
-            self._finish(station, SemcolorError(
-                Code.TOO_LARGE, "the engine has too little memory for this photo: scale it down"
-            ))  # fmt: skip
-            return
-        for digest in digests:
-            plane = self._store.get(digest)
-            if plane is None:
-                photo = digest == job.request.photo
-                code = Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS
-                error = SemcolorError(code, "the worker no longer has it: send it again")
-                self._finish(station, error)
-                return
-            if plane.edit is not None and plane.edit.base in bases:
-                header: dict[str, Any] = {
-                    "kind": "edit",
-                    "digest": digest,
-                    "base": plane.edit.base,
-                    "region": plane.edit.region,
-                }
-                station.engine.send(header, plane.cut(plane.edit.region))
-            else:
-                header = {"kind": "plane", "digest": digest, "width": plane.width}
-                header |= {"height": plane.height, "depth": plane.depth}
-                station.engine.send(header)
-                station.engine.send_blocks(plane.blocks)
-        self._run(station)
+        try:
+            if job.cancelled:
+                raise SemcolorError(Code.CANCELLED)
+            if job.deliveries > _DELIVERIES:  # each one makes the engine drop another
+                raise SemcolorError(Code.ENGINE_TOO_SMALL)
+            slot.deliver(self._store, missing)
+        except SemcolorError as error:
+            self._end_job(slot, error)
 
-    def _finish(
-        self, station: _Station, reply: bytes | SemcolorError, blob: zmq.Frame | None = None
+    def _end_job(
+        self, slot: DeviceSlot, reply: zmq.Frame | SemcolorError, pixels: zmq.Frame | None = None
     ) -> None:
         """Answer the job in hand; the engine's own reply goes on as it came."""
-        job, station.running = station.running, None
-        station.engine.state = EngineState.READY
-        station.deaths = 0
-        if job is not None and not job.cancelled:
-            self._answer(job, reply, blob)
-
-    def _abandon(self, station: _Station) -> Job | None:
-        """Tell an engine that nobody wants its job any more; the job, unless that was known."""
-        job = station.running
-        if job is None or job.cancelled:
-            return None
-        job.cancelled = True
-        station.engine.send({"kind": "cancel"})
-        return job
+        job = slot.end_job()
+        if job is not None:
+            self._answer(job, reply, pixels)
 
     # Engines
 
-    def _start(self, station: _Station) -> None:
-        station.engine.start(sum(not other.fault for other in self._stations))
+    def _hear(self, slot: DeviceSlot) -> None:
+        message, frames = slot.engine.receive()
+        match message:
+            case Loading():
+                slot.engine.state = WorkerState.LOADING
+            case Ready():
+                slot.engine.state = WorkerState.READY
+                slot.engine.device, slot.engine.models = message.device, message.models
+                self.devices.found(message.devices)
+            case CannotStart():
+                self._cannot_start(slot, message.failure.error)
+            case Missing():
+                slot.drop(message.dropped)
+                self._deliver_again(slot, message.digests)
+            case Reply():
+                slot.engine.device = message.device
+                slot.drop(message.dropped)
+                self._end_job(slot, frames[0], frames[1] if len(frames) > 1 else None)
 
-    def _hear(self, station: _Station) -> None:
-        message, blob = station.engine.receive()
-        match message["kind"]:
-            case "state":
-                station.engine.state = EngineState(message["state"])
-                station.engine.device = message.get("device", station.engine.device)
-                station.engine.models = message.get("models", station.engine.models)
-                self._add_devices(message.get("devices", []))
-            case "failed":
-                log.warning("the engine cannot start: %s", message["message"])
-                station.engine.end(EngineState.LOST)
-                self._places.lose(self._stations.index(station))
-                error = SemcolorError(Code(message["code"]), message["message"])
-                if error.code == Code.NO_DEVICE:
-                    self._take_out(station, error)
-                else:
-                    self._refuse(station, error)
-            case "missing":
-                self._send_planes(station, message["digests"], message["bases"])
-            case "reply":
-                station.engine.device = message["device"]  # lack of memory may have moved it
-                self._finish(station, message["header"], blob)
+    def _cannot_start(self, slot: DeviceSlot, error: SemcolorError) -> None:
+        log.warning("the engine cannot start: %s", error)
+        slot.engine.end(WorkerState.LOST)
+        self.devices.lost(slot)
+        if error.code == Code.NO_DEVICE:
+            self._take_out(slot, error)
+        else:
+            self._refuse(slot, error)
 
-    def _add_devices(self, devices: list[str]) -> None:
-        """The first engine says what there is; it took the first of them itself."""
-        if not self._finds_devices or not devices:
-            return
-        self._finds_devices = False
-        for device in devices[1:]:
-            self._stations.append(_Station(self._engine(device)))
-            self._start(self._stations[-1])
-
-    def _died(self, station: _Station) -> None:
-        job, station.running = station.running, None
-        name = f"the engine on {station.engine.device}" if station.engine.device else "the engine"
+    def _died(self, slot: DeviceSlot) -> None:
+        job, slot.running = slot.running, None
+        name = f"the engine on {slot.engine.device}" if slot.engine.device else "the engine"
         log.warning("%s died%s", name, " in the middle of a job" if job else "")
         self.restarts += 1
-        station.deaths += 1
-        self._places.lose(self._stations.index(station))
+        slot.deaths += 1
+        self.devices.lost(slot)
         if job is not None and not job.cancelled:
-            job.scarce = station.engine.starved
-            self._repeat(station, job)
-        if station.deaths < _DEATHS:
-            if self._is_one_up():
-                self._move(station)
-            self._start(station)
+            job.low_memory = slot.engine.ran_out
+            self._repeat(slot, job)
+        if slot.deaths < _DEATHS:
+            if self.devices.is_one_up:
+                self._move(slot)
+            self.devices.start_engine(slot)
         else:
-            self._take_out(station, SemcolorError(
-                Code.ENGINE_FAILED,
-                f"{name} died {station.deaths} times in a row: the reason is at the end of "
-                f"{log_file()}",
+            self._take_out(slot, SemcolorError(
+                Code.ENGINE_DIED, device=slot.engine.device or "?", times=slot.deaths,
+                log=str(log_file()),
             ))  # fmt: skip
 
-    def _take_out(self, station: _Station, reason: SemcolorError) -> None:
-        """Do without a device, as long as there is another."""
-        if self._is_one_up():
-            station.fault = f"{reason} (it is tried again when the worker is restarted)"
-            self._move(station)
-        else:
-            self._refuse(station, reason)
-
-    def _is_one_up(self) -> bool:
-        return any(station.is_up for station in self._stations)
-
-    def _repeat(self, station: _Station, job: Job) -> None:
+    def _repeat(self, slot: DeviceSlot, job: Job) -> None:
         job.attempts += 1
         if job.attempts == _ATTEMPTS:
-            self._deadly[_work(job.request)] = time.monotonic() + _DEADLY_SECONDS
-            self._answer(job, _deadly(), None)
-        elif not station.waiting.put_back(job):
-            self._answer(job, _superseded(), None)
+            self._quarantine.add(job.request)
+            self._answer(job, _quarantined(), None)
+        elif not slot.waiting.put_back(job):
+            self._answer(job, SemcolorError(Code.SUPERSEDED), None)
 
-    def _move(self, station: _Station) -> None:
+    def _take_out(self, slot: DeviceSlot, reason: SemcolorError) -> None:
+        """Do without a device until the worker is restarted, as long as there is another."""
+        if self.devices.is_one_up:
+            slot.fault = reason
+            self._move(slot)
+        else:
+            self._refuse(slot, reason)
+
+    def _move(self, slot: DeviceSlot) -> None:
         """Give to others what waits for an engine that is gone."""
-        for job in station.waiting.clear():
-            self._queue(job)
+        for job in slot.waiting.clear():
+            self.submit(job)
 
-    def _refuse(self, station: _Station, reason: SemcolorError) -> None:
+    def _refuse(self, slot: DeviceSlot, reason: SemcolorError) -> None:
         """An engine can't be started: say so, and let the next job try anew."""
-        station.deaths = 0
-        for job in station.waiting.clear():
+        slot.deaths = 0
+        for job in slot.waiting.clear():
             self._answer(job, reason, None)
 
 
-def _work(request: PhotoRequest) -> tuple[str, str, int]:
-    """What an engine does for a request, whatever the labels are."""
-    return request.photo, request.stage, getattr(request, "detail", 0)
-
-
-def _superseded() -> SemcolorError:
-    return SemcolorError(Code.SUPERSEDED, "a newer edit took the place of this one")
-
-
-def _deadly() -> SemcolorError:
-    return SemcolorError(
-        Code.ENGINE_FAILED,
-        "the engine died twice on this photo, perhaps for lack of memory: try a smaller detail, "
-        f"or again in some minutes. The reason is at the end of {log_file()}",
-    )
+def _quarantined() -> SemcolorError:
+    return SemcolorError(Code.QUARANTINED, log=str(log_file()))

@@ -7,30 +7,33 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from semcolor.protocol.schema import Changes, Colorize, PhotoRequest, Segment
+from semcolor.protocol.schema import Colorize, PhotoRequest, Recolor, Segment
 
 PATIENCE = 16
 """How many edits may overtake a segmentation that waits."""
-_PLACES = 64
 
 
 @dataclass(eq=False)
 class Job:
-    """A request for an engine, and whom to answer. ``scarce``: an engine had no memory for it."""
+    """A request for an engine, and whom to answer.
+
+    ``header``: the request as the client wrote it. ``low_memory``: an engine had not enough for it.
+    """
 
     session: bytes
     id: str
     request: PhotoRequest
+    header: bytes = b""
     attempts: int = 0
     deliveries: int = 0
-    scarce: bool = False
+    low_memory: bool = False
     cancelled: bool = False
 
 
 def supersedes(newer: PhotoRequest, older: PhotoRequest) -> bool:
     """Whether an older request of the same session that still waits need not run any more.
 
-    A `colorize` or `changes` supersedes older requests of its own kind for the same photo that
+    A `colorize` or `recolor` supersedes older requests of its own kind for the same photo that
     colour it by other labels, tints or detail. Requests by the same ones are pieces of one
     picture, as when a large photo is pulled strip by strip, and are all answered. Nothing else
     supersedes: the pictures of several open photos and the answers to `segment`, `snap` and
@@ -38,7 +41,7 @@ def supersedes(newer: PhotoRequest, older: PhotoRequest) -> bool:
     turn, and colour appears however fast edits come.
     """
     return (
-        isinstance(newer, Colorize | Changes)
+        isinstance(newer, Colorize | Recolor)
         and type(older) is type(newer)
         and older.photo == newer.photo
         and (older.labels, older.tints, older.detail) != (newer.labels, newer.tints, newer.detail)
@@ -141,25 +144,3 @@ class Scheduler:
         queue.like(job).remove(job)
         if not (queue.edits or queue.segmentations):
             del self._queues[job.session]
-
-
-class Places:
-    """Which engine holds which photo; photos of long ago are forgotten."""
-
-    def __init__(self) -> None:
-        self._engines: OrderedDict[str, int] = OrderedDict()
-
-    def find(self, photo: str, engines: list[int]) -> int:
-        """The engine of a photo; of a new one, that of ``engines`` with the fewest photos."""
-        if photo not in self._engines:
-            held = list(self._engines.values())
-            self._engines[photo] = min(engines, key=held.count)
-        self._engines.move_to_end(photo)
-        if len(self._engines) > _PLACES:
-            self._engines.popitem(last=False)
-        return self._engines[photo]
-
-    def lose(self, engine: int) -> None:
-        """An engine has lost all it held."""
-        for photo in [photo for photo, held in self._engines.items() if held == engine]:
-            del self._engines[photo]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
+from semcolor.shared.atomic_files import replacing
 from semcolor_worker.corpus.datasets import Pair, find_pairs, split
 from semcolor_worker.evaluation import evaluation
 from semcolor_worker.models import onednn, weights
@@ -147,10 +148,9 @@ class Run:
         state |= {f"average.{k}": v for k, v in self._average.state_dict().items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
-        part = self.checkpoint.with_suffix(".part")
         progress = {name: str(getattr(self, name)) for name in _PROGRESS}
-        save_file({k: v.contiguous() for k, v in state.items()}, part, progress)
-        part.replace(self.checkpoint)
+        with replacing(self.checkpoint) as part:
+            save_file({k: v.contiguous() for k, v in state.items()}, part, progress)
 
     def _validation_loss(self, batches: list[Batch], corpus: str) -> float:
         average = self._average.module.eval()

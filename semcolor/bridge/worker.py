@@ -1,0 +1,75 @@
+"""The bridge's way to the worker."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+from semcolor.client import local_worker
+from semcolor.client.worker_client import (
+    Frame,
+    OnProgress,
+    OnStage,
+    WorkerClient,
+    ZmqWorkerClient,
+)
+from semcolor.protocol.results import Failure, Result
+from semcolor.protocol.schema import Request
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.states import Stage, WorkerState
+
+from .frames import Answers, Header
+
+Connect = Callable[[threading.Event], WorkerClient]
+_STATUS_SECONDS = 0.4  # to connect, and as many to answer
+
+
+class ClientWhenNeeded(WorkerClient):
+    """A client that looks for the worker, or starts it, with its first request: files need none.
+
+    ``gone`` is set when nobody waits any more.
+    """
+
+    def __init__(self, connect: Connect, gone: threading.Event, on_progress: OnProgress) -> None:
+        self._connect, self._gone, self._on_progress = connect, gone, on_progress
+        self._client: WorkerClient | None = None
+
+    def exchange(
+        self, requests: Sequence[Request], frame: Frame = b"", on_stage: OnStage | None = None
+    ) -> Iterator[tuple[Result, bytes]]:
+        """See :meth:`WorkerClient.exchange`."""
+        if self._client is None:
+            self._on_progress(Stage.LOOKING_FOR_WORKER, 0.0)
+            self._client = self._connect(self._gone)
+        return self._client.exchange(requests, frame, on_stage)
+
+
+class WorkerAnswers:
+    """See :mod:`semcolor.bridge`."""
+
+    def __init__(self) -> None:
+        self.answers: Answers = {"connect": self._choose, "status": self._status}
+
+    def _choose(self, _: bytes, invitation: str) -> tuple[Header, bytes]:
+        return local_worker.choose(invitation)._asdict(), b""
+
+    def _status(self, _: bytes) -> tuple[Header, bytes]:
+        """How the worker is; never starts one, and never waits for long."""
+        remote = local_worker.remote_connection()
+        connection = remote or local_worker.read_connection()
+        answer: Header = {"state": WorkerState.STOPPED, "device": "", "models": []}
+        if connection is not None:
+            client = ZmqWorkerClient(connection, patience=_STATUS_SECONDS)
+            try:
+                status = client.status()
+                answer = {"state": status.state, "device": status.device, "models": status.models}
+            except SemcolorError as error:
+                if remote or error.code != Code.UNREACHABLE:  # else a killed worker left its file
+                    answer |= {"state": WorkerState.LOST, "error": failure(error)}
+            finally:
+                client.close()
+        return answer, b""
+
+
+def failure(error: SemcolorError) -> Header:
+    """An error for the plug-in."""
+    failed = Failure.of(error)
+    return {"code": failed.code, "parameters": failed.parameters}

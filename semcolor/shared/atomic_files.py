@@ -1,0 +1,34 @@
+"""Files that are replaced as a whole: who reads one gets the old content or the new, never half."""
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """An empty file to write to, which takes the place of ``path`` when the block ends well.
+
+    It lies in the same folder and has the same suffix. A symbolic link is followed. What is
+    replaced keeps its mode; with ``private`` only the user may read and write the file, from its
+    first byte on. An error in the block leaves everything as it was. Raises OSError.
+    """
+    target = path.resolve()
+    mode = None if private or not target.exists() else _mode(target)
+    part = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
+    is_public = mode is None and not private
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if is_public else 0o600))
+    try:
+        yield part
+        if mode is not None and _mode(part) != mode:
+            part.chmod(mode)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)

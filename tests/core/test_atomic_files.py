@@ -1,0 +1,90 @@
+"""Files that are replaced as a whole, and settings that several processes change."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from semcolor.shared.atomic_files import replacing
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_old_content_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    file.write_text("old")
+    with replacing(file) as part:
+        assert part.suffix == ".png"
+        part.write_text("new")
+        assert file.read_text() == "old"
+    assert file.read_text() == "new"
+    assert names(tmp_path) == ["photo.png"]
+
+
+def test_an_error_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    file.write_text("old")
+
+    def fail() -> None:
+        with replacing(file) as part:
+            part.write_text("half of the n")
+            raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 (it is ours)
+        fail()
+    assert file.read_text() == "old"
+    assert names(tmp_path) == ["photo.png"]
+
+
+def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    with replacing(file) as one, replacing(file) as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert file.read_text() == "one"  # whose block ended last
+    assert names(tmp_path) == ["photo.png"]
+
+
+@pytest.mark.parametrize("before", [0o600, 0o640, 0o444])
+def test_the_mode_is_kept(tmp_path: Path, before: int) -> None:
+    file = tmp_path / "photo.png"
+    file.touch()
+    file.chmod(before)
+    with replacing(file) as part:
+        assert mode(part) == 0o600
+        part.write_text("new")
+    assert mode(file) == before
+
+
+def test_a_private_file_is_so_from_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.touch(0o644)
+    with replacing(file, private=True) as part:
+        assert mode(part) == 0o600
+    assert mode(file) == 0o600
+
+
+def test_a_new_file_has_the_mode_that_others_get(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    with replacing(tmp_path / "photo.png"):
+        pass
+    assert mode(tmp_path / "photo.png") == mode(tmp_path / "other")
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target = tmp_path / "elsewhere" / "real.png"
+    target.write_text("old")
+    link = tmp_path / "photo.png"
+    link.symlink_to(target)
+    with replacing(link) as part:
+        assert part.parent == target.parent
+        part.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"

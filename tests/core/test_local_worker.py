@@ -1,0 +1,104 @@
+"""Starting this machine's worker, and finding it: slow, killed, or in somebody else's way."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from semcolor.client import local_worker
+from semcolor.client.keys import Connection, KeyPair, encode_invitation
+from semcolor.client.worker_client import ZmqWorkerClient
+from semcolor.shared.errors import Code, SemcolorError
+
+
+@contextmanager
+def later(seconds: float, do, *arguments) -> Iterator[None]:
+    """Do it after some seconds, or at once when the block ends sooner."""
+    timer = threading.Timer(seconds, do, arguments)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        do(*arguments)
+
+
+def test_a_worker_that_lives_is_waited_for_however_slow_it_is(own_worker: ZmqWorkerClient) -> None:
+    pid = own_worker.hello().pid
+    os.kill(pid, signal.SIGSTOP)
+    with later(12, os.kill, pid, signal.SIGCONT):
+        client = local_worker.running()
+        assert client is not None
+        assert client.hello().pid == pid
+        client.close()
+
+
+def test_a_worker_elsewhere_is_waited_for_too(own_worker: ZmqWorkerClient) -> None:
+    pid, line = own_worker.hello().pid, encode_invitation(own_worker.connection)
+    os.kill(pid, signal.SIGSTOP)
+    with later(12, os.kill, pid, signal.SIGCONT):
+        assert local_worker.choose(line).address == own_worker.connection.address
+
+
+def test_waiting_for_a_slow_worker_can_be_cancelled(own_worker: ZmqWorkerClient) -> None:
+    pid, cancel = own_worker.hello().pid, threading.Event()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        threading.Timer(0.5, cancel.set).start()
+        begin = time.monotonic()
+        with pytest.raises(SemcolorError) as caught:
+            local_worker.start(cancel)
+        assert caught.value.code == Code.CANCELLED
+        assert time.monotonic() - begin < 3
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_worker_that_was_killed_is_noticed_soon(own_worker: ZmqWorkerClient) -> None:
+    os.kill(own_worker.hello().pid, signal.SIGKILL)
+    assert local_worker.connection_file().exists()
+    begin = time.monotonic()
+    while local_worker.running() is not None:  # the system takes a moment to release the lock
+        time.sleep(0.01)
+    assert time.monotonic() - begin < 2
+
+
+def test_what_a_killed_worker_left_does_not_hold_up_the_next(home: Path) -> None:
+    """...even where somebody else has its port now, who does not answer."""
+    pair = KeyPair.generate()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        left = Connection(f"tcp://127.0.0.1:{other.getsockname()[1]}", pair.public, pair)
+        local_worker.connection_file().parent.mkdir(parents=True)
+        local_worker.connection_file().write_text(json.dumps(left.to_dict()))
+        begin = time.monotonic()
+        client = local_worker.start()
+        assert time.monotonic() - begin < 9
+    assert client.connection != left
+    client.close()
+    assert local_worker.stop()
+
+
+def test_a_worker_that_made_way_for_one_that_ended_is_started_again(home: Path) -> None:
+    lock = FileLock(local_worker.worker_lock().lock_file, thread_local=False)
+    with lock, later(3, lock.release):
+        local_worker.start().close()
+    assert local_worker.stop()
+
+
+def test_a_worker_that_dies_as_it_starts_is_a_sentence(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHOME", str(home))  # its Python finds nothing to start with
+    begin = time.monotonic()
+    with pytest.raises(SemcolorError, match=r"did not start.*worker\.log") as caught:
+        local_worker.start()
+    assert caught.value.code == Code.NOT_STARTED
+    assert time.monotonic() - begin < 20
