@@ -72,8 +72,8 @@ def cpu_seconds(pid):
 def panel_cpu_seconds():
     "Of GIMP, the plug-in and the bridge."
     (bridge,) = bridges()
-    plugin = int(_status(bridge)["PPid"])
-    return sum(map(cpu_seconds, (int(_status(plugin)["PPid"]), plugin, bridge)))
+    plugin = int(status(bridge)["PPid"])
+    return sum(map(cpu_seconds, (int(status(plugin)["PPid"]), plugin, bridge)))
 
 def xdotool(words):
     return subprocess.run(["xdotool", *words.split()], check=True, capture_output=True).stdout
