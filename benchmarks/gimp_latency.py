@@ -31,8 +31,7 @@ IDLE_SECONDS = 20
 # counts for the first of these that is going on.
 STAGES = {
     "network": ("network",),
-    "comparison": ("engine changes",),
-    "upsampling": ("engine colorize",),
+    "engine": ("engine ",),
     "wire": ("wire",),
     "bridge": ("bridge ",),
     "pipes": ("request ",),
