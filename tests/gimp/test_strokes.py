@@ -147,7 +147,8 @@ def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) 
     result["colorized again"] = pixels(colors, "R'G'B' u8")
     """
     result = run_live(gimp, live, script)
-    assert (result["colors"] == result["colorized again"]).all()  # with both strokes
+    # With both strokes. If the second one came by itself, what it changed invisibly was left.
+    assert np.abs(result["colors"].astype(int) - result["colorized again"]).max() <= 1
 
 
 def test_lack_of_memory_is_told_when_it_begins_and_ends(
