@@ -96,6 +96,7 @@ NEEDS_A_CHANGE: frozenset[Code] = frozenset(
         Code.WORKER_TOO_SMALL,
         Code.ENGINE_TOO_SMALL,
         Code.NO_SUGGESTIONS,
+        Code.DETAIL,
         Code.NOT_A_PICTURE,
         Code.NOT_A_LABEL_PICTURE,
     }
