@@ -221,7 +221,7 @@ def test_weights_come_back_as_they_were(tmp_path):
 
 def test_other_files_are_no_weights(tmp_path):
     (tmp_path / "pickle.pth").write_bytes(b"\x80\x04N.")
-    with pytest.raises(weights.WeightsError, match="cannot read"):
+    with pytest.raises(weights.WeightsError, match="cannot be read"):
         weights.load(tmp_path / "pickle.pth")
     from safetensors.torch import save_file
 

@@ -10,6 +10,7 @@ from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.models.networks.gridnet import GridNet
 from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
+from semcolor_worker.training.imagenet import begin_with_imagenet
 from semcolor_worker.training.recipes import recipe
 
 
@@ -99,12 +100,31 @@ def test_efficientnet_fpn_shapes():
     assert network(torch.rand(2, 1, 64, 96)).shape == (2, 60, 64, 96)
 
 
+# Mean and standard deviation of each level of what the published weights, in float32, make of
+# waves in RGB.
+PUBLISHED = [
+    (-0.13616, 7.83798), (-1.58333, 12.04171), (-0.37231, 10.60166), (-0.14599, 6.10382),
+    (0.17511, 2.91898),
+]  # fmt: skip
+
+
+def test_imagenet_weights_give_the_published_features():
+    """But for rounding to float16."""
+    encoder = EfficientNetLite0().eval()
+    begin_with_imagenet(encoder)
+    ramp = torch.linspace(-1, 1, 64 * 96).view(1, 1, 64, 96)
+    with torch.inference_mode():
+        levels = encoder(torch.cos(40 * ramp) * ramp)
+    for level, (mean, deviation) in zip(levels, PUBLISHED, strict=True):
+        assert float(level.std()) == pytest.approx(deviation, rel=1e-3)
+        assert float(level.mean()) == pytest.approx(mean, abs=1e-3 * deviation)
+
+
 def test_imagenet_weights_of_the_wrong_shape_are_refused():
     encoder = EfficientNetLite0()
-    published = {f"layer{i}": torch.zeros(1) for i in range(400)}
-    published["layer0"] = torch.zeros(32, 3, 3, 3)
+    encoder.stem[0][1] = nn.Conv2d(3, 32, 3, 2, bias=False)
     with pytest.raises(RuntimeError, match="size mismatch"):
-        encoder.load_imagenet(published)
+        begin_with_imagenet(encoder)
 
 
 @pytest.mark.parametrize("network", [EfficientNetFPN(), GridNet((4, 6, 8), columns=4)])

@@ -113,7 +113,8 @@ def _load(
     if device != "cpu":
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
-    return Engine.load(settings.weights_folder(), torch.device(device), checkpoint, plane_budget)
+    folder = settings.weights_folder()
+    return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
 
 
 def _check(socket: "zmq.Socket[bytes]") -> None:
