@@ -3,8 +3,8 @@
 
     python gimp_plugin/translations.py [NEW LANGUAGE]
 
-Each language is a pair of files in `semcolor/locale/LANGUAGE/LC_MESSAGES`: `semcolor.po` to edit,
-and `semcolor.mo`, made of it here, which is what the plug-in reads.
+Each language is a pair of files in `semcolor/language/locale/LANGUAGE/LC_MESSAGES`: `semcolor.po`
+to edit, and `semcolor.mo`, made of it here, which is what the plug-in reads.
 """
 
 import io
@@ -18,16 +18,20 @@ from babel.messages.pofile import read_po, write_po
 
 from semcolor import __version__
 from semcolor.shared.classes import all_classes
+from semcolor.shared.sentences import ERRORS, STAGES, STATES
 
 PLUGIN = Path(__file__).resolve().parent / "semcolor"
 KEYWORDS = {"tr": None}
 
 
 def template() -> Catalog:
-    """All that the user reads, in the order of the files; then the names of the classes."""
+    """All that the user reads: what files have, what codes mean, the names of the classes."""
     catalog = Catalog(project="semcolor", fuzzy=False)
     for file, line, message, _, _ in extract_from_dir(PLUGIN, keywords=KEYWORDS):
         catalog.add(message, locations=[(file, line)])
+    for table in (ERRORS, STATES, STAGES):
+        for code, sentence in table.items():
+            catalog.add(sentence, locations=[(str(code), 1)])
     for entry in all_classes():
         catalog.add(entry.name, locations=[("classes", entry.id)])
     return catalog
@@ -35,7 +39,7 @@ def template() -> Catalog:
 
 def po_files() -> list[Path]:
     """The translations that there are."""
-    return sorted(PLUGIN.glob("locale/*/LC_MESSAGES/semcolor.po"))
+    return sorted(PLUGIN.glob("language/locale/*/LC_MESSAGES/semcolor.po"))
 
 
 def read(po: Path) -> Catalog:
@@ -83,7 +87,9 @@ def is_translated(message: Message) -> bool:
 
 def main() -> None:
     """Update every language, and begin new ones."""
-    begun = [PLUGIN / f"locale/{language}/LC_MESSAGES/semcolor.po" for language in sys.argv[1:]]
+    begun = [
+        PLUGIN / f"language/locale/{language}/LC_MESSAGES/semcolor.po" for language in sys.argv[1:]
+    ]
     for po in [*po_files(), *begun]:
         print(f"{po.parts[-3]}: {update(po)} messages without a translation")
 

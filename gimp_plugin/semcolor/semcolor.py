@@ -2,8 +2,8 @@
 """Semantic Color: colour a black-and-white photo from a label map that you can paint on.
 
 This file registers the procedures with GIMP and turns what happens in them into progress, messages
-and return values. `procedures` says what there is, `actions` what it does, `layers` knows GIMP's
-images, `bridge_client` talks to the worker.
+and return values. `procedures` says what there is, `actions` what it does, `images` knows GIMP's
+images, `bridge` talks to the worker; `panel`, with its `windows`, stays open beside an image.
 
 The first line is rewritten when semcolor is set up: it must name a Python that can import `gi`.
 """
@@ -16,12 +16,15 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
-from actions import Outcome, our_mistake  # noqa: E402
-from bridge_client import BridgeError, sentence  # noqa: E402
-from files import FileError  # noqa: E402
+from actions.action import Outcome  # noqa: E402
 from gi.repository import Gegl, Gimp, GLib, GObject  # noqa: E402
-from layers import LayerError, find_photo  # noqa: E402
-from procedures import PALETTE, PROCEDURES, Call, Procedure, Value  # noqa: E402
+from images.photo import LayerError, Photo  # noqa: E402
+from images.roles import find_photo  # noqa: E402
+from language import error_text, is_our_mistake, stage_text  # noqa: E402
+from procedures.procedure import Call, Procedure, Value  # noqa: E402
+from procedures.table import PROCEDURES  # noqa: E402
+from shared.classes import PALETTE_NAME  # noqa: E402
+from shared.states import Stage  # noqa: E402
 
 TILE_CACHE_BYTES = 128 * 2**20
 FLAGS = GObject.ParamFlags.READWRITE
@@ -41,7 +44,7 @@ class SemanticColor(Gimp.PlugIn):
         return list(PROCEDURES)
 
     def do_set_i18n(self, _name: str) -> bool:
-        """Our translations are our own affair; see `translation`."""
+        """Our translations are our own affair; see `language`."""
         return False
 
     def do_create_procedure(self, name: str) -> Gimp.Procedure:
@@ -96,20 +99,20 @@ def _run_for_image(
     try:
         photo = find_photo(image, drawables)
     except LayerError as error:
-        return _failure(procedure, str(error))
-    return _run(procedure, run_mode, (image, photo), config, ours)
+        return _failure(procedure, error)
+    return _run(procedure, run_mode, photo, config, ours)
 
 
 def _run_for_nothing(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, ours: Procedure
 ) -> Gimp.ValueArray:
-    return _run(procedure, config.get_property("run-mode"), (None, None), config, ours)
+    return _run(procedure, config.get_property("run-mode"), None, config, ours)
 
 
 def _run(
     procedure: Gimp.Procedure,
     run_mode: Gimp.RunMode,
-    place: tuple[Gimp.Image | None, Gimp.Layer | None],
+    photo: Photo | None,
     config: Gimp.ProcedureConfig,
     ours: Procedure,
 ) -> Gimp.ValueArray:
@@ -118,12 +121,11 @@ def _run(
     if interactive and ours.before_painting:
         _select_palette()
     try:
-        outcome = ours.run(Call(*place, config, interactive, _report))
-    except (LayerError, FileError, BridgeError) as error:
-        return _failure(procedure, str(error))
-    except Exception as error:  # a fault of ours: the user gets a sentence, stderr the traceback
-        traceback.print_exc()
-        return _failure(procedure, our_mistake(error))
+        outcome = ours.run(Call(photo, config, interactive, _report))
+    except Exception as error:
+        if is_our_mistake(error):  # the user gets a sentence, stderr the traceback
+            traceback.print_exc()
+        return _failure(procedure, error)
     if outcome is None:
         return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, None)
     if interactive:
@@ -139,8 +141,8 @@ def _start_gegl() -> None:
     Gegl.config().set_property("tile-cache-size", TILE_CACHE_BYTES)
 
 
-def _report(fraction: float, text: str) -> None:
-    Gimp.progress_set_text(sentence(text))
+def _report(fraction: float, stage: Stage) -> None:
+    Gimp.progress_set_text(stage_text(stage))
     Gimp.progress_update(fraction)
 
 
@@ -160,14 +162,14 @@ def _boxed(kind: str, content: Any) -> GObject.Value:
     return value
 
 
-def _failure(procedure: Gimp.Procedure, message: str) -> Gimp.ValueArray:
-    error = GLib.Error(message)
-    return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, error)
+def _failure(procedure: Gimp.Procedure, error: Exception) -> Gimp.ValueArray:
+    message = GLib.Error(error_text(error))
+    return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, message)
 
 
 def _select_palette() -> None:
     """Show our palette to the user, who is about to paint labels."""
-    palette = Gimp.Palette.get_by_name(PALETTE)
+    palette = Gimp.Palette.get_by_name(PALETTE_NAME)
     if palette:
         Gimp.context_set_palette(palette)
 

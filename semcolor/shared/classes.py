@@ -23,6 +23,11 @@ class LabelClass:
     name: str
     rgb: tuple[int, int, int]
 
+    @property
+    def hex(self) -> str:
+        """The colour as ``#rrggbb``."""
+        return "#{:02x}{:02x}{:02x}".format(*self.rgb)
+
 
 @cache
 def all_classes() -> tuple[LabelClass, ...]:

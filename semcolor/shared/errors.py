@@ -90,6 +90,28 @@ class Code(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
 
 
+NEEDS_A_CHANGE: frozenset[Code] = frozenset(
+    {
+        Code.MESSAGE_TOO_LARGE,
+        Code.PLUGIN_VERSION,
+        Code.PHOTO_TOO_LARGE,
+        Code.FILE_TOO_LARGE,
+        Code.SIZE_MISMATCH,
+        Code.EMPTY_SELECTION,
+        Code.LABEL_FILE_TOO_LARGE,
+        Code.FOREIGN_COLORS,
+        Code.NO_LABEL_MAP,
+        Code.UNKNOWN_CLASS,
+        Code.WORKER_TOO_SMALL,
+        Code.ENGINE_TOO_SMALL,
+        Code.NO_SUGGESTIONS,
+        Code.NOT_A_PICTURE,
+        Code.NOT_A_LABEL_PICTURE,
+    }
+)
+"""Failures that come again until the user changes something; others may pass by themselves."""
+
+
 class SemcolorError(Exception):
     """A failure: its code, and the parameters of its sentence, which ``str(error)`` is in English.
 

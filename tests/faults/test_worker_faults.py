@@ -586,3 +586,40 @@ def test_the_supervisor_never_imports_torch():
     code = "import sys, semcolor_worker.__main__, semcolor.cli; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_client_of_another_version_gets_a_sentence(worker):
+    dealer = raw_socket(worker.connection)
+    dealer.send(codec.encode_request("1", schema.Hello(schema.PROTOCOL - 1)))
+    assert dealer.poll(10_000), "no answer"
+    reply = codec.unpack(dealer.recv())
+    dealer.close()
+    assert (reply["kind"], reply["code"]) == ("error", "protocol_version")
+    assert reply["parameters"] == {"theirs": schema.PROTOCOL, "ours": schema.PROTOCOL - 1}
+    assert "Install the same semcolor version" in reply["message"]  # what such a client shows
+
+
+def test_a_stroke_is_one_request_and_one_reply_on_the_wire(worker, sample_gray, monkeypatch):
+    """A header and pixels each way."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    from wire import Wire
+
+    own = worker.connection
+    host, port = own.address.removeprefix("tcp://").split(":")
+    wire = Wire(host, int(port))
+    client = ZmqWorkerClient(Connection(f"tcp://127.0.0.1:{wire.port}", own.server_key, own.client))
+    session = Session(client, sample_gray)
+    session.set_labels(np.zeros_like(sample_gray))
+    session.colorize(session.whole, 0, quiet)
+    counts = []
+    for value in (36, 50, 7, 8, 9):
+        region = geometry.Rectangle(10 * value, 300, 60, 50)
+        session.edit_labels(region, np.full((50, 60), value, np.uint8))
+        before = wire.traffic()
+        assert session.recolor(0, quiet).rgb.size
+        after = wire.traffic()
+        counts.append([now.frames - then.frames for now, then in zip(after, before, strict=True)])
+    assert min(counts) == [2, 2]  # once a second there is a heartbeat, too
+    assert max(counts) <= [2, 4]
+    client.close()
+    wire.close()

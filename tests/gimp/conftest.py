@@ -14,7 +14,25 @@ from semcolor_worker import color
 from semcolor_worker.models import weights
 
 from . import roots
-from .harness import CHECKOUT, Gimp
+from .harness import CHECKOUT, Gimp, crashes_at_start
+
+_TIMEOUT_SECONDS = (
+    1800  # of a test; the first one of a table makes all of it, maybe on a busy machine
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starting GIMP takes its time."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was tried once more."""
+    for version in sorted(set(crashes_at_start)):
+        times = crashes_at_start.count(version)
+        terminalreporter.line(f"GIMP {version} crashed at its own start, times: {times}")
 
 
 @pytest.fixture(scope="session", params=sorted(roots.RELEASES))

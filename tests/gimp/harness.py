@@ -8,6 +8,7 @@ GIMP, that one is used, without any root.
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -49,6 +50,7 @@ print(install_plugin(profile, request["bridge"], palette=request["palette"]))
 # Runs the script in GIMP's Python with the helpers of `inside`, and writes down its `result`.
 _RUN = """\
 import json, sys
+open({started!r}, "w").close()
 sys.path.insert(0, {helpers!r})
 import inside
 names = dict(vars(inside), result={{}})
@@ -65,6 +67,10 @@ _SHORTCUTS = """\
 (action "view-flip-horizontally" "<Primary><Alt>h")
 (action "view-rotate-90" "<Primary><Alt>r")
 """
+
+
+crashes_at_start: list[str] = []
+"""The versions of GIMP that crashed before the script began, once for each time: seen in 3.2."""
 
 
 class GimpError(AssertionError):
@@ -153,11 +159,11 @@ class Gimp:
         return self._run([self._console, "-i"], script, environment)
 
     def check_rows(self, photo: Path, check: str, rows: list[str]) -> dict[str, Any]:
-        """What a check of `images` finds for each row of a table, all in one start of GIMP."""
+        """What a check of `pictures` finds for each row of a table, all in one start of GIMP."""
         script = f"""
-        import images
-        gray = images.gray_picture({self.path(photo)!r})
-        images.run(result, {rows!r}, images.{check}(gray))
+        import pictures
+        gray = pictures.gray_picture({self.path(photo)!r})
+        pictures.run(result, {rows!r}, pictures.{check}(gray))
         """
         return self.run(script, BABL_LUT="0")
 
@@ -174,15 +180,21 @@ class Gimp:
 
     def _run(self, command: list[str], script: str, environment: dict[str, str]) -> dict[str, Any]:
         script_file, answer = self.folder / "script.py", self.folder / "answer.json"
+        started = self.folder / "started"
         script_file.write_text(textwrap.dedent(script))
-        answer.unlink(missing_ok=True)
+        for file in (answer, started):
+            file.unlink(missing_ok=True)
         batch = _RUN.format(
+            started=str(started),
             helpers=self.path(Path(__file__).parent),
             script=str(script_file),
             answer=str(answer),
         )
         options = ["-s", "--batch-interpreter", "python-fu-eval", "-b", batch, "--quit"]
         done = self._start([*command, *options], environment)
+        if _has_crashed(done) and not started.exists():
+            crashes_at_start.append(self.version)
+            done = self._start([*command, *options], environment)
         if done.returncode or not answer.exists():
             raise GimpError(f"GIMP {self.version} failed ({done.returncode}):\n{done.stderr}")
         return json.loads(answer.read_text(), object_hook=_to_array)
@@ -208,6 +220,14 @@ class Gimp:
             text=True,
             check=False,
         )
+
+
+def _has_crashed(done: subprocess.CompletedProcess) -> bool:
+    """Whether GIMP ended by signal 11, which it, or a shell around it, may tell in its own way."""
+    segfault = signal.SIGSEGV
+    return done.returncode in (-segfault, 128 + segfault) or (
+        done.returncode != 0 and signal.strsignal(segfault) in done.stderr
+    )
 
 
 _XDG_NAMES = ("CONFIG", "DATA", "STATE", "CACHE")

@@ -22,7 +22,7 @@ from gi.repository import Babl, Gegl, Gimp, Gio  # noqa: E402
 
 Gegl.init(None)
 
-_LIMIT_SECONDS = 120  # far more than anything takes, also on a busy machine
+_LIMIT_SECONDS = 300  # far more than anything takes, also on a busy machine
 _REST_SECONDS = 2
 _IDLE_TICKS = 10  # of the processor's time, 10 ms each, that waiting costs in that time
 _SMALLEST_EDIT = 20_000  # bytes; far more than the panel sends for other purposes
@@ -533,7 +533,13 @@ def activate(window: str) -> None:
     subprocess.run(
         ["xdotool", "windowactivate", "--sync", window], check=True, timeout=_LIMIT_SECONDS
     )
-    time.sleep(0.5)  # keys sent now may still reach the window that had the keyboard
+    wait(lambda: _has_keyboard(window))  # a program takes it when it comes to that
+
+
+def _has_keyboard(window: str) -> bool:
+    command = ["xdotool", "getwindowfocus"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() == window
 
 
 def activate_image() -> str:

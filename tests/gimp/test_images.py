@@ -61,10 +61,10 @@ def test_every_kind_is_coloured(kinds: dict[str, Any], row: str) -> None:
 def test_many_labels_in_a_deep_image_with_a_profile(gimp: Gimp, photo_file: Path) -> None:
     """After some thousand pixels, babl would convert these otherwise, and wrongly."""
     result = gimp.run(f"""
-        import images
+        import pictures
         from rows import Kind
-        gray = images.gray_picture({gimp.path(photo_file)!r}, 400, 300)
-        image = images.make(Kind("RGB", "U16_NON_LINEAR", "AdobeRGB"), gray, 400, 300)
+        gray = pictures.gray_picture({gimp.path(photo_file)!r}, 400, 300)
+        image = pictures.make(Kind("RGB", "U16_NON_LINEAR", "AdobeRGB"), gray, 400, 300)
         result["labels"] = pixels(add_labels(image), "R'G'B'A u8")
         colorize(image)
     """)
@@ -145,11 +145,11 @@ UNDONE = ("GRAY U8_LINEAR", "INDEXED U8_NON_LINEAR", "RGB FLOAT_LINEAR AdobeRGB"
 
 def test_undo_takes_all_of_it_back_at_once(gimp: Gimp, photo_file: Path) -> None:
     result = gimp.run_in_window(f"""
-        import images
+        import pictures
         from rows import KINDS
-        gray = images.gray_picture({gimp.path(photo_file)!r})
+        gray = pictures.gray_picture({gimp.path(photo_file)!r})
         for row in {UNDONE!r}:
-            image = images.make(KINDS[row], gray)
+            image = pictures.make(KINDS[row], gray)
             show(image) if row == {UNDONE[0]!r} else Gimp.Display.new(image)
             activate_image()
             before = [structure(image), content(image.get_layers()[0], "RGBA float").hex()]
@@ -166,8 +166,8 @@ def test_undo_takes_all_of_it_back_at_once(gimp: Gimp, photo_file: Path) -> None
 def test_sixty_megapixels(gimp: Gimp, photo_file: Path) -> None:
     result = gimp.run(
         f"""
-        import images
-        images.run(result, [{gimp.path(photo_file)!r}], images.sixty_megapixels)
+        import pictures
+        pictures.run(result, [{gimp.path(photo_file)!r}], pictures.sixty_megapixels)
     """,
         BABL_LUT="0",
     )

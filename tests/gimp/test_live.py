@@ -9,18 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from semcolor.shared.classes import all_classes, gimp_palette
+from semcolor.shared.classes import all_classes
 
 from .harness import CHECKOUT
 
 # At the end: the plug-in's own file `semcolor.py` must not hide the package.
 sys.path += [str(CHECKOUT / "gimp_plugin/semcolor"), str(CHECKOUT / "semcolor")]
 
-import classes
-import preferences
-from live import Live, Pointer, Thumbnail, Tiles, Watch
-from regions import beside, mostly_selected
-from shared.geometry import NOWHERE, Rectangle
+from labels import classes
+from labels.regions import beside, mostly_selected
+from live.tiles import Edit, Tiles
+from live.unsent import Unsent
+from live.watch import Pointer, Thumbnail, Watch
+from panel import preferences
+from shared.geometry import Rectangle
 
 WHOLE = Rectangle(0, 0, 600, 400)
 UP, DOWN = Pointer(5, 5, False), Pointer(5, 5, True)
@@ -174,58 +176,87 @@ def test_watch_sweeps_all_of_a_large_layer_while_nothing_happens() -> None:
 
 def test_tiles_find_the_tiles_that_changed() -> None:
     marks: set[tuple[int, int]] = set()
+    reads: list[Rectangle] = []
 
-    def read(area: Rectangle) -> bytes:
+    def pixels(area: Rectangle) -> bytes:
         rows, columns = range(area.y, area.y + area.height), range(area.x, area.x + area.width)
         return b"".join(bytes(3) + bytes([(x, y) in marks]) for y in rows for x in columns)
 
+    def read(area: Rectangle) -> bytes:
+        reads.append(area)
+        return pixels(area)
+
     tiles = Tiles(WHOLE)
-    assert tiles.changed(WHOLE, read) == NOWHERE  # all of it is new
+
+    def changed(area: Rectangle) -> Rectangle:
+        """Where, by one read, which gives the pixels too."""
+        reads.clear()
+        edit = tiles.changed(area, read)
+        assert len(reads) == 1
+        assert edit.pixels == pixels(edit.area)
+        return edit.area
+
+    assert not changed(WHOLE)  # all of it is new
     marks |= {(130, 10), (599, 399)}
-    assert tiles.changed(Rectangle(100, 0, 50, 50), read) == Rectangle(128, 0, 128, 128)
-    assert tiles.changed(WHOLE, read) == Rectangle(512, 384, 88, 16)
-    assert tiles.changed(WHOLE, read) == NOWHERE
-    marks.add((400, 300))
-    assert tiles.changed(Rectangle(300, 290, 150, 50), read) == Rectangle(384, 256, 128, 128)
+    assert changed(Rectangle(100, 0, 50, 50)) == Rectangle(128, 0, 128, 128)
+    assert changed(WHOLE) == Rectangle(512, 384, 88, 16)
+    assert not changed(WHOLE)
+    marks |= {(400, 300), (300, 301)}
+    assert changed(Rectangle(300, 290, 150, 50)) == Rectangle(256, 256, 256, 128)
+    assert not tiles.changed(Rectangle(700, 0, 5, 5), read)  # outside of the photo
+
+
+def test_what_was_read_is_sent_as_it_was_read() -> None:
+    unsent = Unsent(WHOLE)
+    unsent.next_job(0)
+    unsent.succeeded()
+    first, around = Edit(Rectangle(8, 8, 2, 1), b"12345678"), Edit(Rectangle(8, 8, 3, 1), b"x" * 12)
+    unsent.edited(first)
+    assert unsent.next_job(1) == first
+    unsent.edited(first)
+    unsent.edited(around)  # the newer one has all of it
+    unsent.succeeded()
+    assert unsent.next_job(2) == around
+    unsent.succeeded()
+    unsent.edited(around)
+    unsent.edited(first)
+    assert unsent.next_job(3) == Edit(around.area)  # the older one's pixels may have changed
+    unsent.edited(Edit(Rectangle(20, 20, 1, 1), b"1234"))
+    unsent.failed(4)
+    assert unsent.next_job(9) == Edit(Rectangle(8, 8, 13, 13))  # nobody read what lies between
 
 
 def test_one_job_in_flight_and_the_newest_wins() -> None:
-    live = Live(WHOLE)
-    assert live.next_job(0) == WHOLE
-    live.edited(Rectangle(0, 0, 10, 10))
-    live.edited(Rectangle(50, 20, 10, 10))
-    assert live.next_job(1) is None  # the first one is still in flight
-    live.succeeded()
-    assert live.next_job(2) == Rectangle(0, 0, 60, 30)  # both in one
-    live.succeeded()
-    assert live.next_job(3) is None
+    unsent = Unsent(WHOLE)
+    assert unsent.next_job(0) == Edit(WHOLE)
+    unsent.edited(Edit(Rectangle(0, 0, 10, 10)))
+    unsent.edited(Edit(Rectangle(50, 20, 10, 10)))
+    assert unsent.next_job(1) is None  # the first one is still in flight
+    unsent.succeeded()
+    assert unsent.next_job(2) == Edit(Rectangle(0, 0, 60, 30))  # both in one
+    unsent.succeeded()
+    assert unsent.next_job(3) is None
 
 
 def test_no_edit_is_lost_when_the_worker_is() -> None:
-    live = Live(WHOLE)
-    live.next_job(0)
-    live.succeeded()
-    live.edited(Rectangle(0, 0, 10, 10))
-    live.next_job(1)
-    live.edited(Rectangle(90, 0, 10, 10))
-    pause = live.failed(2)
-    assert live.next_job(2 + pause / 2) is None
-    assert live.next_job(2 + pause) == Rectangle(0, 0, 100, 10)
-    assert live.failed(9) > pause  # it is asked less and less often
-    live.start_over(WHOLE)
-    assert live.next_job(9) == WHOLE
+    unsent = Unsent(WHOLE)
+    unsent.next_job(0)
+    unsent.succeeded()
+    unsent.edited(Edit(Rectangle(0, 0, 10, 10)))
+    unsent.next_job(1)
+    unsent.edited(Edit(Rectangle(90, 0, 10, 10)))
+    pause = unsent.failed(2)
+    assert unsent.next_job(2 + pause / 2) is None
+    assert unsent.next_job(2 + pause) == Edit(Rectangle(0, 0, 100, 10))
+    assert unsent.failed(9) > pause  # it is asked less and less often
+    unsent.start_over(WHOLE)
+    assert unsent.next_job(9) == Edit(WHOLE)
 
 
-def test_classes_are_those_of_the_installed_palette(tmp_path: Path) -> None:
-    file = tmp_path / classes.FILE_NAME
-    file.write_text(gimp_palette())
-    entries = classes.read_palette(file)
-    assert [tuple(entry) for entry in entries] == [
-        (entry.id, entry.name, entry.rgb) for entry in all_classes()
+def test_class_colours_are_in_the_order_of_their_ids() -> None:
+    assert [tuple(classes.CLASS_COLORS[4 * entry.id :][:4]) for entry in all_classes()] == [
+        (*entry.rgb, 255) for entry in all_classes()
     ]
-    file.write_text("GIMP Palette\n")
-    with pytest.raises(ValueError, match="no colours"):
-        classes.read_palette(file)
 
 
 def test_present_classes_leave_out_soft_edges_and_transparency() -> None:
@@ -240,15 +271,17 @@ def test_present_classes_leave_out_soft_edges_and_transparency() -> None:
             )
             for picture in (palette, pixels)
         )
-        assert classes.present(small, large, code) == {1: 0.25}
+        assert classes.shares_of(small, large, code) == {1: 0.25}
 
 
 def test_a_colour_picked_from_the_image_is_its_class() -> None:
-    entries = [classes.LabelClass(0, "-", (0, 0, 0)), classes.LabelClass(1, "x", (9, 8, 7))]
-    stored = bytes([0, 0, 0, 255, 11, 8, 7, 255])
-    assert [
-        classes.by_color(entries, stored, color) for color in ("#090807", "#0b0807", "#0a0807")
-    ] == [entries[1], entries[1], None]
+    sky = classes.by_name("Sky")
+    assert sky.id == next(entry.id for entry in all_classes() if entry.name == "sky")
+    red, green, blue = sky.rgb
+    stored = bytearray(classes.CLASS_COLORS)
+    stored[4 * sky.id] = red + 2
+    colors = (f"#{level:02x}{green:02x}{blue:02x}" for level in (red, red + 2, red + 1))
+    assert [classes.by_color(bytes(stored), color) for color in colors] == [sky, sky, None]
 
 
 def test_beside_finds_the_commonest_neighbour() -> None:
@@ -279,11 +312,12 @@ def test_mostly_selected_is_the_commonest_colour_nearest_to_the_middle() -> None
 
 
 def test_shades_of_a_class_are_that_class() -> None:
-    entries = [classes.LabelClass(0, "x", (0, 0, 192)), classes.LabelClass(1, "y", (64, 0, 192))]
-    assert classes.nearly(entries, "#0000c0") == entries[0]
-    assert classes.nearly(entries, "#3c05bc") == entries[1]
-    assert classes.nearly(entries, "#0a00c0") is None
-    assert classes.nearly(entries, "#00c0c0") is None
+    grass = classes.by_name("grass")
+    assert grass.hex == "#0000c0"
+    assert classes.nearly("#0000c0") == grass
+    assert classes.nearly("#0505bc") == grass
+    assert classes.nearly("#0a00c0") is None
+    assert classes.nearly("#05c5c0").hex == "#00c0c0"
 
 
 @pytest.fixture
@@ -304,12 +338,7 @@ def test_panels_change_only_what_is_theirs(file: Path) -> None:
     assert preferences.load(file) == preferences.Preferences(detail=512, live=True)
 
 
-def test_no_change_is_lost_when_several_panels_write(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preferences, "_STALE_SECONDS", 100)
-    monkeypatch.setattr(preferences, "_RETRY_SECONDS", 0.001)
-
+def test_no_change_is_lost_when_several_panels_write(file: Path) -> None:
     def use_a_class(class_id: int) -> None:
         preferences.change(file, lambda own: replace(own, recent=[*own.recent, class_id]))
 
@@ -318,12 +347,9 @@ def test_no_change_is_lost_when_several_panels_write(
     assert sorted(preferences.load(file).recent) == list(range(60))
 
 
-def test_panel_that_was_killed_while_it_wrote_stops_no_other(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(preferences, "_STALE_SECONDS", 0)
+def test_panel_that_was_killed_while_it_wrote_stops_no_other(file: Path) -> None:
     file.parent.mkdir()
-    file.with_suffix(".part").write_text('{"version": ')
+    file.with_name(file.name + ".claim").touch()  # see `shared.stored_settings`
     preferences.change(file, lambda stored: replace(stored, detail=512))
     assert preferences.load(file).detail == 512
     assert [path.name for path in file.parent.iterdir()] == [file.name]

@@ -95,20 +95,54 @@ def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
     assert (result["shift+b"] != result["shift+e"]).any()
 
 
+def test_a_stroke_is_read_once_and_is_one_request(gimp: Gimp, live: str) -> None:
+    """And no layer is made for it."""
+    timings = gimp.folder / "timings"
+    timings.unlink(missing_ok=True)
+    script = """
+    begin = time.monotonic()
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    result["begin"], result["end"] = begin, time.monotonic()
+    """
+    result = run(gimp, live, script, SEMCOLOR_TIMINGS=str(timings))
+    lines = [line.split("\t") for line in timings.read_text().splitlines()]
+    spans = [(stage, float(begin), float(end)) for stage, begin, end in lines]
+    spans = [span for span in spans if result["begin"] < span[1] < result["end"]]
+    requests = [stage for stage, *_ in spans if stage.startswith("request ")]
+    assert "request stroke" in requests
+    assert set(requests) <= {"request stroke", "request color_rows", "request status"}
+    reads = [begin for stage, begin, _ in spans if stage == "read"]
+    looks = [(begin, end) for stage, begin, end in spans if stage == "tiles"]
+    assert looks
+    # What looks for the edit reads, each time once; what sends it doesn't.
+    assert len(reads) == len(looks)
+    assert all(any(begin <= read <= end for read in reads) for begin, end in looks)
+    assert "layer made" not in [stage for stage, *_ in spans]
+
+
 # A bridge which says that the worker lacks memory, as long as there is a certain file.
 SHORT_OF_MEMORY = """
-import pathlib, sys
-from semcolor import bridge, client
+import json, pathlib, subprocess, sys
+from semcolor.shared.bridge_schema import PREFIX_BYTES, pack_prefix, unpack_prefix
 is_short = pathlib.Path(sys.argv[1]).exists
-client.Session.lowered = property(lambda _: 192 if is_short() else 0, lambda *_: None)
-bridge.main()
+bridge = subprocess.Popen([sys.executable, "-I", "-m", "semcolor.bridge"], stdout=subprocess.PIPE)
+while prefix := bridge.stdout.read(PREFIX_BYTES):
+    header, payload = (bridge.stdout.read(length) for length in unpack_prefix(prefix))
+    answer = json.loads(header)
+    if "lowered" in answer:
+        answer["lowered"] = 192 if is_short() else 0
+    header = json.dumps(answer).encode()
+    sys.stdout.buffer.write(pack_prefix(len(header), len(payload)) + header + payload)
+    sys.stdout.buffer.flush()
 """
 
 
 @pytest.fixture
 def lack_of_memory(gimp: Gimp) -> Iterator[Path]:
     """As long as this file is there, the bridge says that the worker lacks memory."""
-    script, lack = gimp.folder / "semcolor.bridge.py", gimp.folder / "lack of memory"
+    script, lack = gimp.folder / "short of memory.py", gimp.folder / "lack of memory"
     script.write_text(SHORT_OF_MEMORY)
     (installed,) = gimp.profile.glob("plug-ins/*/install.json")
     content = installed.read_text()
@@ -147,12 +181,12 @@ def test_lack_of_memory_is_told_when_it_begins_and_ends(
         stroke(0, y)
         wait(lambda: content(colors) != before)
 
-    assert not says(panel)
+    wait(lambda: not says(panel))
     lack.touch()
     paint_somewhere(80)
     wait(lambda: says(panel))
     choose_class(panel, "sky")
-    assert not says(panel)
+    wait(lambda: not says(panel))
     paint_somewhere(80)
     settle(colors)
     assert not says(panel)  # it is no news
@@ -454,7 +488,7 @@ def _colors(rgba: np.ndarray) -> set[tuple[int, ...]]:
     return set(map(tuple, np.unique(rgba.reshape(-1, 4), axis=0).tolist()))
 
 
-def run(gimp: Gimp, live: str, script: str) -> dict:
+def run(gimp: Gimp, live: str, script: str, **environment: str) -> dict:
     """Run the script after the start, in a window."""
     lines = [line.removeprefix("    ") for line in script.splitlines()]
-    return gimp.run_in_window(live + "\n".join(lines))
+    return gimp.run_in_window(live + "\n".join(lines), **environment)

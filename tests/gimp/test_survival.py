@@ -65,13 +65,13 @@ def opened(
     """For each kind of image: as it was saved, and after it was opened by the other GIMP."""
     folder = tmp_path_factory.mktemp("saved")
     saved = gimp.run(f"""
-        import images
-        gray = images.gray_picture({gimp.path(photo_file)!r})
-        images.run(result, {SAVED!r}, images.save_labelled(gray, {gimp.path(folder)!r}))
+        import pictures
+        gray = pictures.gray_picture({gimp.path(photo_file)!r})
+        pictures.run(result, {SAVED!r}, pictures.save_labelled(gray, {gimp.path(folder)!r}))
     """)
     other = other_machine.run(f"""
-        import images
-        images.run(result, {SAVED!r}, images.open_labelled({other_machine.path(folder)!r}))
+        import pictures
+        pictures.run(result, {SAVED!r}, pictures.open_labelled({other_machine.path(folder)!r}))
     """)
     return {row: {"saved": saved[row], "opened": other[row]} for row in SAVED}
 

@@ -1,0 +1,72 @@
+"""Filling what is selected, or a region, in one of our layers."""
+
+from gi.repository import Gegl, Gimp
+from language import tr
+
+from .layers import add_chosen_layer
+from .photo import LayerError, Photo
+from .roles import CHOSEN, find_layer
+from .undo import filling, one_undo_step
+
+
+def fill_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> int:
+    """Fill the selection in the label layer with a class's colour; None: clear it. One undo step.
+
+    Returns:
+        How many pixels were filled.
+
+    Raises:
+        LayerError: nothing is selected, or the layer is locked.
+    """
+    _require_selection(image, layer)
+    with filling(image, layer):
+        Gimp.Selection.sharpen(image)  # a soft edge would make colours of no class
+        return _fill_selected(layer, color)
+
+
+def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int, y: int) -> int:
+    """Fill the connected region of one colour around a pixel of the layer: one undo step.
+
+    Returns:
+        How many pixels the region has.
+    """
+    _, layer_x, layer_y = layer.get_offsets()
+    with filling(image, layer):
+        Gimp.context_set_antialias(False)
+        Gimp.context_set_sample_threshold(0.0)
+        Gimp.context_set_sample_transparent(True)
+        image.select_contiguous_color(Gimp.ChannelOps.REPLACE, layer, x + layer_x, y + layer_y)
+        return _fill_selected(layer, color)
+
+
+def choose_color(photo: Photo, color: str) -> Gimp.Layer:
+    """Give the selection this colour's hue and chroma, in a layer of its own: one undo step.
+
+    Live colouring leaves that layer alone.
+
+    Raises:
+        LayerError: nothing is selected, or the layer is locked.
+    """
+    _require_selection(photo.image, photo.layer)
+    with one_undo_step(photo.image):
+        layer = find_layer(photo, CHOSEN) or add_chosen_layer(photo)
+        with filling(photo.image, layer):
+            _fill_selected(layer, color)
+    return layer
+
+
+def _require_selection(image: Gimp.Image, layer: Gimp.Layer) -> None:
+    if Gimp.Selection.is_empty(image) or not layer.mask_intersect()[0]:
+        raise LayerError(
+            tr("Select an area of the photo first, with any of GIMP's selection tools.")
+        )
+
+
+def _fill_selected(layer: Gimp.Layer, color: str | None) -> int:
+    """Fill, or clear, and return how many pixels of the layer are selected."""
+    if color is None:
+        layer.edit_clear()
+    else:
+        Gimp.context_set_foreground(Gegl.Color.new(color))
+        layer.edit_fill(Gimp.FillType.FOREGROUND)
+    return int(layer.histogram(Gimp.HistogramChannel.ALPHA, 0.0, 1.0).pixels)

@@ -1,0 +1,107 @@
+"""Pixels out of layers, and into them without an undo step."""
+
+from collections.abc import Iterator
+
+from gi.repository import Babl, Gegl, Gimp
+from shared.bridge_schema import (
+    GRAY_U8,
+    GRAY_U16,
+    LABEL_FORMAT,
+    RGB_U8,
+    RGB_U16,
+    SELECTION_FORMAT,
+)
+from shared.geometry import Rectangle
+from shared.timings import timed
+
+from .photo import Photo
+from .roles import check_unlocked
+
+_STRIP_PIXELS = 4_000_000
+_STRIP_BYTES = 16 * 2**20
+_BYTES_PER_PIXEL = {
+    GRAY_U8: 1,
+    SELECTION_FORMAT: 1,
+    GRAY_U16: 2,
+    RGB_U8: 3,
+    RGB_U16: 6,
+    LABEL_FORMAT: 4,
+}
+
+
+def hex_of(color: Gegl.Color) -> str:
+    """A colour as `#rrggbb`, in sRGB."""
+    red, green, blue = color.get_bytes(Babl.format(RGB_U8)).get_data()
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def depth_of(image: Gimp.Image) -> int:
+    """8 for an image with 8 bits per channel, 16 for every deeper one."""
+    eight_bit = (
+        Gimp.Precision.U8_LINEAR,
+        Gimp.Precision.U8_NON_LINEAR,
+        Gimp.Precision.U8_PERCEPTUAL,
+    )
+    return 8 if image.get_precision() in eight_bit else 16
+
+
+def is_rgb(image: Gimp.Image) -> bool:
+    """Whether the image is neither gray nor indexed."""
+    return bool(image.get_base_type() == Gimp.ImageBaseType.RGB)
+
+
+def photo_format(image: Gimp.Image) -> str:
+    """The babl format in which a photo of this image is read."""
+    if image.get_base_type() == Gimp.ImageBaseType.GRAY:
+        return GRAY_U8 if depth_of(image) == 8 else GRAY_U16
+    return color_format(depth_of(image))
+
+
+def color_format(depth: int) -> str:
+    """The babl format in which a colorized layer of an image of this depth is written."""
+    return RGB_U8 if depth == 8 else RGB_U16
+
+
+def row_bytes(area: Rectangle, pixel_format: str) -> int:
+    """How long a row of this rectangle is."""
+    return area.width * _BYTES_PER_PIXEL[pixel_format]
+
+
+def strips(area: Rectangle, pixel_format: str) -> Iterator[Rectangle]:
+    """This rectangle in strips of full rows, from top to bottom; none when it is empty."""
+    if not area:
+        return
+    fit = min(_STRIP_PIXELS, _STRIP_BYTES // _BYTES_PER_PIXEL[pixel_format]) // area.width
+    rows = max(1, fit)
+    for first in range(area.y, area.y + area.height, rows):
+        yield area._replace(y=first, height=min(rows, area.y + area.height - first))
+
+
+@timed("read")
+def read_pixels(photo: Photo, layer: Gimp.Drawable, area: Rectangle, pixel_format: str) -> bytes:
+    """A layer's pixels in this rectangle of the photo; transparent black outside of the layer."""
+    # A buffer that was asked for before does not know what the user has painted since.
+    buffer, moved = layer.get_buffer(), _in_layer(photo, layer, area)
+    pixels: bytes = buffer.get(moved, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
+    return pixels
+
+
+@timed("write")
+def write_directly(
+    photo: Photo, layer: Gimp.Layer, area: Rectangle, pixel_format: str, pixels: bytes
+) -> None:
+    """Write pixels into a rectangle of the photo: no undo step is made, no selection applies.
+
+    Raises:
+        LayerError: the layer is locked.
+    """
+    check_unlocked(layer)  # GIMP would kill us
+    buffer, moved = layer.get_buffer(), _in_layer(photo, layer, area)
+    buffer.set(moved, pixel_format, pixels)
+    buffer.flush()
+    layer.update(moved.x, moved.y, moved.width, moved.height)
+
+
+def _in_layer(photo: Photo, layer: Gimp.Drawable, area: Rectangle) -> Gegl.Rectangle:
+    x, y = photo.offset_to(layer)
+    return Gegl.Rectangle.new(area.x + x, area.y + y, area.width, area.height)

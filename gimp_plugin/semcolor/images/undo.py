@@ -1,0 +1,89 @@
+"""What is set aside while the image is changed, and put back after it."""
+
+import contextlib
+from collections.abc import Iterator
+
+from gi.repository import Gegl, Gimp
+
+from .roles import check_unlocked
+
+
+@contextlib.contextmanager
+def one_undo_step(image: Gimp.Image) -> Iterator[None]:
+    """All changes in the block become one undo step; the user's selected layers stay selected."""
+    selected = image.get_selected_layers()
+    image.undo_group_start()
+    try:
+        yield
+        image.set_selected_layers(selected)
+    finally:
+        image.undo_group_end()
+
+
+@contextlib.contextmanager
+def filling(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
+    """One undo step in which the selection may be changed, with GIMP's own settings for filling.
+
+    Raises:
+        LayerError: the layer is locked.
+    """
+    check_unlocked(layer)
+    with one_undo_step(image), selection_kept(image), all_writable(image, layer):
+        Gimp.context_push()
+        try:
+            Gimp.context_set_defaults()
+            yield
+        finally:
+            Gimp.context_pop()
+
+
+@contextlib.contextmanager
+def nothing_selected(image: Gimp.Image) -> Iterator[None]:
+    """No selection in the block, and the same selection after it."""
+    with selection_kept(image):
+        if not Gimp.Selection.is_empty(image):
+            Gimp.Selection.none(image)
+        yield
+
+
+@contextlib.contextmanager
+def selection_kept(image: Gimp.Image) -> Iterator[None]:
+    """The same selection after the block as before it, whatever the block does."""
+    if Gimp.Selection.is_empty(image):
+        yield
+        if not Gimp.Selection.is_empty(image):
+            Gimp.Selection.none(image)
+        return
+    # Not saved as a channel, as is usual: after undo, GIMP 3.2 would have no layer selected.
+    mask = image.get_selection()
+    saved = Gegl.Buffer.new("Y u16", 0, 0, mask.get_width(), mask.get_height())
+    copy_all(mask.get_buffer(), saved)
+    try:
+        yield
+    finally:
+        copy_all(saved, mask.get_buffer())
+        mask.update(0, 0, mask.get_width(), mask.get_height())
+
+
+@contextlib.contextmanager
+def all_writable(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
+    """Every channel in the block, also those that the user has switched off or locked."""
+    channels = (Gimp.ChannelType.RED, Gimp.ChannelType.GREEN, Gimp.ChannelType.BLUE)
+    switched_off = [c for c in channels if not image.get_component_active(c)]
+    locked = layer.get_lock_alpha()
+    for channel in switched_off:
+        image.set_component_active(channel, True)
+    layer.set_lock_alpha(False)
+    try:
+        yield
+    finally:
+        layer.set_lock_alpha(locked)
+        for channel in switched_off:
+            image.set_component_active(channel, False)
+
+
+def copy_all(pixels: Gegl.Buffer, target: Gegl.Buffer) -> None:
+    """Copy a buffer's whole extent."""
+    area = pixels.get_extent()
+    pixels.copy(area, Gegl.AbyssPolicy.NONE, target, area)
+    target.flush()

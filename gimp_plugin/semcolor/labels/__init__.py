@@ -1,0 +1,1 @@
+"""What the pixels of a label layer mean: classes, regions. No GIMP."""

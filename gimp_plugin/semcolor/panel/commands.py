@@ -1,0 +1,118 @@
+"""What the panel's buttons do."""
+
+from collections.abc import Callable
+
+from actions import chosen_colors, coloring, edits
+from actions.action import Outcome
+from gi.repository import Gimp
+from images.label_colors import LabelColors
+from images.photo import LayerError, Photo
+from images.roles import find_label_layer
+from labels.regions import beside
+from language import tr
+from shared.geometry import Rectangle
+from windows import buttons
+from windows.panel import PanelWindow
+
+from .class_picker import ClassPicker
+from .jobs import Jobs
+from .label_watcher import LabelWatcher
+from .live_coloring import LiveColoring
+from .preferences import Remembered
+
+_SNAP_MARGIN = 32  # pixels; how far outside of its rectangle a stroke may grow
+
+_PAINT_FIRST = tr("Paint on the label layer first, then press this.")
+
+
+class Commands:
+    """The buttons of one photo's panel."""
+
+    def __init__(
+        self,
+        photo: Photo,
+        window: PanelWindow,
+        jobs: Jobs,
+        live: LiveColoring,
+        picker: ClassPicker,
+        watcher: LabelWatcher,
+        colors: LabelColors,
+        remembered: Remembered,
+    ) -> None:
+        self._photo, self._window, self._jobs, self._live = photo, window, jobs, live
+        self._picker, self._watcher, self._colors = picker, watcher, colors
+        self._remembered = remembered
+        self._by_name: dict[str, Callable[[], None]] = {
+            buttons.ADD_LABELS: self._when_free(self._add_labels),
+            buttons.COLORIZE: self._when_free(self.colorize),
+            buttons.LABEL_SELECTION: self._label_selection,
+            buttons.FILL_REGION: self._fill_region,
+            buttons.SNAP: self._when_free(self._snap),
+            buttons.CLEAN: self._when_free(self._clean),
+            buttons.SUGGEST: self._when_free(self._suggest),
+        }
+
+    def do(self, name: str) -> None:
+        """Do what this button says, now or as soon as the bridge is free."""
+        self._window.say("")
+        self._jobs.guarded(self._by_name[name])
+
+    def colorize(self) -> None:
+        """Make the layers that the photo lacks."""
+        self._jobs.do(coloring.colorize(self._photo, self._detail))
+
+    def choose_color(self, color: str) -> None:
+        """Give the selection one of the suggested colours."""
+        self._jobs.guarded(lambda: chosen_colors.choose_color(self._photo, color))
+        Gimp.displays_flush()
+
+    @property
+    def _detail(self) -> int:
+        return self._remembered.now.detail
+
+    def _when_free(self, start: Callable[[], None]) -> Callable[[], None]:
+        return lambda: self._jobs.want(start)
+
+    def _add_labels(self) -> None:
+        self._jobs.do(coloring.add_label_layer(self._photo, self._detail))
+
+    def _label_selection(self) -> None:
+        edits.fill_selection(self._photo, self._picker.picked())
+        Gimp.displays_flush()
+
+    def _fill_region(self) -> None:
+        """The region around the last stroke becomes what the stroke is."""
+        label_layer, entry = find_label_layer(self._photo), self._picker.picked()
+        area = self._last_stroke(margin=1)
+        pixels = self._watcher.read(label_layer, area)
+        painted = self._colors.stored[4 * entry.id :][:4] if entry.id else bytes(4)
+        seed = beside(pixels, area, painted)
+        if not seed:
+            raise LayerError(
+                tr("Paint a dab of this class into the region first, then press this.")
+            )
+        edits.fill_region(self._photo, entry, *seed)
+        Gimp.displays_flush()
+
+    def _snap(self) -> None:
+        """In the selection's bounds, or where the user painted last."""
+        selected = self._photo.selection.clip(self._photo.whole)
+        area = selected or self._last_stroke(_SNAP_MARGIN)
+        self._jobs.do(edits.snap(self._photo, self._picker.picked(), area, self._live.unsent))
+
+    def _clean(self) -> None:
+        self._jobs.do(edits.clean(self._photo, self._live.unsent))
+
+    def _suggest(self) -> None:
+        action = chosen_colors.suggest(self._photo, self._detail, self._live.unsent)
+        self._jobs.do(action, self._show_suggestions)
+
+    def _show_suggestions(self, outcome: Outcome) -> None:
+        colors = list(zip(outcome.values["colors"], outcome.values["shares"], strict=True))
+        self._window.buttons.show_suggestions(colors)
+        self._window.say(tr("Click a colour to give it to the selection.") if colors else "")
+
+    def _last_stroke(self, margin: int) -> Rectangle:
+        if not self._watcher.last_stroke:
+            raise LayerError(_PAINT_FIRST)
+        return self._watcher.last_stroke.grow(margin).clip(self._photo.whole)

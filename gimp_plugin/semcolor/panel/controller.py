@@ -1,0 +1,183 @@
+"""The panel's listener, and the loop that watches the image."""
+
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from gi.repository import Gimp, GLib
+from images.label_colors import LabelColors
+from images.layers import colors_stamp
+from images.photo import Photo
+from images.roles import COLORIZED, LABELS, find_layer
+from language import error_text
+from shared.geometry import Rectangle
+from shared.states import WorkerState
+from shared.timings import timed
+from windows.panel import PanelWindow
+
+from . import one_panel
+from .class_picker import ClassPicker
+from .commands import Commands
+from .jobs import Jobs
+from .label_watcher import LabelWatcher
+from .live_coloring import LiveColoring
+from .preferences import Remembered
+
+
+def run(photo: Photo) -> None:
+    """Open the panel on this photo; returns when it, the image or GIMP is closed.
+
+    If the photo has a panel, that one is brought to the front.
+    """
+    if one_panel.raise_other(photo):
+        return
+    # The image may be closed between two calls. GIMP's own handler would open a window each time.
+    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
+    remembered = Remembered(Path(Gimp.directory()) / "plug-in-settings" / "semcolor.json")
+    PanelController(photo, remembered).run()
+
+
+class PanelController:
+    """Hears the user, looks at the image again and again, and hands on."""
+
+    def __init__(self, photo: Photo, remembered: Remembered) -> None:
+        self._photo, self._remembered = photo, remembered
+        self._colors_stamp: bytes | None = None
+        self._loop = GLib.MainLoop()
+        name = photo.image.get_name().removesuffix(" (imported)").strip("[]")
+        window = PanelWindow(f"Semantic Color: {name}", self, remembered.now.window)
+        one_panel.be_the_one(photo, window.to_front)
+        colors = LabelColors(photo.image)
+        self._window = window
+        self._picker = ClassPicker(photo, window, colors, remembered)
+        self._jobs = Jobs(photo, window, colors, lambda: self._live.start_over())
+        self._live = LiveColoring(photo, window, self._jobs, remembered, self._start_next_job)
+        self._watcher = LabelWatcher(photo, self._live.edited)
+        self._commands = Commands(
+            photo,
+            window,
+            self._jobs,
+            self._live,
+            self._picker,
+            self._watcher,
+            colors,
+            remembered,
+        )
+
+    def run(self) -> None:
+        """Serve the user until the panel or the image is closed."""
+        remembered = self._remembered.now
+        self._window.state.show_state(WorkerState.STARTING, "")
+        self._window.settings.show_detail(remembered.detail)
+        self._switch_live(remembered.live and find_layer(self._photo, LABELS) is not None)
+        self._tick()
+        self._loop.run()
+        self._jobs.close()
+        self._window.close()
+
+    # --- What the user does in the panel ---------------------------------------------------------
+
+    def class_chosen(self, class_id: int) -> None:
+        """The next stroke paints this class."""
+        if self._photo.is_open:
+            self._picker.choose(class_id)
+
+    def button_pressed(self, name: str) -> None:
+        """Do it now, or as soon as the bridge is free."""
+        if self._photo.is_open:
+            self._commands.do(name)
+
+    def live_switched(self, on: bool) -> None:
+        """Let colour follow the strokes, or not."""
+        self._switch_live(on)
+        self._remembered.change(lambda own: replace(own, live=on))
+
+    def detail_chosen(self, detail: int) -> None:
+        """The network shall look at the photo at this size from now on."""
+        self._remembered.change(lambda own: replace(own, detail=detail))
+        self._live.start_over()
+
+    def color_chosen(self, color: str) -> None:
+        """Give the selection one of the suggested colours."""
+        if self._photo.is_open:
+            self._commands.choose_color(color)
+
+    def opacity_chosen(self, role: str, percent: float) -> None:
+        """How strong labels or colours are shown."""
+        layer = find_layer(self._photo, role) if self._photo.is_open else None
+        if layer:
+            layer.set_opacity(percent)
+            Gimp.displays_flush()
+
+    def window_moved(self, area: Rectangle) -> None:
+        """The user has moved the window, or changed its size."""
+        self._remembered.change(lambda own: replace(own, window=area))
+
+    def closed(self) -> None:
+        """The user has closed the panel."""
+        self._loop.quit()
+
+    # --- The loop --------------------------------------------------------------------------------
+
+    @timed("tick")
+    def _tick(self) -> bool:
+        if self._watcher.is_due(self._window.pointer()):
+            self._try_to_serve()
+            if not self._photo.is_open:
+                self._loop.quit()
+                return False
+        GLib.timeout_add(round(1000 * self._watcher.pause()), self._tick)
+        return False  # the next pause is another one
+
+    def _try_to_serve(self) -> None:
+        try:
+            if self._photo.is_open:
+                self._serve()
+        except Exception as error:
+            if self._photo.is_open:  # otherwise it was closed in the middle of this
+                traceback.print_exc()
+                self._window.say(error_text(error))
+
+    def _serve(self) -> None:
+        if self._photo.whole != self._watcher.whole:  # scaled or cropped
+            self._start_over()
+        self._picker.show_foreground()
+        self._look()
+        self._start_next_job()
+        if self._watcher.seen and not self._jobs.busy:  # colour comes first
+            self._picker.show_shares(self._watcher.seen)
+
+    def _start_next_job(self) -> None:
+        self._jobs.start_wanted()
+        if not self._watcher.has_suspicion:
+            self._live.start_next()
+
+    def _look(self) -> None:
+        found = {role: find_layer(self._photo, role) for role in (LABELS, COLORIZED)}
+        for role, layer in found.items():
+            self._window.settings.show_opacity(role, layer.get_opacity() if layer else None)
+        labels, colorized = found[LABELS], found[COLORIZED]
+        self._window.buttons.show_layers(labels is not None, colorized is not None)
+        if labels:
+            self._watcher.look(labels)
+        if colorized:
+            self._watch_colors(colorized)
+
+    def _watch_colors(self, colorized: Gimp.Layer) -> None:
+        """Undo of Colorize brings back colours of other labels, of which these tell nothing."""
+        last, self._colors_stamp = self._colors_stamp, colors_stamp(colorized)
+        if last not in (None, self._colors_stamp):
+            self._start_over()
+
+    def _start_over(self) -> None:
+        self._watcher.start_over()
+        self._live.start_over()
+        self._jobs.start_over()
+
+    def _switch_live(self, on: bool) -> None:
+        self._live.switch(on)
+        if not on:
+            return
+        self._start_over()  # the photo may have been retouched meanwhile
+        if not self._live.has_layers:
+            self._jobs.want(self._commands.colorize)

@@ -1,0 +1,77 @@
+"""Looks at the label layer, and reads what was painted there."""
+
+import time
+from collections.abc import Callable
+
+from gi.repository import Gimp
+from images.photo import Photo
+from images.pixels import read_pixels
+from live.tiles import Edit, Tiles
+from live.watch import Pointer, Thumbnail, Watch
+from shared.bridge_schema import LABEL_FORMAT
+from shared.geometry import NOWHERE, Rectangle
+from shared.timings import timed
+
+_THUMBNAIL = 256  # pixels, the longer side
+
+
+class LabelWatcher:
+    """Follows one photo's label layer.
+
+    Args:
+        on_edit: called with what was painted, as it was read.
+    """
+
+    def __init__(self, photo: Photo, on_edit: Callable[[Edit], None]) -> None:
+        self._photo, self._on_edit = photo, on_edit
+        self.seen: Thumbnail | None = None
+        """The layer as it was when it was read last."""
+        self.start_over()
+
+    def start_over(self) -> None:
+        """The photo may be another, or have another size."""
+        self.whole = self._photo.whole
+        self._tiles, self._watch = Tiles(self.whole), Watch(self.whole)
+        self._edit_so_far = NOWHERE
+        self.last_stroke: Rectangle | None = None
+        """Where the user painted last."""
+
+    def is_due(self, pointer: Pointer) -> bool:
+        """Whether to look now. To be asked again after `pause`."""
+        return self._watch.is_due(time.monotonic(), pointer)
+
+    def pause(self) -> float:
+        """Seconds."""
+        return self._watch.pause(time.monotonic())
+
+    @property
+    def has_suspicion(self) -> bool:
+        """Whether there was a change that is not read yet; nothing should be sent before it is."""
+        return self._watch.has_suspicion
+
+    def look(self, label_layer: Gimp.Layer) -> None:
+        """Look at the layer, and read a part of it when it is time."""
+        now = time.monotonic()
+        thumbnail = self._thumbnail(label_layer)
+        self._watch.see(now, thumbnail)
+        area = self._watch.area_to_read(now)
+        if not area:
+            return
+        with timed("tiles"):
+            edit = self._tiles.changed(area, lambda piece: self.read(label_layer, piece))
+        if edit:
+            self._on_edit(edit)
+            self._edit_so_far = edit.area.join(self._edit_so_far)
+        if self._edit_so_far and not self._watch.has_suspicion:
+            self.last_stroke, self._edit_so_far = self._edit_so_far, NOWHERE
+        self.seen = thumbnail
+
+    def read(self, label_layer: Gimp.Layer, area: Rectangle) -> bytes:
+        """The labels in a rectangle of the photo: RGBA u8."""
+        return read_pixels(self._photo, label_layer, area, LABEL_FORMAT)
+
+    @timed("thumbnail")
+    def _thumbnail(self, layer: Gimp.Layer) -> Thumbnail:
+        data, width, height, pixel_bytes = layer.get_thumbnail_data(_THUMBNAIL, _THUMBNAIL)
+        extent = self._photo.extent_of(layer)
+        return Thumbnail(data.get_data(), width, height, pixel_bytes, extent)

@@ -1,0 +1,127 @@
+"""Colour that follows the strokes."""
+
+import time
+from collections.abc import Callable
+
+from actions.notes import ambiguous_note, lowered_note
+from bridge.exchange import Exchange, InGimp
+from bridge.process import BridgeError
+from gi.repository import Gimp
+from images.photo import Photo
+from images.roles import COLORIZED, LABELS, find_layer
+from language import error_text, tr
+from live.tiles import Edit
+from live.unsent import Unsent
+from shared.errors import NEEDS_A_CHANGE, SemcolorError
+from shared.geometry import Rectangle
+from shared.states import WorkerState
+from shared.timings import timed
+from windows.panel import PanelWindow
+
+from .jobs import Jobs
+from .preferences import Remembered
+
+_FULL_DETAIL = tr("The worker has memory for the full detail again.")
+
+
+class LiveColoring:
+    """Sends what was painted, one edit at a time, for as long as it is switched on.
+
+    Args:
+        go_on: called when an edit has been sent and the bridge is free again.
+    """
+
+    def __init__(
+        self,
+        photo: Photo,
+        window: PanelWindow,
+        jobs: Jobs,
+        remembered: Remembered,
+        go_on: Callable[[], None],
+    ) -> None:
+        self._photo, self._window, self._go_on = photo, window, go_on
+        self._jobs, self._remembered = jobs, remembered
+        self._unsent = Unsent(photo.whole)
+        self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
+        self.is_on = False
+
+    def switch(self, on: bool) -> None:
+        """Go on from here, or stop."""
+        self.is_on = on
+        self._window.state.show_live(on)
+
+    @property
+    def has_layers(self) -> bool:
+        """Whether there are labels to watch, and a layer for colours."""
+        return all(find_layer(self._photo, role) for role in (LABELS, COLORIZED))
+
+    @property
+    def unsent(self) -> Rectangle:
+        """Where the label layer may differ from what the bridge has."""
+        return self._unsent.area
+
+    def edited(self, edit: Edit) -> None:
+        """The label layer has changed here."""
+        self._unsent.edited(edit)
+
+    def start_over(self) -> None:
+        """Send everything, whatever was sent before, and don't wait."""
+        self._unsent.start_over(self._photo.whole)
+
+    def start_next(self) -> None:
+        """Send what is to be sent now, if anything."""
+        if not self.is_on or self._jobs.busy:
+            return
+        labels, colorized = (find_layer(self._photo, role) for role in (LABELS, COLORIZED))
+        if not (labels and colorized):
+            self._stop(tr("Live is off, because one of its layers is gone."))
+            return
+        edit = self._unsent.next_job(time.monotonic())
+        if edit:
+            self._send(edit, labels, colorized)
+
+    def _send(self, edit: Edit, labels: Gimp.Layer, colorized: Gimp.Layer) -> None:
+        detail = self._remembered.now.detail
+
+        def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
+            ambiguous = exchange.stroke(labels, edit, detail, colorized)
+            in_gimp(timed("flush")(Gimp.displays_flush))
+            return ambiguous, exchange.lowered
+
+        self._jobs.submit(job, self._done)
+
+    def _done(self, found: tuple[int, int] | None, error: Exception | None) -> None:
+        if found:
+            self._unsent.succeeded()
+            self._window.state.show_state(WorkerState.READY, "")
+            self._tell(*found)
+            if self._photo.is_open:  # the user may have painted on
+                self._go_on()
+            return
+        pause = self._unsent.failed(time.monotonic())
+        if error and _may_pass(error):
+            message = tr("{error} Trying again in {seconds} s.")
+            message = message.format(error=error_text(error), seconds=round(pause))
+            self._window.state.show_state(WorkerState.LOST, message)
+        elif error:
+            self._stop(error_text(error))
+
+    def _stop(self, reason: str) -> None:
+        self.switch(False)
+        self._window.say(reason)
+
+    def _tell(self, ambiguous: int, lowered: int) -> None:
+        """Without news, what a button has said stays until the user does something."""
+        notes = ambiguous_note(ambiguous, self._photo.whole)
+        if lowered != self._lowered:
+            notes += lowered_note(lowered) or [_FULL_DETAIL]
+        if notes or self._was_ambiguous:
+            self._window.say(" ".join(notes))
+        self._was_ambiguous, self._lowered = bool(ambiguous), lowered
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same may succeed later, although the user changes nothing."""
+    if isinstance(error, SemcolorError):
+        return error.code not in NEEDS_A_CHANGE
+    return isinstance(error, BridgeError)

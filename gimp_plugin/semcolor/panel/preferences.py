@@ -1,0 +1,82 @@
+"""What the panel remembers from one time to the next: a small JSON file in GIMP's folder.
+
+Several panels, each a process of its own, share the file: each writes only what it changes.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from shared.errors import SemcolorError
+from shared.geometry import Rectangle
+from shared.limits import DETAIL_LIMIT, DETAIL_STEP
+from shared.stored_settings import SettingsFile, Stored
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Recently used classes (ids, newest first), detail (0: the model's default), live, and where
+    the window was on the screen."""
+
+    recent: list[int] = field(default_factory=list)
+    detail: int = 0
+    live: bool = False
+    window: Rectangle | None = None
+
+
+class Remembered:
+    """This panel's preferences, and what is saved of them, which other panels change too."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.now = load(path)
+
+    def change(self, edit: Callable[[Preferences], Preferences]) -> None:
+        """Change both."""
+        self.now = edit(self.now)
+        change(self._path, edit)
+
+
+def newest_first(recent: Iterable[int], class_id: int, limit: int = 6) -> list[int]:
+    """The recently used classes after this one was used."""
+    return [class_id, *(other for other in recent if other != class_id)][:limit]
+
+
+def load(path: Path) -> Preferences:
+    """What was saved; the defaults when there is nothing, or nothing of use."""
+    try:
+        return _parse(SettingsFile(path, _STEPS).load())
+    except OSError:
+        return Preferences()
+
+
+def change(path: Path, edit: Callable[[Preferences], Preferences]) -> None:
+    """Edit what is saved.
+
+    Not being able to is not worth a word to somebody who paints.
+    """
+    with contextlib.suppress(OSError, SemcolorError):
+        SettingsFile(path, _STEPS).change(lambda stored: asdict(edit(_parse(stored))))
+
+
+def _from_1_to_2(stored: Stored) -> Stored:
+    return {**stored, "window": None}
+
+
+_STEPS = (_from_1_to_2,)
+
+
+def _parse(stored: Stored) -> Preferences:
+    try:
+        detail = int(stored["detail"])
+        if detail % DETAIL_STEP or not 0 <= detail <= DETAIL_LIMIT:
+            return Preferences()  # the worker would refuse it
+        return Preferences(
+            [int(class_id) for class_id in stored["recent"]],
+            detail,
+            bool(stored["live"]),
+            stored["window"] and Rectangle(*map(int, stored["window"])),
+        )
+    except (KeyError, TypeError, ValueError):  # nothing, or damaged
+        return Preferences()

@@ -1,0 +1,1 @@
+"""What GIMP gets from us: every procedure, for menus, keys and scripts."""

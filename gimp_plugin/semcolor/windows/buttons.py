@@ -1,0 +1,90 @@
+"""The panel's buttons, and the suggested colours."""
+
+from gi.repository import Gtk
+from language import tr
+
+from .listener import Listener
+from .widgets import swatch
+
+ADD_LABELS, COLORIZE = "add labels", "colorize"
+LABEL_SELECTION, FILL_REGION, SNAP = "label selection", "fill region", "snap"
+CLEAN, SUGGEST = "clean", "suggest"
+
+_MAKING = {
+    ADD_LABELS: (tr("_Add Label Layer"), tr("Let the worker find out what is where")),
+    COLORIZE: (tr("C_olorize"), tr("Colour the photo by its labels")),
+}
+_EDITING = {
+    LABEL_SELECTION: (
+        tr("_Label Selection"),
+        tr("The selection becomes the class being painted"),
+    ),
+    FILL_REGION: (
+        tr("_Fill Region"),
+        tr("The region around the last stroke becomes the stroke's class"),
+    ),
+    SNAP: (
+        tr("_Snap to Edges"),
+        tr(
+            "The class grows or shrinks to the photo's edges, in the selection or around the last "
+            "stroke"
+        ),
+    ),
+    CLEAN: (tr("_Clean Labels"), tr("In-between colours become a class that is beside them")),
+    SUGGEST: (tr("Su_ggest Colours"), tr("What other colours the selected object may have")),
+}
+
+
+class Buttons:
+    """What makes layers (`making`), and what edits labels (`editing`)."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._buttons: dict[str, Gtk.Button] = {}
+        self._suggestions = Gtk.Box(spacing=6, homogeneous=True, no_show_all=True)
+        self.making, self.editing = self._making_box(), self._editing_box()
+
+    def show_layers(self, has_labels: bool, has_colors: bool) -> None:
+        """What can be done with the layers that there are."""
+        self._buttons[ADD_LABELS].set_visible(not has_labels)
+        self._buttons[COLORIZE].set_visible(not has_colors)
+        for name in _EDITING:
+            self._buttons[name].set_sensitive(has_labels)
+
+    def show_suggestions(self, colors: list[tuple[str, float]]) -> None:
+        """Swatches to click: pairs of `#rrggbb` and how likely that is. None: the row goes away."""
+        for button in self._suggestions.get_children():
+            button.destroy()
+        for color, share in colors:
+            button = Gtk.Button(image=Gtk.Image.new_from_pixbuf(swatch(color)))
+            button.set_tooltip_text(f"{color}, {round(100 * share)} %")
+            button.connect("clicked", lambda _, color=color: self._listener.color_chosen(color))
+            button.show_all()
+            self._suggestions.pack_start(button, True, True, 0)
+        self._suggestions.set_visible(bool(colors))
+        if colors:
+            self._suggestions.get_children()[0].grab_focus()
+
+    def _making_box(self) -> Gtk.Widget:
+        box = Gtk.Box(spacing=6, homogeneous=True)
+        for name, texts in _MAKING.items():
+            box.pack_start(self._button(name, *texts), True, True, 0)
+        return box
+
+    def _editing_box(self) -> Gtk.Widget:
+        grid = Gtk.Grid(row_spacing=6, column_spacing=6, column_homogeneous=True)
+        for index, (name, texts) in enumerate(_EDITING.items()):
+            last = index == len(_EDITING) - 1
+            button = self._button(name, *texts)
+            grid.attach(button, index % 2, index // 2, 2 if last and index % 2 == 0 else 1, 1)
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
+        box.pack_start(grid, False, False, 0)
+        box.pack_start(self._suggestions, False, False, 0)
+        return box
+
+    def _button(self, name: str, label: str, tooltip: str) -> Gtk.Button:
+        button = Gtk.Button(label=label, use_underline=True, no_show_all=name in _MAKING)
+        button.set_tooltip_text(tooltip)
+        button.connect("clicked", lambda _: self._listener.button_pressed(name))
+        self._buttons[name] = button
+        return button

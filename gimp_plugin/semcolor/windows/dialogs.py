@@ -1,0 +1,99 @@
+"""The windows that ask the user something. Imported only where there is a display."""
+
+from gi.repository import Gimp, GimpUi, Gio, Gtk
+from language import tr
+
+_TEXT = tr(
+    "To use a worker on another machine, run there “semcolor worker invite NAME”\n"
+    "and paste the line that it prints. “local” goes back to this machine's own worker."
+)
+_PNG = ".png"
+
+
+def ask_for_invitation() -> str | None:
+    """What the user pasted; None when the window was closed.
+
+    The line holds a secret key, so it does not go through a procedure's dialog: GIMP would keep it
+    with the last values.
+    """
+    GimpUi.init("semcolor")
+    dialog = GimpUi.Dialog(title=tr("Connect to a Worker"), role="semcolor-connect")
+    dialog.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
+    dialog.add_button(tr("_Connect"), Gtk.ResponseType.OK)
+    dialog.set_default_response(Gtk.ResponseType.OK)
+    entry = Gtk.Entry(width_chars=60, activates_default=True, placeholder_text="semcolor-1-…")
+    box = dialog.get_content_area()
+    box.set_spacing(12)
+    box.set_border_width(12)
+    box.add(Gtk.Label(label=_TEXT, xalign=0))
+    box.add(entry)
+    box.show_all()
+    answer, line = dialog.run(), entry.get_text()
+    dialog.destroy()
+    return line if answer == Gtk.ResponseType.OK else None
+
+
+def ask_for_settings(config: Gimp.ProcedureConfig) -> bool:
+    """Let the user set a procedure's arguments; whether to go on. GIMP keeps them for next time."""
+    GimpUi.init("semcolor")
+    dialog = GimpUi.ProcedureDialog.new(config.get_procedure(), config, None)
+    dialog.fill(None)
+    answer: bool = dialog.run()
+    dialog.destroy()
+    return answer
+
+
+def ask_where_to_export(image: Gimp.Image) -> Gio.File | None:
+    """Where the user wants the label map, beside the photo at first; None: nowhere."""
+    chooser = _chooser(tr("Export Labels"), Gtk.FileChooserAction.SAVE, tr("_Export"))
+    chooser.set_do_overwrite_confirmation(True)
+    folder, name = _beside(image)
+    if folder:
+        chooser.set_current_folder_file(folder)
+    chooser.set_current_name(name)
+    file = _answer(chooser)
+    while file and not file.get_basename().lower().endswith(_PNG):
+        chooser.set_current_name(file.get_basename() + _PNG)  # which may exist: so ask again
+        file = _answer(chooser)
+    chooser.destroy()
+    return file
+
+
+def ask_what_to_import(image: Gimp.Image) -> Gio.File | None:
+    """The label map that the user chose, the one beside the photo at first; None: none."""
+    chooser = _chooser(tr("Import Labels"), Gtk.FileChooserAction.OPEN, tr("_Import"))
+    folder, name = _beside(image)
+    if folder:
+        chooser.set_current_folder_file(folder)
+        if folder.get_child(name).query_exists(None):
+            chooser.set_file(folder.get_child(name))
+    file = _answer(chooser)
+    chooser.destroy()
+    return file
+
+
+def _chooser(title: str, action: Gtk.FileChooserAction, verb: str) -> Gtk.FileChooserDialog:
+    GimpUi.init("semcolor")
+    chooser = Gtk.FileChooserDialog(title=title, action=action, local_only=False)
+    chooser.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
+    chooser.add_button(verb, Gtk.ResponseType.OK)
+    chooser.set_default_response(Gtk.ResponseType.OK)
+    GimpUi.window_set_transient(chooser)
+    pictures = Gtk.FileFilter()
+    pictures.set_name(tr("Label maps (PNG)"))
+    pictures.add_pattern(f"*{_PNG}")
+    pictures.add_pattern(f"*{_PNG.upper()}")
+    chooser.add_filter(pictures)
+    return chooser
+
+
+def _answer(chooser: Gtk.FileChooserDialog) -> Gio.File | None:
+    return chooser.get_file() if chooser.run() == Gtk.ResponseType.OK else None
+
+
+def _beside(image: Gimp.Image) -> tuple[Gio.File | None, str]:
+    """The photo's folder, None when it has no file, and what its label map is called."""
+    photo = image.get_imported_file() or image.get_file()
+    if not photo:
+        return None, f"labels{_PNG}"
+    return photo.get_parent(), f"{photo.get_basename().rpartition('.')[0]}-labels{_PNG}"

@@ -1,0 +1,33 @@
+"""Who is told what the user does in the panel's window."""
+
+from typing import Protocol
+
+from shared.geometry import Rectangle
+
+
+class Listener(Protocol):
+    """Gets every action of the user."""
+
+    def class_chosen(self, class_id: int) -> None:
+        """The next stroke shall paint this class."""
+
+    def button_pressed(self, name: str) -> None:
+        """A button was pressed; see `buttons`."""
+
+    def live_switched(self, on: bool) -> None:
+        """Colour shall follow the strokes, or not."""
+
+    def detail_chosen(self, detail: int) -> None:
+        """The network shall look at the photo at this size."""
+
+    def color_chosen(self, color: str) -> None:
+        """The selection shall have this suggested colour (`#rrggbb`)."""
+
+    def opacity_chosen(self, role: str, percent: float) -> None:
+        """The layer with this role shall have this opacity."""
+
+    def window_moved(self, area: Rectangle) -> None:
+        """The window lies there now, in pixels of the whole desktop."""
+
+    def closed(self) -> None:
+        """The window shall close."""

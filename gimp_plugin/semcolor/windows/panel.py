@@ -1,0 +1,126 @@
+"""The panel's window."""
+
+from gi.repository import Gdk, GimpUi, Gtk, Pango
+from language import tr
+from live.watch import Pointer
+from shared.classes import LabelClass
+from shared.geometry import Rectangle
+
+from .buttons import Buttons
+from .class_list import ClassList
+from .listener import Listener
+from .settings_box import SettingsBox
+from .state_box import StateBox
+from .widgets import Timers, swatch, wrapped_label
+
+_MARGIN = 12
+_HINT = tr("Click a class, then paint with the Pencil on the label layer.")
+
+
+class PanelWindow:
+    """A window that stays open beside the image.
+
+    Args:
+        title: what the window is called.
+        listener: gets every action of the user.
+        area: where the window was last time, as `window_moved` told.
+    """
+
+    def __init__(self, title: str, listener: Listener, area: Rectangle | None = None) -> None:
+        GimpUi.init("semcolor")
+        self._listener, self._timers = listener, Timers()
+        self.state = StateBox(listener)
+        self.classes = ClassList(listener.class_chosen)
+        self.buttons = Buttons(listener)
+        self.settings = SettingsBox(listener, self._timers)
+        self._message = wrapped_label()
+        self._current = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
+        self._current_swatch = Gtk.Image()
+        self._window = self._make_window(title, area)
+        self.say(_HINT)
+
+    def close(self) -> None:
+        """Take the window away. Timers end."""
+        self._timers.stop()
+        self._window.destroy()
+
+    def pointer(self) -> Pointer:
+        """Where the pointer is now, on the whole screen where the desktop tells."""
+        device = self._window.get_display().get_default_seat().get_pointer()
+        screen = self._window.get_screen().get_root_window()
+        _, x, y, state = screen.get_device_position(device)
+        return Pointer(x, y, bool(state & Gdk.ModifierType.BUTTON1_MASK))
+
+    def to_front(self) -> None:
+        """For a user who looks for it."""
+        self._window.present_with_time(Gdk.CURRENT_TIME)
+
+    def say(self, message: str) -> None:
+        """A sentence about what the user has just done."""
+        self._message.set_text(message)
+
+    def show_current(self, entry: LabelClass | None, color: str) -> None:
+        """The class that the foreground colour paints; None: that colour is no class's."""
+        self._current_swatch.set_from_pixbuf(swatch(color))
+        self._current.set_text(tr(entry.name) if entry else tr("no class: pick one below"))
+        self.classes.select(entry.id if entry else None)
+
+    def _make_window(self, title: str, area: Rectangle | None) -> Gtk.Window:
+        window = GimpUi.Dialog(title=title, role="semcolor-panel")
+        window.set_default_size(300, 720)
+        GimpUi.window_set_transient(window)
+        window.connect("response", lambda *_: self._listener.closed())
+        window.connect("configure-event", self._on_configure)
+        window.connect("delete-event", self._on_delete)
+        window.connect("key-press-event", self._on_key)
+        box = window.get_content_area()
+        box.set_spacing(8)
+        box.set_border_width(_MARGIN)
+        box.pack_start(self.state.widget, False, False, 0)
+        box.pack_start(self.buttons.making, False, False, 0)
+        box.pack_start(self._current_box(), False, False, 0)
+        box.pack_start(self.classes.widget, True, True, 0)
+        box.pack_start(self.buttons.editing, False, False, 0)
+        box.pack_start(self.settings.widget, False, False, 0)
+        box.pack_start(Gtk.Separator(), False, False, 0)
+        box.pack_start(self._message, False, False, 0)
+        if area:
+            _move_to(window, area)
+        window.show_all()
+        self.classes.start_search()
+        return window
+
+    def _current_box(self) -> Gtk.Widget:
+        box = Gtk.Box(spacing=8)
+        box.pack_start(Gtk.Label(label=tr("Painting")), False, False, 0)
+        box.pack_start(self._current_swatch, False, False, 0)
+        box.pack_start(self._current, True, True, 0)
+        return box
+
+    def _on_configure(self, window: Gtk.Window, _: Gdk.Event) -> bool:
+        tell = self._listener.window_moved
+        self._timers.when_at_rest(
+            "window", lambda: tell(Rectangle(*window.get_position(), *window.get_size()))
+        )
+        return False
+
+    def _on_key(self, _: Gtk.Widget, event: Gdk.EventKey) -> bool:
+        if event.state & Gdk.ModifierType.CONTROL_MASK and event.keyval == Gdk.KEY_f:
+            self.classes.start_search()
+            return True
+        return False
+
+    def _on_delete(self, *_: object) -> bool:
+        self._listener.closed()
+        return True  # `close` destroys the window
+
+
+def _move_to(window: Gtk.Window, wanted: Rectangle) -> None:
+    """As near as the screen, which may be another one by now, allows."""
+    area = window.get_display().get_monitor_at_point(wanted.x, wanted.y).get_workarea()
+    width, height = min(wanted.width, area.width), min(wanted.height, area.height)
+    window.set_default_size(width, height)
+    window.move(
+        min(max(wanted.x, area.x), area.x + area.width - width),
+        min(max(wanted.y, area.y), area.y + area.height - height),
+    )

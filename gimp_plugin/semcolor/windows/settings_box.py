@@ -1,0 +1,77 @@
+"""The panel's sliders, and its choice of detail."""
+
+from functools import partial
+
+from gi.repository import Gtk
+from language import tr
+
+from .listener import Listener
+from .widgets import Timers
+
+_DETAILS = (0, 256, 384, 512, 768, 1024, 1536)
+
+
+class SettingsBox:
+    """Opacity of each role's layer, and detail."""
+
+    def __init__(self, listener: Listener, timers: Timers) -> None:
+        self._listener, self._timers = listener, timers
+        self._quiet = False  # while the program, not the user, moves a widget
+        self._sliders: dict[str, Gtk.Scale] = {}
+        self._detail = self._detail_choice()
+        self.widget = self._grid()
+
+    def show_opacity(self, role: str, percent: float | None) -> None:
+        """The opacity in percent of the layer of this role; None when there is no such layer."""
+        slider = self._sliders[role]
+        slider.set_sensitive(percent is not None)
+        if percent is not None and not self._timers.moves(role):
+            self._quiet = True
+            slider.set_value(percent)
+            self._quiet = False
+
+    def show_detail(self, detail: int) -> None:
+        """Choose this detail."""
+        self._quiet = True
+        self._detail.set_active(_DETAILS.index(detail) if detail in _DETAILS else 0)
+        self._quiet = False
+
+    def _grid(self) -> Gtk.Grid:
+        grid = Gtk.Grid(row_spacing=4, column_spacing=8)
+        sliders = (("labels", tr("Label opacity")), ("colorized", tr("Saturation")))
+        for row, (role, label) in enumerate(sliders):
+            grid.attach(Gtk.Label(label=label, xalign=0), 0, row, 1, 1)
+            grid.attach(self._slider(role), 1, row, 1, 1)
+        detail = Gtk.Label(label=tr("_Detail"), use_underline=True, xalign=0)
+        detail.set_mnemonic_widget(self._detail)
+        grid.attach(detail, 0, 2, 1, 1)
+        grid.attach(self._detail, 1, 2, 1, 1)
+        return grid
+
+    def _slider(self, role: str) -> Gtk.Scale:
+        scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0, 100, 1)
+        scale.set_value_pos(Gtk.PositionType.RIGHT)
+        scale.set_hexpand(True)
+        scale.connect("value-changed", self._on_slider, role)
+        self._sliders[role] = scale
+        return scale
+
+    def _detail_choice(self) -> Gtk.ComboBoxText:
+        choice = Gtk.ComboBoxText()
+        for pixels in _DETAILS:
+            text = tr("{pixels} pixels") if pixels else tr("The model's default")
+            choice.append_text(text.format(pixels=pixels))
+        choice.set_hexpand(True)
+        choice.set_tooltip_text(tr("How large the network sees the photo's longer side"))
+        choice.connect("changed", self._on_detail)
+        return choice
+
+    def _on_detail(self, choice: Gtk.ComboBoxText) -> None:
+        if not self._quiet:
+            self._listener.detail_chosen(_DETAILS[choice.get_active()])
+
+    def _on_slider(self, scale: Gtk.Scale, role: str) -> None:
+        """Tell when it rests: each change of a layer's opacity is one undo step."""
+        if not self._quiet:
+            tell = partial(self._listener.opacity_chosen, role)
+            self._timers.when_at_rest(role, lambda: tell(scale.get_value()))

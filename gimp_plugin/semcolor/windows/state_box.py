@@ -1,0 +1,60 @@
+"""The worker's state, and the switch for live colouring."""
+
+from gi.repository import Gtk
+from language import tr
+from shared.states import WorkerState
+
+from .listener import Listener
+from .widgets import wrapped_label
+
+_TWO_LINES = 36  # pixels
+_STATES = {
+    WorkerState.STOPPED: (tr("Stopped"), "#888888"),
+    WorkerState.STARTING: (tr("Starting"), "#d09000"),
+    WorkerState.LOADING: (tr("Loading"), "#d09000"),
+    WorkerState.READY: (tr("Ready"), "#40a040"),
+    WorkerState.BUSY: (tr("Busy"), "#3080d0"),
+    WorkerState.LOST: (tr("Lost"), "#d03030"),
+}
+
+
+class StateBox:
+    """A dot, a word and a sentence; and a switch."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._quiet = False  # while the program, not the user, moves the switch
+        self._state = Gtk.Label(xalign=0, use_markup=True)
+        self._sentence = wrapped_label()
+        self._sentence.set_size_request(-1, _TWO_LINES)  # so that what is below stays in place
+        self._live = Gtk.Switch(valign=Gtk.Align.CENTER)
+        self._live.set_tooltip_text(tr("Colour follows each stroke on the label layer"))
+        self._live.connect("notify::active", self._on_live)
+        self.widget = self._box()
+
+    def show_state(self, state: WorkerState, sentence: str) -> None:
+        """The worker's state, and the sentence that helps."""
+        name, color = _STATES[state]
+        self._state.set_markup(f'<span foreground="{color}">●</span>  <b>{name}</b>')
+        self._sentence.set_text(sentence)
+
+    def show_live(self, on: bool) -> None:
+        """Move the switch."""
+        self._quiet = True
+        self._live.set_active(on)
+        self._quiet = False
+
+    def _box(self) -> Gtk.Widget:
+        line = Gtk.Box(spacing=8)
+        line.pack_start(self._state, True, True, 0)
+        line.pack_end(self._live, False, False, 0)
+        live = Gtk.Label(label=tr("Li_ve"), use_underline=True, mnemonic_widget=self._live)
+        line.pack_end(live, False, False, 0)
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
+        box.pack_start(line, False, False, 0)
+        box.pack_start(self._sentence, False, False, 0)
+        return box
+
+    def _on_live(self, *_: object) -> None:
+        if not self._quiet:
+            self._listener.live_switched(self._live.get_active())
