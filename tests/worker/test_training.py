@@ -142,7 +142,7 @@ class StopAfter:
 def test_a_stopped_run_goes_on_where_it_was(corpus, tmp_path, monkeypatch):
     whole = weights.load(train(tiny("color", 12), [corpus], tmp_path / "whole"))
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_stop_requested", lambda: StopAfter(4))
+        patch.setattr(loop, "stop_requested", lambda: StopAfter(4))
         with pytest.raises(KeyboardInterrupt, match="stopped at step 5"):
             train(tiny("color", 12), [corpus], tmp_path / "cut")
     cut = weights.load(train(tiny("color", 12), [corpus], tmp_path / "cut"))

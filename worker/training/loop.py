@@ -58,7 +58,7 @@ def train(
     fabric = _fabric(out)
     run = Run(recipe, fabric, out, start)
     corpus = ", ".join(sorted({folder.name for folder in folders}))
-    stop = _stop_requested()
+    stop = stop_requested()
     try:
         validation = _validation_batches(photos.held_out, recipe)
         for batch in _batches(run, photos.training):
@@ -95,19 +95,19 @@ class Run:
         self.loss = torch.tensor(math.nan)  # of the last step
         self.best = math.inf  # validation loss
         self.earlier_steps = 0  # of the weights it started from
-        self._network = weights.build(recipe.model).network
-        self._network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = weights.build(recipe.model).network
+        self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if not self.checkpoint.exists():
             self._initialise(start)
         self._average = torch.optim.swa_utils.AveragedModel(
-            self._network,
+            self.network,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),
             use_buffers=True,
         )
-        optimiser = torch.optim.Adam(self._network.parameters(), lr=recipe.learning_rate)
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         if self.checkpoint.exists():
             self._load(optimiser)
-        objective = _Objective(Model(self._network, recipe.model), recipe)
+        objective = _Objective(Model(self.network, recipe.model), recipe)
         self._objective, self._optimiser = fabric.setup(objective, optimiser)
 
     @property
@@ -124,9 +124,9 @@ class Run:
         self._optimiser.zero_grad()
         self.fabric.backward(loss)
         self.loss = loss.detach()
-        nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
-        self._average.update_parameters(self._network)
+        self._average.update_parameters(self.network)
         self.step += 1
         if self.step % 20 == 0:
             self.fabric.log_dict({"loss": self.loss, "learning rate": rate}, self.step)
@@ -144,7 +144,7 @@ class Run:
         """Write the checkpoint, atomically."""
         if not self.fabric.is_global_zero:
             return
-        state = {f"network.{k}": v for k, v in self._network.state_dict().items()}
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self._average.state_dict().items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
@@ -174,14 +174,14 @@ class Run:
 
     def _initialise(self, start: Path | None) -> None:
         if self.recipe.imagenet:
-            modules = self._network.modules()
+            modules = self.network.modules()
             encoder = next(m for m in modules if isinstance(m, EfficientNetLite0))
             begin_with_imagenet(encoder)
         if start is not None:
             model = weights.load(start)
-            own, given = self._network.state_dict(), model.network.state_dict()
+            own, given = self.network.state_dict(), model.network.state_dict()
             fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
-            self._network.load_state_dict(fitting, strict=False)
+            self.network.load_state_dict(fitting, strict=False)
             self.earlier_steps = model.spec.steps
             self.fabric.print(f"{start}: {len(fitting)} of {len(own)} tensors taken")
 
@@ -192,7 +192,7 @@ class Run:
         for name, kind in _PROGRESS.items():
             setattr(self, name, kind(progress[name]))
         try:
-            self._network.load_state_dict(_below(state, "network."))
+            self.network.load_state_dict(_below(state, "network."))
         except RuntimeError as error:
             raise WeightsError(self.checkpoint, "it is of a run with another recipe") from error
         self._average.load_state_dict(_below(state, "average."))
@@ -287,7 +287,7 @@ def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
-def _stop_requested() -> threading.Event:
+def stop_requested() -> threading.Event:
     """Set by Ctrl+C or SIGTERM, so that the step in hand is finished and saved."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
