@@ -58,6 +58,7 @@ class Code(StrEnum):
     DETAIL = "bad_detail"
     # Files
     NO_FILE = "no_such_file"
+    NO_DATA_FOLDER = "no_data_folder"
     NO_PHOTOS = "no_photos"
     MATLAB_LABELS = "matlab_labels"
     NO_RECIPE = "no_recipe"
