@@ -63,6 +63,7 @@ class Code(StrEnum):
     # Files
     NO_FILE = "no_such_file"
     NO_PHOTOS = "no_photos"
+    MATLAB_LABELS = "matlab_labels"
     NO_RECIPE = "no_recipe"
     NOTHING_TO_IMPORT = "nothing_to_import"
     NOT_A_PHOTO = "not_a_photo"

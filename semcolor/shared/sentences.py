@@ -131,6 +131,10 @@ ERRORS: dict[Code, str] = {
     Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, cpu or all.",
     Code.NO_FILE: "There is no file {file}.",
     Code.NO_PHOTOS: "There are no labelled photos in {folder}. Name folders as the docs describe.",
+    Code.MATLAB_LABELS: (
+        "The labels below {folder} are .mat files, which are not read. Of PASCAL-Context, unpack "
+        "59_context_labels.tar.gz (the 59 classes as PNGs) beside JPEGImages."
+    ),
     Code.NO_RECIPE: "There is no recipe “{name}” for {task}. There is {known}.",
     Code.NOTHING_TO_IMPORT: "Name what to import: --color FILE, --segmentation FILE.",
     Code.NOT_A_PHOTO: (

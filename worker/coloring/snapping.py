@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from semcolor.photos.label_colors import bounds
-from semcolor.photos.pixels import Gray, LabelMap
+from semcolor.photos.pixels import Flags, Gray, LabelMap
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
 from semcolor_worker import color

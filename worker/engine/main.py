@@ -106,8 +106,6 @@ def _load(
 ) -> "Engine":
     import torch
 
-    from semcolor_worker.models.weights import WeightsError
-
     from .engine import Engine
 
     if device not in (*found, "cpu"):
@@ -116,14 +114,7 @@ def _load(
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
     folder = settings.weights_folder()
-    try:
-        return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
-    except WeightsError as error:
-        if error.parameters:
-            raise
-        # TODO before release of this layout: gone when WeightsError has parameters
-        file = str(folder or "The bundled file")
-        raise SemcolorError(Code.BAD_WEIGHTS, file=file, reason=str(error)) from error
+    return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
 
 
 def _check(socket: "zmq.Socket[bytes]") -> None:

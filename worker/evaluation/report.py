@@ -62,7 +62,7 @@ def make_folder(out: Path) -> None:
     try:
         (out / _PICTURES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SemcolorError(Code.CANNOT_WRITE, f"cannot write to {out}: {error}") from error
+        raise SemcolorError(Code.CANNOT_WRITE, file=str(out), reason=str(error)) from error
 
 
 def painted(gray: Tensor, labels: Tensor) -> Tensor:
