@@ -11,46 +11,46 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Linear sRGB → XYZ (IEC 61966-2-1), each row divided by the white's X, Y, Z.
-_RGB_TO_XYZ = torch.tensor(
-    [[0.4124564, 0.3575761, 0.1804375],
-     [0.2126729, 0.7151522, 0.0721750],
-     [0.0193339, 0.1191920, 0.9503041]], dtype=torch.float64)  # fmt: skip
+from semcolor.photos import curves
+
+# Each row divided by the white's X, Y, Z.
+_RGB_TO_XYZ = torch.tensor(curves.RGB_TO_XYZ, dtype=torch.float64)
 _RGB_TO_XYZ = _RGB_TO_XYZ / _RGB_TO_XYZ.sum(dim=1, keepdim=True)
 _XYZ_TO_RGB = torch.linalg.inv(_RGB_TO_XYZ)
 # Editors put our hue and chroma over the photo in D50 Lab (ICC; GIMP's LCh Color), which takes
 # saturated colours a little further. With this much room at the gamut's edge they never clip.
 _HEADROOM = 0.06
 BIN_SIDE = 10  # of a chroma bin, in a*, b* units
-_DELTA = 6 / 29  # where CIE's cube root turns into its linear piece
 
 
 def linear_from_srgb(value: Tensor) -> Tensor:
     """sRGB transfer curve to linear light, both 0..1."""
-    return torch.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+    out: Tensor = curves.linear_from_srgb(value, torch)
+    return out
 
 
 def srgb_from_linear(value: Tensor) -> Tensor:
     """Linear light to the sRGB transfer curve, both 0..1."""
-    curve = 1.055 * value.clamp(min=0.0031308) ** (1 / 2.4) - 0.055
-    return torch.where(value <= 0.0031308, value * 12.92, curve)
+    out: Tensor = curves.srgb_from_linear(value, torch)
+    return out
 
 
 def lightness_from_luminance(y: Tensor) -> Tensor:
     """Relative luminance 0..1 to CIE L* 0..100."""
-    return 116 * _lab_curve(y) - 16
+    out: Tensor = curves.lightness_from_luminance(y, torch)
+    return out
 
 
 def gray_from_lightness(lightness: Tensor) -> Tensor:
     """CIE L* 0..100 to gray in the sRGB transfer curve, 0..1."""
-    return srgb_from_linear(_lab_curve_inverse((lightness + 16) / 116))
+    return srgb_from_linear(curves.luminance_from_lightness(lightness, torch))
 
 
 def lab_from_rgb(rgb: Tensor) -> Tensor:
     """…×3×H×W sRGB 0..1 to CIE L*a*b* (L* 0..100, a* and b* about −110..110)."""
     linear = linear_from_srgb(rgb)
     matrix = _RGB_TO_XYZ.to(rgb)
-    fx, fy, fz = _lab_curve(torch.einsum("ij,...jhw->...ihw", matrix, linear)).unbind(-3)
+    fx, fy, fz = _f(torch.einsum("ij,...jhw->...ihw", matrix, linear)).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
@@ -58,7 +58,7 @@ def rgb_from_lab(lab: Tensor) -> Tensor:
     """…×3×H×W CIE L*a*b* to sRGB 0..1, clipped to the gamut channel by channel."""
     lightness, a, b = lab.unbind(-3)
     fy = (lightness + 16) / 116
-    xyz = _lab_curve_inverse(torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3))
+    xyz = _f_inverse(torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3))
     linear = torch.einsum("ij,...jhw->...ihw", _XYZ_TO_RGB.to(lab), xyz)
     return srgb_from_linear(linear.clamp(0, 1))
 
@@ -78,7 +78,7 @@ def rgb_from_chroma(gray: Tensor, fx_fz: Tensor) -> Tensor:
     """
     tables = _tables(gray.dtype, gray.device)
     y = _look_up(tables.luminance, gray).flatten()
-    x, z = _lab_curve_inverse(fx_fz.flatten(1))
+    x, z = _f_inverse(fx_fz.flatten(1))
     rgb = _XYZ_TO_RGB.to(y) @ torch.stack([x, y, z])
     low, high = rgb.amin(0), rgb.amax(0)
     # The largest share of the colour that keeps min ≥ 0 and max ≤ 1, less the headroom.
@@ -141,11 +141,11 @@ def _look_up(table: Tensor, index: Tensor) -> Tensor:
     return table.index_select(0, index.flatten().to(torch.int32)).view(index.shape)
 
 
-def _lab_curve(t: Tensor) -> Tensor:
-    root = t.clamp(min=_DELTA**3) ** (1 / 3)
-    return torch.where(t > _DELTA**3, root, t / (3 * _DELTA**2) + 4 / 29)
+def _f(t: Tensor) -> Tensor:
+    out: Tensor = curves.lab_curve(t, torch)
+    return out
 
 
-def _lab_curve_inverse(t: Tensor) -> Tensor:
-    slope = 3 * _DELTA**2
-    return torch.where(t > _DELTA, t * t * t, t * slope - slope * 4 / 29)
+def _f_inverse(t: Tensor) -> Tensor:
+    out: Tensor = curves.lab_curve_inverse(t, torch)
+    return out

@@ -16,7 +16,8 @@ from semcolor.shared.atomic_files import replacing
 from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
 from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
-from .pixels import Gray, Rgb, gray_from_rgb, srgb_from_linear
+from .curves import luminance_from_lightness
+from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
 
 _DEEP_FORMATS = (".png", ".tif", ".tiff")
 _FORMATS = (*_DEEP_FORMATS, ".jpg", ".jpeg")
@@ -116,11 +117,9 @@ def _gray(image: pyvips.Image) -> Gray:
 
 def _gray_from_profile(image: pyvips.Image) -> Gray:
     """Through the embedded profile to L*, then to the sRGB curve."""
-    dtype = np.uint16 if image.format == "ushort" else np.uint8
+    dtype = np.dtype(np.uint16 if image.format == "ushort" else np.uint8)
     lightness = image.icc_import(embedded=True, intent="relative", pcs="lab")[0].numpy()
-    f = (lightness.clip(0, 100) + 16) / 116
-    luminance = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-    return (srgb_from_linear(luminance) * np.iinfo(dtype).max + 0.5).astype(dtype)
+    return gray_from_luminance(luminance_from_lightness(lightness.clip(0, 100), np), dtype)
 
 
 def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips.Image:

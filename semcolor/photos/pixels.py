@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .curves import RGB_TO_XYZ, linear_from_srgb, srgb_from_linear
+
 LabelMap = npt.NDArray[np.uint8]
 """H×W class ids, 0 where unlabelled."""
 Mask = npt.NDArray[np.uint8]
@@ -19,26 +21,24 @@ Gray = npt.NDArray[Any]
 Rgb = npt.NDArray[Any]
 """H×W×3 sRGB, uint8 or uint16."""
 
-_LUMINANCE = (0.2126729, 0.7151522, 0.0721750)  # of linear sRGB
-
 
 def gray_from_rgb(rgb: Rgb) -> Gray:
     """H×W×3 sRGB to H×W gray of the same luminance and dtype; neutral pixels stay exact."""
-    top = np.iinfo(rgb.dtype).max
     linear = _linear_table(rgb.dtype)
-    luminance = sum(weight * linear[rgb[..., channel]] for channel, weight in enumerate(_LUMINANCE))
-    return (srgb_from_linear(np.asarray(luminance)) * top + 0.5).astype(rgb.dtype)
+    luminance = sum(
+        weight * linear[rgb[..., channel]] for channel, weight in enumerate(RGB_TO_XYZ[1])
+    )
+    return gray_from_luminance(np.asarray(luminance), rgb.dtype)
 
 
-def srgb_from_linear(linear: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Linear light to the sRGB transfer curve, both 0..1."""
-    curve = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
-    return np.where(linear <= 0.0031308, linear * 12.92, curve).clip(0, 1)
+def gray_from_luminance(luminance: npt.NDArray[np.float32], dtype: np.dtype[Any]) -> Gray:
+    """H×W relative luminance, 0..1, to gray of uint8 or uint16; what is outside is clipped."""
+    share: npt.NDArray[np.float32] = srgb_from_linear(luminance, np).clip(0, 1)
+    return (share * np.iinfo(dtype).max + 0.5).astype(dtype)
 
 
 @cache
 def _linear_table(dtype: np.dtype[Any]) -> npt.NDArray[np.float32]:
     top = np.iinfo(dtype).max
-    value = np.arange(top + 1) / top
-    curve = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-    return curve.astype(np.float32)
+    linear: npt.NDArray[np.float32] = linear_from_srgb(np.arange(top + 1) / top, np)
+    return linear.astype(np.float32)

@@ -7,7 +7,7 @@ GIMP panel looks its translation up first. Braces hold the parameters of the cod
 import string
 from collections.abc import Callable, Mapping
 
-from .errors import Code, Parameter
+from .codes import Code, Parameter
 from .states import Stage, WorkerState
 
 ERRORS: dict[Code, str] = {
@@ -130,7 +130,12 @@ ERRORS: dict[Code, str] = {
     ),
     Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, cpu or all.",
     Code.NO_FILE: "There is no file {file}.",
+    Code.NO_DATA_FOLDER: "There is no folder {folder}. Say where the labelled photos are.",
     Code.NO_PHOTOS: "There are no labelled photos in {folder}. Name folders as the docs describe.",
+    Code.MATLAB_LABELS: (
+        "The labels below {folder} are .mat files, which are not read. Of PASCAL-Context, unpack "
+        "59_context_labels.tar.gz (the 59 classes as PNGs) beside JPEGImages."
+    ),
     Code.NO_RECIPE: "There is no recipe “{name}” for {task}. There is {known}.",
     Code.NOTHING_TO_IMPORT: "Name what to import: --color FILE, --segmentation FILE.",
     Code.NOT_A_PHOTO: (

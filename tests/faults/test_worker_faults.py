@@ -470,7 +470,9 @@ def test_broken_weights_are_an_error_at_once_and_mended_ones_need_no_restart(
     session = Session(client, sample_gray)
     try:
         for _ in range(2):
-            with pytest.raises(SemcolorError, match="cannot read the weights") as caught:
+            with pytest.raises(
+                SemcolorError, match="cannot be used as weights: it cannot be read"
+            ) as caught:
                 session.segment(session.whole, 0, quiet)
             assert caught.value.code == Code.BAD_WEIGHTS
             assert "semcolor weights use" in str(caught.value)

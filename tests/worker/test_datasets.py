@@ -183,17 +183,19 @@ def test_held_out_photos_are_not_trained_on(tmp_path):
 def test_a_folder_without_photos_is_named(tmp_path):
     good, empty = corpus(tmp_path / "good", 1), tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(FileNotFoundError, match=str(empty)):
+    with pytest.raises(SemcolorError, match=str(empty)) as raised:
         find_pairs([good, empty])
-    with pytest.raises(FileNotFoundError, match=f"there is no folder {tmp_path / 'none'}"):
+    assert raised.value.code == Code.NO_PHOTOS
+    with pytest.raises(SemcolorError, match=f"no folder {tmp_path / 'none'}") as raised:
         find_pairs([tmp_path / "none"])
+    assert raised.value.code == Code.NO_DATA_FOLDER
 
 
 def test_matlab_labels_are_refused_with_the_way_out(tmp_path):
     write_photo(tmp_path / "JPEGImages" / "2008_000002.jpg")
     (tmp_path / "trainval").mkdir()
     (tmp_path / "trainval" / "2008_000002.mat").touch()
-    with pytest.raises(FileNotFoundError, match=r"59_context_labels\.tar\.gz"):
+    with pytest.raises(SemcolorError, match=r"59_context_labels\.tar\.gz"):
         find_pairs([tmp_path])
 
 
@@ -204,8 +206,7 @@ def test_labels_of_another_size_name_both_files(tmp_path):
         read_pair(Pair(photo, labels))
     assert raised.value.code is Code.SIZE_MISMATCH
     assert str(raised.value) == (
-        f"{labels} has 6 × 4 pixels and its photo {photo} 7 × 4 pixels: "
-        "they must have the same size"
+        f"{labels} (of {photo}) has 6 × 4 pixels, the photo 7 × 4. They must be the same."
     )
 
 
@@ -220,7 +221,7 @@ def test_an_unreadable_file_is_named(tmp_path, broken, damage):
         path.write_bytes(path.read_bytes()[:-30] if damage == "cut" else b"<html>404</html>")
     with pytest.raises(SemcolorError, match=str(path)) as raised:
         read_pair(pair)
-    assert raised.value.code is (Code.NO_FILE if damage == "removed" else Code.NOT_AN_IMAGE)
+    assert raised.value.code is (Code.NO_FILE if damage == "removed" else Code.NOT_A_PICTURE)
 
 
 def test_labels_in_colour_are_refused(tmp_path):

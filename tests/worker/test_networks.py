@@ -10,11 +10,21 @@ from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.models.networks.gridnet import GridNet
 from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
+from semcolor_worker.training.imagenet import begin_with_imagenet
 from semcolor_worker.training.recipes import recipe
 
 
 def parameters(network):
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def encoded(network, x):
+    """What the encoder's layers make of an input, as they are."""
+    levels = []
+    for layer in network.encoder:
+        x = layer(x)
+        levels.append(x)
+    return levels
 
 
 def test_published_sizes():
@@ -34,7 +44,7 @@ def test_two_stream_unet_shapes(label_encoding):
 def test_only_gray_is_instance_normalised():
     network = TwoStreamUNet((4, 6, 8))
     gray = torch.rand(1, 1, 32, 32)
-    for raw, level in zip(network._encode(gray), network.encode_gray(gray), strict=True):
+    for raw, level in zip(encoded(network, gray), network.encode_gray(gray), strict=True):
         mean, variance = raw.mean((2, 3), True), raw.var((2, 3), unbiased=False, keepdim=True)
         assert torch.allclose(level, (raw - mean) / (variance + 1e-5).sqrt(), atol=1e-4)
     for level in network.encode_labels(torch.randint(0, 60, (1, 32, 32))):
@@ -46,14 +56,14 @@ def test_the_streams_share_one_encoder():
     network = TwoStreamUNet((4, 6, 8))
     labels = torch.randint(0, 60, (1, 32, 32))
     numbers = labels[:, None] * 2 / 59 - 1
-    for raw, label in zip(network._encode(numbers), network.encode_labels(labels), strict=True):
+    for raw, label in zip(encoded(network, numbers), network.encode_labels(labels), strict=True):
         assert torch.allclose(raw, label, atol=1e-6)
 
 
 def test_without_instance_norm_gray_is_as_it_comes():
     network = TwoStreamUNet((4, 6, 8), instance_norm=False)
     gray = torch.rand(1, 1, 32, 32)
-    for raw, level in zip(network._encode(gray), network.encode_gray(gray), strict=True):
+    for raw, level in zip(encoded(network, gray), network.encode_gray(gray), strict=True):
         assert torch.equal(raw, level)
 
 
@@ -99,12 +109,31 @@ def test_efficientnet_fpn_shapes():
     assert network(torch.rand(2, 1, 64, 96)).shape == (2, 60, 64, 96)
 
 
+# Mean and standard deviation of each level of what the published weights, in float32, make of
+# waves in RGB.
+PUBLISHED = [
+    (-0.13616, 7.83798), (-1.58333, 12.04171), (-0.37231, 10.60166), (-0.14599, 6.10382),
+    (0.17511, 2.91898),
+]  # fmt: skip
+
+
+def test_imagenet_weights_give_the_published_features():
+    """But for rounding to float16."""
+    encoder = EfficientNetLite0().eval()
+    begin_with_imagenet(encoder)
+    ramp = torch.linspace(-1, 1, 64 * 96).view(1, 1, 64, 96)
+    with torch.inference_mode():
+        levels = encoder(torch.cos(40 * ramp) * ramp)
+    for level, (mean, deviation) in zip(levels, PUBLISHED, strict=True):
+        assert float(level.std()) == pytest.approx(deviation, rel=1e-3)
+        assert float(level.mean()) == pytest.approx(mean, abs=1e-3 * deviation)
+
+
 def test_imagenet_weights_of_the_wrong_shape_are_refused():
     encoder = EfficientNetLite0()
-    published = {f"layer{i}": torch.zeros(1) for i in range(400)}
-    published["layer0"] = torch.zeros(32, 3, 3, 3)
+    encoder.stem[0][1] = nn.Conv2d(3, 32, 3, 2, bias=False)
     with pytest.raises(RuntimeError, match="size mismatch"):
-        encoder.load_imagenet(published)
+        begin_with_imagenet(encoder)
 
 
 @pytest.mark.parametrize("network", [EfficientNetFPN(), GridNet((4, 6, 8), columns=4)])

@@ -106,7 +106,7 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, how):
 @pytest.mark.parametrize("which", [0, 1])
 @torch.inference_mode()
 def test_a_large_picture_is_painted_strip_by_strip_as_it_is_as_a_whole(models, which, monkeypatch):
-    monkeypatch.setitem(strips._PIXELS, "cpu", 1)  # of as few rows as possible
+    monkeypatch.setitem(strips.STRIP_PIXELS, "cpu", 1)  # of as few rows as possible
     model = models[which]
     generator = torch.Generator().manual_seed(0)
     lightness = 100 * torch.rand(1, 1, 320, 64, generator=generator)

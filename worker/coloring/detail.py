@@ -11,7 +11,7 @@ from semcolor_worker.models.weights import Model
 from .upsampling import Size
 from .windows import Window
 
-_BAND_PIXELS = 1 << 22  # of a photo that is averaged down
+BAND_PIXELS = 1 << 22  # of a photo that is averaged down
 _VOTES = 3  # per axis: how many label pixels vote for one pixel at detail
 
 
@@ -35,7 +35,7 @@ def lightness_at(photo: Tensor, size: Size, device: torch.device) -> Tensor:
 def shrunk(plane: Tensor, size: Size) -> Tensor:
     """1×1×h×w of a plane, averaged down; uint8 stays uint8, uint16 becomes float."""
     if plane.dtype != torch.uint8:
-        bands = plane.split(max(1, _BAND_PIXELS // plane.shape[1]))  # never all of it as float
+        bands = plane.split(max(1, BAND_PIXELS // plane.shape[1]))  # never all of it as float
         plane = torch.cat([_averaged(band.float(), (len(band), size[1])) for band in bands])
     return _averaged(plane, size)[None, None]
 

@@ -19,7 +19,7 @@ from .checkpoints import Checkpoint, go_on
 from .windows import Read, Window, cut, run_inside
 
 # Pixels of a strip. On a processor its features fit the cache; a GPU needs many to be busy.
-_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
+STRIP_PIXELS = {"cpu": 1 << 15, "cuda": 1 << 20}
 _ROWS = 36  # of a strip at least; even, as blocks that halve the scale need it
 _MARGIN = 4  # rows around it, even as well: no block reaches further
 _KEPT_LEVEL = 2  # a quarter of the input's scale: from there on layers take little memory
@@ -145,7 +145,7 @@ def _collect(read: Read, whole: Window, rows: int, checkpoint: Checkpoint) -> Te
 
 def _rows(whole: Window, device: torch.device) -> int:
     """Of a strip of a map; with a layer's margins not rounded up to any other crop's size."""
-    return max(_ROWS, _PIXELS[device.type] // whole.right // 16 * 16 - 4)
+    return max(_ROWS, STRIP_PIXELS[device.type] // whole.right // 16 * 16 - 4)
 
 
 def _empty(like: Tensor, height: int) -> Tensor:

@@ -66,12 +66,15 @@ class Split:
 
 
 def find_pairs(folders: list[Path]) -> list[Pair]:
-    """All labelled photos below ``folders``. Raises FileNotFoundError where a folder has none."""
+    """All labelled photos below ``folders``.
+
+    Raises SemcolorError where a folder has none: NO_DATA_FOLDER, MATLAB_LABELS, NO_PHOTOS.
+    """
     pairs: dict[Path, Pair] = {}
     for folder in folders:
         found = _pairs_below(folder)
         if not found:
-            raise FileNotFoundError(_what_is_missing(folder))
+            raise SemcolorError(_what_is_missing(folder), folder=str(folder))
         for pair in found:
             pairs.setdefault(pair.photo, pair)
     return list(pairs.values())
@@ -90,21 +93,17 @@ def predicted_path(photo: Path) -> Path:
 def read_pair(pair: Pair) -> tuple[Tensor, Tensor]:
     """A photo as 3×H×W uint8 sRGB and its labels as H×W uint8 class ids.
 
-    Raises SemcolorError: NO_FILE, NOT_AN_IMAGE, SIZE_MISMATCH.
+    Raises SemcolorError: NO_FILE, NOT_A_PICTURE, NOT_A_LABEL_PICTURE, SIZE_MISMATCH.
     """
     photo, labels = _read(pair.photo), _read(pair.labels)
     if labels.mode not in ("L", "P"):
-        raise SemcolorError(
-            Code.NOT_AN_IMAGE,
-            f"{pair.labels} has pixels of kind “{labels.mode}”: label files are indexed or "
-            "8-bit gray",
-        )
+        raise SemcolorError(Code.NOT_A_LABEL_PICTURE, file=str(pair.labels), mode=labels.mode)
     if labels.size != photo.size:
         raise SemcolorError(
             Code.SIZE_MISMATCH,
-            f"{pair.labels} has {_pixels(labels)} and its photo {pair.photo} {_pixels(photo)}: "
-            "they must have the same size",
-        )
+            what=f"{pair.labels} (of {pair.photo})", width=labels.width, height=labels.height,
+            photo_width=photo.width, photo_height=photo.height,
+        )  # fmt: skip
     rgb = np.array(photo.convert("RGB"))
     ids = _our_ids(pair.labelling)[np.asarray(labels)]
     return torch.from_numpy(rgb).permute(2, 0, 1), torch.from_numpy(ids)
@@ -131,15 +130,10 @@ def _pairs_of(images: Path, root: Path, maps: dict[str, str]) -> list[Pair]:
     ]
 
 
-def _what_is_missing(folder: Path) -> str:
+def _what_is_missing(folder: Path) -> Code:
     if not folder.is_dir():
-        return f"there is no folder {folder}"
-    if any(True for _ in folder.rglob("*.mat")):
-        return (
-            f"the labels below {folder} are .mat files, which are not read: of PASCAL-Context, "
-            "unpack 59_context_labels.tar.gz (the 59 classes as PNGs) beside JPEGImages"
-        )
-    return f"no photos with label files below {folder}: docs/training.md lists the layouts"
+        return Code.NO_DATA_FOLDER
+    return Code.MATLAB_LABELS if any(folder.rglob("*.mat")) else Code.NO_PHOTOS
 
 
 def _read(path: Path) -> Image.Image:
@@ -148,15 +142,9 @@ def _read(path: Path) -> Image.Image:
             image.load()
             return image
     except FileNotFoundError as error:
-        raise SemcolorError(Code.NO_FILE, f"there is no file {path}") from error
+        raise SemcolorError(Code.NO_FILE, file=str(path)) from error
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise SemcolorError(
-            Code.NOT_AN_IMAGE, f"{path} cannot be read as a picture: get it anew or remove it"
-        ) from error
-
-
-def _pixels(image: Image.Image) -> str:
-    return f"{image.width} × {image.height} pixels"
+        raise SemcolorError(Code.NOT_A_PICTURE, file=str(path)) from error
 
 
 @cache

@@ -106,8 +106,6 @@ def _load(
 ) -> "Engine":
     import torch
 
-    from semcolor_worker.models.weights import WeightsError
-
     from .engine import Engine
 
     if device not in (*found, "cpu"):
@@ -116,14 +114,7 @@ def _load(
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
     folder = settings.weights_folder()
-    try:
-        return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
-    except WeightsError as error:
-        if error.parameters:
-            raise
-        # TODO before release of this layout: gone when WeightsError has parameters
-        file = str(folder or "The bundled file")
-        raise SemcolorError(Code.BAD_WEIGHTS, file=file, reason=str(error)) from error
+    return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
 
 
 def _check(socket: "zmq.Socket[bytes]") -> None:
@@ -154,13 +145,14 @@ def _do(engine: "Engine", job: Job, frames: list[zmq.Frame]) -> tuple[Message, b
     """
     from semcolor_worker.coloring.memory_errors import broke, exhausted
 
-    from .engine import AtDetail, PlanesMissingError
+    from .engine import PlanesMissingError
+    from .networks import AtDetail
 
     fields = unpack(frames[0].bytes)
     request = request_of(fields)
     assert isinstance(request, PhotoRequest)
     if job.low_memory and isinstance(request, AtDetail):
-        engine.be_sparing(request)
+        engine.policy.begin_low(request)
     needed = engine.needed(request)
     for edit, pixels in zip(job.edits, frames[1:], strict=True):
         _keep_edit(engine, edit, pixels, edit.base in needed)
@@ -207,14 +199,14 @@ def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Pixels]:
     match request:
         case Segment():
             labels = pack_labels(engine.segment(request).numpy().data.cast("B"))
-            return RegionResult(engine.lowered(request)), labels
+            return RegionResult(engine.policy.lowered(request)), labels
         case Colorize():
             pixels = engine.colorize(request).numpy().data.cast("B")
-            return RegionResult(engine.lowered(request)), pixels
+            return RegionResult(engine.policy.lowered(request)), pixels
         case Recolor():
             changed, rgb = engine.recolor(request)
             piece = rgb.numpy().data.cast("B") if changed else None
-            return RecolorResult(changed, len(rgb), engine.lowered(request)), piece
+            return RecolorResult(changed, len(rgb), engine.policy.lowered(request)), piece
         case Snap():
             region, ids = engine.snap(request)
             return SnapResult(region), pack_labels(ids.tobytes()) if region else None

@@ -20,7 +20,6 @@ from semcolor.photos.pixels import gray_from_rgb
 from semcolor.protocol.planes import plane_digest
 from semcolor.protocol.schema import Colorize, Segment
 from semcolor.shared.classes import NUM_LABELS
-from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
 from semcolor_worker.corpus.datasets import OURS, Pair, find_pairs, read_pair, split
@@ -82,10 +81,7 @@ def evaluate_folders(folders: list[Path], models: Path | None, held_out: bool, o
     stand in for what it lacks. ``held_out``: only photos that `semcolor train` with the same
     folders keeps away from training. Raises SemcolorError.
     """
-    try:
-        pairs = find_pairs(folders)
-    except FileNotFoundError as error:
-        raise SemcolorError(Code.NO_FILE, str(error)) from error
+    pairs = find_pairs(folders)
     engine = Engine.load(models, precision=torch.float32)  # figures depend on no processor
     photos = split(pairs)
     chosen, reference = (photos.held_out, photos.training) if held_out else (pairs, pairs)

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import Code, SemcolorError, cannot_write
 from semcolor_worker import color
 
 from . import weights
@@ -31,7 +31,7 @@ _NAMED = 3  # how many names of each kind an error lists
 _PLAIN = {0: "conv1", 1: "batch1", 3: "conv2", 4: "batch2"}
 _BLOCK = {0: "batch1", 2: "conv1", 3: "batch2", 5: "conv2"}
 
-_SPECS: dict[Task, ModelSpec] = {
+SPECS: dict[Task, ModelSpec] = {
     "color": ModelSpec(
         task="color",
         network="two_stream_unet",
@@ -61,8 +61,8 @@ _SPECS: dict[Task, ModelSpec] = {
 def import_checkpoints(checkpoints: Mapping[Task, Path], folder: Path) -> list[Path]:
     """Turn checkpoints into weight files ``folder/<task>.safetensors``, float32; returns these.
 
-    Nothing is written unless all of them can be read. Raises SemcolorError, with a sentence on
-    what differs from the published layout if that is the reason.
+    Nothing is written unless all of them can be read. Raises SemcolorError: NO_FILE, CANNOT_WRITE,
+    BAD_WEIGHTS with what differs from the published layout if that is the reason.
     """
     models = {task: _model(task, path) for task, path in checkpoints.items()}
     paths = []
@@ -72,7 +72,7 @@ def import_checkpoints(checkpoints: Mapping[Task, Path], folder: Path) -> list[P
             folder.mkdir(parents=True, exist_ok=True)
             weights.save(path, model, torch.float32)
         except (OSError, SafetensorError) as error:
-            raise SemcolorError(Code.CANNOT_WRITE, f"cannot write {path}: {error}") from error
+            raise cannot_write(path, error) from error
         paths.append(path)
     return paths
 
@@ -98,16 +98,16 @@ def verify(folder: Path, recorded: Path) -> list[Comparison]:
     ``recorded``: an .npz file with, for each picture K = 0, 1 …, ``grayK`` (H×W uint8, sRGB curve)
     and ``labelsK`` (H×W uint8), and what the authors' code made of them: ``color_outputK`` (2×H×W
     float32), ``seg_logitsK`` (60×H×W float32) and ``seg_argmaxK`` (H×W uint8). Of the outputs,
-    every n-th pixel is enough. Raises SemcolorError when a file cannot be read.
+    every n-th pixel is enough. Raises SemcolorError: NO_FILE, BAD_WEIGHTS, BAD_RECORDING.
     """
     models = {task: weights.load_for(task, folder) for task in weights.in_folder(folder)}
     if not models:
-        raise SemcolorError(Code.NO_FILE, f"{folder} holds no weights: import or train some")
+        raise SemcolorError(Code.NO_FILE, file=f"{folder}/color.safetensors (or segmentation)")
     arrays = _read_recorded(recorded)
     pictures = sorted(name.removeprefix("gray") for name in arrays if name.startswith("gray"))
-    if not pictures:
-        raise _malformed(f"{recorded} holds no recorded pictures: it has no array “gray0”")
     try:
+        if not pictures:
+            raise KeyError("gray0")
         return [
             _compare(name + picture, output.numpy(), arrays[name + picture])
             for picture in pictures
@@ -115,7 +115,9 @@ def verify(folder: Path, recorded: Path) -> list[Comparison]:
             for name, output in _outputs(model, arrays, picture).items()
         ]
     except KeyError as error:
-        raise _malformed(f"{recorded} has no array “{error.args[0]}”") from error
+        raise _bad_recording(recorded, f"it has no array “{error.args[0]}”") from error
+    except ValueError as error:
+        raise _bad_recording(recorded, str(error)) from error
 
 
 @torch.inference_mode()
@@ -131,10 +133,11 @@ def _outputs(model: Model, arrays: Mapping[str, np.ndarray], picture: str) -> di
 
 
 def _plane(name: str, arrays: Mapping[str, np.ndarray], stride: int) -> Tensor:
+    """A recorded input. Raises KeyError, and ValueError for one that no network takes."""
     plane = arrays[name]
     fits = all(side % stride == 0 and side > stride for side in plane.shape)
     if plane.dtype != np.uint8 or plane.ndim != 2 or not fits:
-        raise _malformed(f"{name} is not H×W uint8 with sides of 2, 3, 4 … times {stride} pixels")
+        raise ValueError(f"{name} is not H×W uint8 with sides of 2, 3, 4 … times {stride} pixels")
     return torch.from_numpy(plane)
 
 
@@ -142,7 +145,7 @@ def _compare(name: str, output: np.ndarray, recorded: np.ndarray) -> Comparison:
     step = max(1, output.shape[-1] // max(1, recorded.shape[-1]))
     output = output[..., ::step, ::step]
     if output.shape != recorded.shape:
-        raise _malformed(
+        raise ValueError(
             f"{name} is recorded as {_times(recorded.shape)}, the network gives "
             f"{_times(output.shape)}"
         )
@@ -157,18 +160,18 @@ def _read_recorded(path: Path) -> dict[str, np.ndarray]:
         with np.load(path) as file:  # never unpickles, by default
             return dict(file)
     except FileNotFoundError as error:
-        raise SemcolorError(Code.NO_FILE, f"no file {path}") from error
+        raise SemcolorError(Code.NO_FILE, file=str(path)) from error
     except Exception as error:  # damaged bytes can fail in any way
-        raise _malformed(f"{path} cannot be read: it is not an .npz file of arrays") from error
+        raise _bad_recording(path, "it is not an .npz file of arrays") from error
 
 
-def _malformed(message: str) -> SemcolorError:
-    return SemcolorError(Code.MALFORMED, message)
+def _bad_recording(path: Path, reason: str) -> SemcolorError:
+    return SemcolorError(Code.BAD_RECORDING, file=str(path), reason=reason)
 
 
 def _model(task: Task, path: Path) -> Model:
     """The published checkpoint of a task as a model."""
-    model = weights.build(_SPECS[task])
+    model = weights.build(SPECS[task])
     own = model.network.state_dict()
     published = _color_name if task == "color" else _segmentation_name
     names = {name: published(name) for name in own}
@@ -176,7 +179,7 @@ def _model(task: Task, path: Path) -> Model:
     differences = _differences({names[name]: value for name, value in own.items()}, state)
     if differences:
         raise WeightsError(
-            f"{path} is not the authors' {task} checkpoint: it {' and '.join(differences)}"
+            path, f"it is not the authors' {task} checkpoint: it {' and '.join(differences)}"
         )
     model.network.load_state_dict({name: state[names[name]] for name in own})
     return model
@@ -186,19 +189,20 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise SemcolorError(Code.NO_FILE, f"no file {path}") from error
+        raise SemcolorError(Code.NO_FILE, file=str(path)) from error
     except UnpicklingError as error:
         raise WeightsError(
-            f"{path} is no checkpoint, or holds more than tensors: semcolor runs no code from "
-            "weight files; fetch it from its authors again"
+            path,
+            "it is no checkpoint, or holds more than tensors, and semcolor runs no code from "
+            "weight files; fetch it from its authors again",
         ) from error
     except Exception as error:  # damaged bytes can fail in any way
         raise WeightsError(
-            f"{path} cannot be read as a checkpoint: if it did not arrive whole, fetch it again"
+            path, "it cannot be read as a checkpoint; if it did not arrive whole, fetch it again"
         ) from error
     state = checkpoint.get("G") if isinstance(checkpoint, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise WeightsError(f"{path} is not the authors' checkpoint: it holds no tensors under “G”")
+        raise WeightsError(path, "it is not the authors' checkpoint: it holds no tensors under “G”")
     return state
 
 

@@ -39,10 +39,10 @@ VARIANTS = ("gridnet",)  # bundled beside the defaults, in folders of their own
 
 
 class WeightsError(SemcolorError):
-    """A weight file that cannot be used; the message says which and why."""
+    """Weights that cannot be used: which file or folder, and why (technical, in English)."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(Code.BAD_WEIGHTS, message)
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(Code.BAD_WEIGHTS, file=str(file), reason=reason)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ class ModelSpec:
     chroma_scale: float = 110.0  # a*, b* per unit of network output
     chroma_offset: float = 0.0  # a*, b* at output 0
     saturation: float = 1.0  # of what users get; regression alone comes out a little dull
-    classes: str = "pascal-context-59"
     corpus: str = ""
     licence: str = ""
     recipe: str = ""
@@ -100,15 +99,15 @@ class Model:
 def build(spec: ModelSpec) -> Model:
     """A model with freshly initialised weights.
 
-    Raises WeightsError for a network or an argument that this version does not know.
+    Raises ValueError for a network or an argument that this version does not know.
     """
     if spec.network not in NETWORKS:
         known = ", ".join(NETWORKS)
-        raise WeightsError(f"unknown network “{spec.network}”: this version knows {known}")
+        raise ValueError(f"its network is “{spec.network}”, and this version knows {known}")
     try:
         return Model(NETWORKS[spec.network](**spec.arguments), spec)
     except TypeError as error:
-        raise WeightsError(f"{spec.network} cannot be built as described: {error}") from error
+        raise ValueError(f"its network cannot be built as described ({error})") from error
 
 
 def save(path: Path, model: Model, dtype: torch.dtype = torch.float16) -> None:
@@ -143,14 +142,16 @@ def load(path: Path, device: torch.device | str = "cpu") -> Model:
             spec = _spec(path, file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read the weights {path}: {error}") from error
-    model = build(spec)
-    model.path = path
+        raise WeightsError(path, f"it cannot be read ({error})") from error
     try:
+        model = build(spec)
         model.network.load_state_dict(state)
+    except ValueError as error:
+        raise WeightsError(path, str(error)) from error
     except RuntimeError as error:
-        reason = textwrap.shorten(str(error), 200)  # it lists every tensor
-        raise WeightsError(f"{path} does not fit its own description: {reason}") from error
+        differences = textwrap.shorten(str(error), 200)  # it lists every tensor
+        raise WeightsError(path, f"it does not fit its own description ({differences})") from error
+    model.path = path
     model.network.eval().requires_grad_(False)
     model.network.to(device)
     model.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster
@@ -185,12 +186,12 @@ def load_for(task: Task, folder: Path | None, device: torch.device | str = "cpu"
         own = in_folder(folder)
         if not own:
             raise WeightsError(
-                f"{folder} holds neither color.safetensors nor segmentation.safetensors"
+                folder, "it holds neither color.safetensors nor segmentation.safetensors"
             )
         path = own.get(task, path)
     model = load(path, device)
     if model.spec.task != task:
-        raise WeightsError(f"{path} is a model for {model.spec.task}: rename it")
+        raise WeightsError(path, f"it is a model for {model.spec.task}, and named otherwise")
     return model
 
 
@@ -202,14 +203,13 @@ def in_folder(folder: Path) -> dict[Task, Path]:
 
 def _spec(path: Path, metadata: dict[str, str]) -> ModelSpec:
     if METADATA_KEY not in metadata:
-        raise WeightsError(f"{path} is not a semcolor weight file: it carries no description")
+        raise WeightsError(path, "it carries no description, so it is not of semcolor's")
     try:
         fields = json.loads(metadata[METADATA_KEY])
         version = fields.pop("format", None)
         if version != FORMAT:
-            raise WeightsError(
-                f"{path} has format {version}, this version reads {FORMAT}: update it"
-            )
+            raise WeightsError(path, f"its format is {version}, and this version reads {FORMAT}")
+        fields.pop("classes", None)  # of files that were written when it was always the same
         return ModelSpec(**fields)
     except (AttributeError, TypeError, ValueError) as error:
-        raise WeightsError(f"{path} has a description that cannot be read: {error}") from error
+        raise WeightsError(path, f"its description cannot be read ({error})") from error

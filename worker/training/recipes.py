@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import chroma_bins
 from semcolor_worker.models.weights import ModelSpec
 
@@ -23,7 +24,6 @@ class Recipe:
     learning_rate: float = 1e-3
     decay: bool = True  # the rate falls along a cosine
     average: float = 0.998  # decay of the running average of the weights, which is what is saved
-    patience: int = 0  # validations without progress after which it stops early; 0: never
     imagenet: bool = False  # the encoder starts from ImageNet weights
     squashed: bool = False  # the photo is made square, whatever its shape
     exposure: float = 0.0  # standard deviation of the logarithm of a random gamma
@@ -141,8 +141,8 @@ RECIPES = (
 
 
 def recipe(task: str, name: str) -> Recipe:
-    """The recipe of that name for a task. Raises KeyError with the names there are."""
+    """The recipe of that name for a task. Raises SemcolorError (NO_RECIPE)."""
     by_name = {entry.name: entry for entry in RECIPES if entry.model.task == task}
     if name not in by_name:
-        raise KeyError(f"no recipe “{name}” for {task}: there is {', '.join(by_name)}")
+        raise SemcolorError(Code.NO_RECIPE, name=name, task=task, known=", ".join(by_name))
     return by_name[name]

@@ -1,5 +1,6 @@
 """Training samples: photo + label map → lightness, labels, chroma, cropped and augmented."""
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset, Sampler
 
+from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import lab_from_rgb
 from semcolor_worker.corpus.datasets import Pair, predicted_path, read_pair
 
@@ -15,8 +17,25 @@ from . import augmentation
 from .recipes import Recipe
 
 
+class LoaderError(Exception):
+    """A SemcolorError on its way out of a loader's process: PyTorch lets one text pass."""
+
+    @classmethod
+    def of(cls, error: SemcolorError) -> "LoaderError":
+        """To be raised in its place."""
+        return cls(json.dumps([error.code, dict(error.parameters)]))
+
+    def failure(self) -> SemcolorError:
+        """The error itself; PyTorch puts a traceback before it."""
+        code, parameters = json.loads(str(self).rpartition(f"{type(self).__name__}: ")[2])
+        return SemcolorError(Code(code), **parameters)
+
+
 class Samples(Dataset[dict[str, Tensor]]):
-    """Random crops. An item's key is ``(index, seed)``, so a run is the same however it is cut."""
+    """Random crops. An item's key is ``(index, seed)``, so a run is the same however it is cut.
+
+    Raises LoaderError for a photo that cannot be read.
+    """
 
     def __init__(self, pairs: list[Pair], recipe: Recipe) -> None:
         self.pairs = pairs
@@ -32,7 +51,11 @@ class Samples(Dataset[dict[str, Tensor]]):
         pair = self.pairs[index]
         if rng.random() < self.recipe.predicted_labels:
             pair = _predicted(pair)
-        rgb, labels = _crop(*read_pair(pair), self.recipe, rng)
+        try:
+            pictures = read_pair(pair)
+        except SemcolorError as error:
+            raise LoaderError.of(error) from None
+        rgb, labels = _crop(*pictures, self.recipe, rng)
         lab = lab_from_rgb(rgb)
         lightness, chroma = lab[:1], lab[1:]
         if rng.random() < self.recipe.orthochromatic:

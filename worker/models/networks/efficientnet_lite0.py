@@ -96,18 +96,3 @@ class EfficientNetLite0(nn.Module):
             if index in TAPS:
                 levels.append(x)
         return levels
-
-    def load_imagenet(self, published: dict[str, Tensor]) -> None:
-        """Take the weights of the published EfficientNet-Lite0, for gray input.
-
-        ``published``: the ImageNet checkpoint's state dict; it lists the same layers in the same
-        order, then the classifier. Its filters see RGB scaled as (0..255 − 127)/128; a filter's
-        sum over the three colours does to gray what the filter does to a gray picture in RGB.
-        Raises RuntimeError when the layers do not match.
-        """
-        own = [name for name in self.state_dict() if not name.endswith("num_batches_tracked")]
-        theirs = [v for k, v in published.items() if not k.endswith("num_batches_tracked")]
-        state = dict(zip(own, theirs, strict=False))
-        state[own[0]] = state[own[0]].sum(dim=1, keepdim=True)
-        counters = {k: v for k, v in self.state_dict().items() if k not in state}
-        self.load_state_dict(state | counters)
