@@ -227,6 +227,6 @@ def test_each_is_one_undo_step_and_asks_no_more_than_it_must(
         assert (result[name][30:50, 200:240] == to_rgba(np.uint8([[WATER]]))).all()
     assert (result["fill"][:120, 20:] == to_rgba(np.uint8([[WATER]]))).all()
     assert (result["color"][30:50, 200:240] == (*all_classes()[WATER].rgb, 255)).all()
-    assert "they must be the same" in result["refused"]
+    assert "They must be the same" in result["refused"]
     assert (read_label_map(gimp.folder / "a photo-labels.png") == drawn).all()
     assert (result["read"] == to_rgba(drawn)).all()

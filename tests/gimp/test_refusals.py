@@ -102,8 +102,8 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         ("a photo", "pixels, the photo"),
         ("no file", "argument “file”"),
         ("no file to export", "argument “file”"),
-        ("jpeg", "end the file's name in .png"),
-        ("no folder", "can't be written"),
+        ("jpeg", "End the file's name in .png"),
+        ("no folder", "cannot be written"),
         ("unknown class", "no class “skye”. The palette “Semantic Color"),
         ("nothing selected", "Select an area"),
         ("nothing suggested", "Select an object"),
@@ -119,7 +119,7 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         ("locked snap-to-edges", "Unlock"),
         ("locked clean", "Unlock"),
         ("locked import", "Unlock"),
-        ("disk full", "can't be written"),
+        ("disk full", "cannot be written"),
     ],
 )
 def test_refusal_is_a_sentence_and_changes_nothing(refused: dict, what: str, words: str) -> None:
