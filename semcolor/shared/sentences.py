@@ -7,7 +7,7 @@ GIMP panel looks its translation up first. Braces hold the parameters of the cod
 import string
 from collections.abc import Callable, Mapping
 
-from .errors import Code, Parameter
+from .codes import Code, Parameter
 from .states import Stage, WorkerState
 
 ERRORS: dict[Code, str] = {
