@@ -311,7 +311,7 @@ def test_failures_have_a_sentence_and_a_code(
     monkeypatch.chdir(tmp_path)
     checkpoint(tmp_path / "good", blank("segmentation"))
     assert cli.main(["weights", *arguments]) == code
-    assert message in capsys.readouterr().err.lower()
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -186,9 +186,9 @@ def test_a_folder_without_photos_is_named(tmp_path):
     with pytest.raises(SemcolorError, match=str(empty)) as raised:
         find_pairs([good, empty])
     assert raised.value.code == Code.NO_PHOTOS
-    with pytest.raises(SemcolorError, match=f"no folder {tmp_path / 'none'}") as raised:
+    with pytest.raises(SemcolorError, match=f"no file {tmp_path / 'none'}") as raised:
         find_pairs([tmp_path / "none"])
-    assert raised.value.code == Code.NO_FOLDER
+    assert raised.value.code == Code.NO_FILE
 
 
 def test_matlab_labels_are_refused_with_the_way_out(tmp_path):

@@ -68,13 +68,13 @@ class Split:
 def find_pairs(folders: list[Path]) -> list[Pair]:
     """All labelled photos below ``folders``.
 
-    Raises SemcolorError where a folder has none: NO_FOLDER, MATLAB_LABELS, NO_PHOTOS.
+    Raises SemcolorError where a folder has none: NO_FILE, MATLAB_LABELS, NO_PHOTOS.
     """
     pairs: dict[Path, Pair] = {}
     for folder in folders:
         found = _pairs_below(folder)
         if not found:
-            raise SemcolorError(_what_is_missing(folder), folder=str(folder))
+            raise _nothing_in(folder)
         for pair in found:
             pairs.setdefault(pair.photo, pair)
     return list(pairs.values())
@@ -130,10 +130,11 @@ def _pairs_of(images: Path, root: Path, maps: dict[str, str]) -> list[Pair]:
     ]
 
 
-def _what_is_missing(folder: Path) -> Code:
+def _nothing_in(folder: Path) -> SemcolorError:
     if not folder.is_dir():
-        return Code.NO_FOLDER
-    return Code.MATLAB_LABELS if any(folder.rglob("*.mat")) else Code.NO_PHOTOS
+        return SemcolorError(Code.NO_FILE, file=str(folder))
+    code = Code.MATLAB_LABELS if any(folder.rglob("*.mat")) else Code.NO_PHOTOS
+    return SemcolorError(code, folder=str(folder))
 
 
 def _read(path: Path) -> Image.Image:
