@@ -167,9 +167,7 @@ def _do(engine: "Engine", job: Job, frames: list[zmq.Frame]) -> tuple[Message, b
         return _missing(engine, request)
     except SemcolorError as error:
         reply = error
-    except ValueError as error:
-        reply = SemcolorError(Code.LABELS_MISMATCH, detail=str(error))
-    except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
+    except (RuntimeError, MemoryError, ValueError) as error:  # torch's are RuntimeErrors
         if broke(error):
             raise
         if exhausted(error):
