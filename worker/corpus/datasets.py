@@ -74,7 +74,7 @@ def find_pairs(folders: list[Path]) -> list[Pair]:
     for folder in folders:
         found = _pairs_below(folder)
         if not found:
-            raise _nothing_in(folder)
+            raise SemcolorError(_what_is_missing(folder), folder=str(folder))
         for pair in found:
             pairs.setdefault(pair.photo, pair)
     return list(pairs.values())
@@ -130,7 +130,7 @@ def _pairs_of(images: Path, root: Path, maps: dict[str, str]) -> list[Pair]:
     ]
 
 
-def _nothing_in(folder: Path) -> SemcolorError:
+def _what_is_missing(folder: Path) -> Code:
     if not folder.is_dir():
         return Code.NO_DATA_FOLDER
     return Code.MATLAB_LABELS if any(folder.rglob("*.mat")) else Code.NO_PHOTOS
