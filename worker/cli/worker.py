@@ -61,7 +61,8 @@ def _status(_: argparse.Namespace) -> None:
     print(f"{status.state} at {client.connection.address}, version {status.version}")
     print(f"device    {status.device or 'not known yet'}")
     for engine in status.engines if len(status.engines) > 1 else []:
-        print(f"  {engine.device:7} {engine.fault.error if engine.fault else engine.state}")
+        fault = engine.fault and f"{engine.fault.error} It is tried again after a restart."
+        print(f"  {engine.device:7} {fault or engine.state}")
     print(f"models    {', '.join(status.models) or 'not loaded yet'}")
     print(f"LAN       {status.listening or 'no'}")
     print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
