@@ -31,8 +31,7 @@ IDLE_SECONDS = 20
 # counts for the first of these that is going on.
 STAGES = {
     "network": ("network",),
-    "comparison": ("engine changes",),
-    "upsampling": ("engine colorize",),
+    "engine": ("engine ",),
     "wire": ("wire",),
     "bridge": ("bridge ",),
     "pipes": ("request ",),
@@ -72,8 +71,8 @@ def cpu_seconds(pid):
 def panel_cpu_seconds():
     "Of GIMP, the plug-in and the bridge."
     (bridge,) = bridges()
-    plugin = int(_status(bridge)["PPid"])
-    return sum(map(cpu_seconds, (int(_status(plugin)["PPid"]), plugin, bridge)))
+    plugin = int(status(bridge)["PPid"])
+    return sum(map(cpu_seconds, (int(status(plugin)["PPid"]), plugin, bridge)))
 
 def xdotool(words):
     return subprocess.run(["xdotool", *words.split()], check=True, capture_output=True).stdout

@@ -5,8 +5,8 @@
 The worker is across a link that takes 20 ms each way: two network namespaces and `tc netem`; where
 the kernel has no netem, or this is no root, a proxy between them that holds back all it gets. The
 bridge is spoken to over pipes as the plug-in does. The worker loads a network so small that it
-costs next to nothing, or, with --bundled, the usual one. Each checkout, this one first, is measured
-in turn, so that an older one can be the baseline. Prints a table and one JSON line.
+costs next to nothing, or, with --bundled, the usual one. Other checkouts paint in turns with this
+one, so that an older one can be the baseline. Prints a table and one JSON line.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import random
-import statistics
 import struct
 import subprocess
 import sys
@@ -26,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import SAMPLE, report
-from wire import Traffic, Wire
+from common import SAMPLE, milliseconds, ratio, report, seconds
+from wire import Wire
 
 from semcolor.photos.photo_files import read_photo
 from semcolor.photos.pixels import Gray
@@ -37,7 +36,7 @@ from semcolor_worker.models.weights import ModelSpec
 HERE = Path(__file__).parents[1]
 SIDE = 64  # pixels
 WARM_UP = 5  # strokes
-PORT = 7790
+PORT = 7790  # of the first worker
 NAMESPACE, NEAR, FAR = "semcolor-link", "10.213.7.1", "10.213.7.2"
 INVITATION = "semcolor-1-"
 
@@ -50,20 +49,35 @@ def main() -> None:
     parser.add_argument("--strokes", type=int, default=30)
     parser.add_argument("--bundled", action="store_true", help="the usual network")
     options = parser.parse_args()
-    checkouts = [HERE, *options.checkout]
-    figures: dict[str, Any] = {}
-    with Link(options.delay / 1000) as link, tempfile.TemporaryDirectory() as folder:
-        figures["link"] = link.kind
+    checkouts = {"this": HERE} | {path.name: path for path in options.checkout}
+    with (
+        Link(options.delay / 1000) as link,
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.ExitStack() as ends,
+    ):
         save_vivid(Path(folder))
         chosen = "bundled" if options.bundled else folder
-        for checkout in checkouts:
-            name = "this" if checkout == HERE else checkout.name
-            for key, value in measure(checkout, link, chosen, options.strokes).items():
-                figures[f"{name}_{key}"] = value
-    for checkout in options.checkout:
-        ratio = figures["this_ms_per_stroke"] / figures[f"{checkout.name}_ms_per_stroke"]
-        figures[f"this_over_{checkout.name}"] = round(ratio, 3)
-    report(figures)
+        sides = {
+            name: ends.enter_context(painting(path, link, chosen, PORT + number))
+            for number, (name, path) in enumerate(checkouts.items())
+        }
+        for run in range(WARM_UP + options.strokes):
+            for side in sides.values():
+                if run == WARM_UP:
+                    side.start_measuring()
+                side.stroke()
+        report({"link": link.kind} | figures(sides))
+
+
+def figures(sides: dict[str, "Side"]) -> dict[str, Any]:
+    """Of each side, and this one's time over the others'."""
+    found = {
+        f"{name}_{key}": value for name, side in sides.items() for key, value in side.figures()
+    }
+    others = {name: side.times for name, side in sides.items() if name != "this"}
+    return found | {
+        f"this_over_{name}": ratio(sides["this"].times, times) for name, times in others.items()
+    }
 
 
 def save_vivid(folder: Path) -> None:
@@ -118,9 +132,9 @@ class Link:
         """The command on the other side of the link."""
         return ["ip", "netns", "exec", NAMESPACE, *command] if self._in_namespaces else command
 
-    def wire(self) -> Wire:
-        """What a client connects to."""
-        return Wire(self.worker_host, PORT, 0.0 if self._in_namespaces else self._delay)
+    def wire(self, port: int) -> Wire:
+        """What a client connects to, of a worker that listens there."""
+        return Wire(self.worker_host, port, 0.0 if self._in_namespaces else self._delay)
 
     def _remove(self) -> None:
         with contextlib.suppress(OSError):
@@ -128,50 +142,56 @@ class Link:
             subprocess.run(["ip", "netns", "del", NAMESPACE], capture_output=True)
 
 
-def measure(checkout: Path, link: Link, chosen: str, strokes: int) -> dict[str, Any]:
-    """Milliseconds of a stroke, the median; frames and bytes of all strokes over their number."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        worker(checkout, link, chosen, Path(folder)) as invited,
-    ):
-        wire = link.wire()
-        environment = environment_of(checkout, Path(folder), "client")
-        plugin = Plugin(environment, Path(folder))
-        plugin.ask("connect", invitation=with_address(invited, f"tcp://127.0.0.1:{wire.port}"))
-        painter = Painter(plugin, read_photo(SAMPLE).gray)
-        for _ in range(WARM_UP):
-            painter.stroke()
-        before, times = wire.traffic(), []
-        for _ in range(strokes):
-            begin = time.perf_counter()
-            painter.stroke()
-            times.append(time.perf_counter() - begin)
-        used = [minus(now, then) for now, then in zip(wire.traffic(), before, strict=True)]
-        plugin.close()
-        wire.close()
-    return {
-        "ms_per_stroke": round(1000 * statistics.median(times), 1),
-        "requests_of_the_plug_in_per_stroke": painter.requests,
-        "frames_to_the_worker_per_stroke": round(used[0].frames / strokes, 2),
-        "frames_from_it_per_stroke": round(used[1].frames / strokes, 2),
-        "bytes_to_the_worker_per_stroke": round(used[0].size / strokes),
-        "bytes_from_it_per_stroke": round(used[1].size / strokes),
-    }
+class Side:
+    """A checkout's worker and bridge, somebody who paints, and what that costs."""
 
+    def __init__(self, painter: "Painter", wire: Wire) -> None:
+        self._painter, self._wire = painter, wire
+        self.start_measuring()
 
-def minus(now: Traffic, then: Traffic) -> Traffic:
-    """What came in between."""
-    return Traffic(now.frames - then.frames, now.size - then.size)
+    def start_measuring(self) -> None:
+        """Forget the strokes so far."""
+        self.times: list[float] = []
+        self._before = self._wire.traffic()
+
+    def stroke(self) -> None:
+        """Paint once."""
+        self.times.append(seconds(self._painter.stroke))
+
+    def figures(self) -> Iterator[tuple[str, float]]:
+        """Milliseconds of a stroke; frames and bytes of all strokes over their number."""
+        yield "ms_per_stroke", milliseconds(self.times)
+        yield "plugin_requests_per_stroke", self._painter.requests
+        ways = zip(("to", "from"), self._wire.traffic(), self._before, strict=True)
+        for way, now, before in ways:
+            frames, size = now.frames - before.frames, now.size - before.size
+            yield f"frames_{way}_worker_per_stroke", round(frames / len(self.times), 2)
+            yield f"bytes_{way}_worker_per_stroke", round(size / len(self.times))
 
 
 @contextlib.contextmanager
-def worker(checkout: Path, link: Link, chosen: str, folder: Path) -> Iterator[str]:
+def painting(checkout: Path, link: Link, chosen: str, port: int) -> Iterator[Side]:
+    """A checkout's side, its worker across the link."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        worker(checkout, link, chosen, port, Path(folder)) as invited,
+    ):
+        wire = link.wire(port)
+        plugin = Plugin(environment_of(checkout, Path(folder), "client"), Path(folder))
+        plugin.ask("connect", invitation=with_address(invited, f"tcp://127.0.0.1:{wire.port}"))
+        yield Side(Painter(plugin, read_photo(SAMPLE).gray), wire)
+        plugin.close()
+        wire.close()
+
+
+@contextlib.contextmanager
+def worker(checkout: Path, link: Link, chosen: str, port: int, folder: Path) -> Iterator[str]:
     """A checkout's worker across the link; the invitation of a client."""
     environment = environment_of(checkout, folder, "worker")
     command = [sys.executable, "-m", "semcolor.cli"]
     use = [*command, "weights", "use", chosen]
     subprocess.run(use, env=environment, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    listen = f"{link.worker_host}:{PORT}"
+    listen = f"{link.worker_host}:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             link.across([*command, "worker", "serve", "--listen", listen]),

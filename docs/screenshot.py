@@ -109,12 +109,12 @@ def to_opacity(percent):
 
 def drag(x, y, to_x, to_y, caption=""):
     before = content(colors)
-    _mouse("mousemove", str(x), str(y), "mousedown", "1")
+    mouse("mousemove", str(x), str(y), "mousedown", "1")
     for step in range(1, 5):
-        _mouse("mousemove", str(x + (to_x - x) * step // 4), str(y + (to_y - y) * step // 4))
+        mouse("mousemove", str(x + (to_x - x) * step // 4), str(y + (to_y - y) * step // 4))
         if caption:
             frame(caption, 0.4, rest=0.2)
-    _mouse("mouseup", "1")
+    mouse("mouseup", "1")
     wait(lambda: content(colors) != before)
 
 def paint(class_name, strokes):

@@ -57,7 +57,7 @@ class WorkerAnswers:
         connection = remote or local_worker.read_connection()
         answer: Header = {"state": WorkerState.STOPPED, "device": "", "models": []}
         if connection is not None:
-            client = ZmqWorkerClient(connection, patience=_STATUS_SECONDS)
+            client = ZmqWorkerClient(connection, timeout=_STATUS_SECONDS)
             try:
                 status = client.status()
                 answer = {"state": status.state, "device": status.device, "models": status.models}

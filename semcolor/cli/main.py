@@ -14,7 +14,10 @@ _OTHER_FAMILIES = "semcolor.commands"
 # 1 is every other failure.
 _EXIT_CODES = {
     2: {Code.DETAIL},  # argparse's too, for a wrong command line
-    3: {Code.NO_FILE, Code.NO_PHOTOS, Code.NO_RECIPE, Code.NOTHING_TO_IMPORT},
+    3: {
+        Code.NO_FILE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS, Code.NO_RECIPE,
+        Code.NOTHING_TO_IMPORT,
+    },
     4: {
         Code.NOT_A_PHOTO, Code.SAMPLE_FORMAT, Code.NOT_A_PICTURE, Code.NOT_A_LABEL_PICTURE,
         Code.CANNOT_READ,

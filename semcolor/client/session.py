@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -97,7 +97,7 @@ class Session:
         Raises SemcolorError (SIZE_MISMATCH) when it is not the photo's size.
         """
         if label_map is not None and label_map.shape != self.gray.shape:
-            raise self._mismatch("The label map", label_map.shape)
+            raise _mismatch("The label map", label_map.shape, self.gray.shape)
         self._labels = None if label_map is None else EditedLabels(label_map)
         self._predicted = False
 
@@ -168,7 +168,7 @@ class Session:
         lowered = 0
         for part, result, frame in self._pull(requests, region, on_progress):
             rows = slice(part.y - region.y, part.y - region.y + part.height)
-            rgb[rows] = self._pixels(frame, part.width)
+            rgb[rows] = _pixels(frame, rgb.dtype, part.width)
             lowered = result.detail or lowered
         return Colored(region, rgb, lowered)
 
@@ -192,7 +192,7 @@ class Session:
             else:
                 self._paint(detail)
                 changed = cast(RecolorResult, result)
-                rgb = self._pixels(frame, max(1, changed.region.width))
+                rgb = _pixels(frame, self.gray.dtype, max(1, changed.region.width))
                 return Colored(changed.region, rgb, changed.detail)
         first = _parts(self.whole, PIECE_LIMIT // Colorize.bytes_per_pixel)[0]
         return self.colorize(first, detail, on_progress)._replace(region=self.whole)
@@ -237,7 +237,7 @@ class Session:
     def _keep_mask(self, mask: Mask) -> str:
         """The mask's digest. Of the masks before, only those that colour now, or did last, stay."""
         if mask.shape != self.gray.shape:
-            raise self._mismatch("The selection", mask.shape)
+            raise _mismatch("The selection", mask.shape, self.gray.shape)
         painted = self._painted.tints if self._painted else ()
         return self._uploads.keep_mask(mask, {tint.mask for tint in (*self.tints, *painted)})
 
@@ -245,15 +245,6 @@ class Session:
         """From now on this is the last colour."""
         self._painted = _Painted(self.labels_digest, self.tints, detail)
         return self._painted
-
-    def _pixels(self, frame: bytes, width: int) -> Rgb:
-        return np.frombuffer(frame, self.gray.dtype).reshape(-1, width, 3)
-
-    def _mismatch(self, what: str, shape: tuple[int, ...]) -> SemcolorError:
-        return SemcolorError(
-            Code.SIZE_MISMATCH, what=what, width=shape[1], height=shape[0],
-            photo_width=self.width, photo_height=self.height,
-        )  # fmt: skip
 
     def _ask(self, request: PhotoRequest, on_progress: OnProgress) -> tuple[Result, bytes]:
         """One result; uploads what the worker lacks."""
@@ -314,6 +305,17 @@ class Session:
         if news is None or not isinstance(first, LabelsRequest):
             return requests, b""
         return [replace(first, edit=news[0]), *requests[1:]], news[1]
+
+
+def _pixels(frame: bytes, dtype: "np.dtype[Any]", width: int) -> Rgb:
+    return np.frombuffer(frame, dtype).reshape(-1, width, 3)
+
+
+def _mismatch(what: str, shape: tuple[int, ...], photo: tuple[int, ...]) -> SemcolorError:
+    return SemcolorError(
+        Code.SIZE_MISMATCH, what=what, width=shape[1], height=shape[0],
+        photo_width=photo[1], photo_height=photo[0],
+    )  # fmt: skip
 
 
 def _parts(region: Rectangle, pixels: int) -> list[Rectangle]:

@@ -74,17 +74,17 @@ class ZmqWorkerClient(WorkerClient):
 
     Requests are repeated after a lost connection; they are all safe to repeat, because planes are
     named by content and everything else only reads. ``cancel``: setting it ends the request in
-    flight with CANCELLED. ``patience``: with it, a request is tried once, and the worker gets so
+    flight with CANCELLED. ``timeout``: with it, a request is tried once, and the worker gets so
     many seconds to take it and as many to answer.
     """
 
     def __init__(
         self, connection: Connection, cancel: threading.Event | None = None,
-        patience: float = math.inf,
+        timeout: float = math.inf,
     ) -> None:  # fmt: skip
         self.connection = connection
         self.cancel = cancel or threading.Event()
-        self._patience = patience
+        self._timeout = timeout
         self._socket: zmq.Socket[bytes] | None = None
         self._monitor: zmq.Socket[bytes] | None = None
         self._is_reached = False  # something listens there, and may only be slow
@@ -103,7 +103,7 @@ class ZmqWorkerClient(WorkerClient):
             except _ConnectionLostError as error:
                 self.close()
                 failures += 1
-                if failures == TRIES or self._patience < math.inf:
+                if failures == TRIES or self._timeout < math.inf:
                     address = self.connection.address
                     raise SemcolorError(Code.UNREACHABLE, address=address) from error
                 time.sleep(_BACK_OFF_SECONDS * 2**failures)
@@ -194,7 +194,7 @@ class ZmqWorkerClient(WorkerClient):
                 raise SemcolorError(Code.CANCELLED)
             self._check_monitor()
             limit = _SILENCE_SECONDS if self._is_reached else seconds
-            if time.monotonic() - begin > min(limit, self._patience):
+            if time.monotonic() - begin > min(limit, self._timeout):
                 raise _ConnectionLostError
 
     def _check_monitor(self) -> None:

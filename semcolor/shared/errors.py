@@ -4,111 +4,10 @@ What it is called in words is made where it is shown: see :mod:`.sentences`.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 
-Parameter = str | int | float
-
-
-class Code(StrEnum):
-    """Stable names of failures: on the wire, in the bridge, and (see ``semcolor.cli``) at exit."""
-
-    # Parts of semcolor that don't understand each other
-    MALFORMED = "malformed"
-    MESSAGE_TOO_LARGE = "message_too_large"
-    PROTOCOL_VERSION = "protocol_version"
-    PLUGIN_VERSION = "plugin_version"
-    FORBIDDEN = "forbidden"
-    UNKNOWN_PHOTO = "unknown_photo"
-    UNKNOWN_LABELS = "unknown_labels"
-    # Pictures
-    PHOTO_TOO_LARGE = "photo_too_large"
-    FILE_TOO_LARGE = "file_too_large"
-    SIZE_MISMATCH = "size_mismatch"
-    LABELS_MISMATCH = "labels_mismatch"
-    EMPTY_SELECTION = "empty_selection"
-    TOO_MANY_TINTS = "too_many_tints"
-    LABEL_FILE_TOO_LARGE = "label_file_too_large"
-    # Labels
-    FOREIGN_COLORS = "foreign_colors"
-    NO_LABEL_MAP = "no_label_map"
-    UNKNOWN_CLASS = "unknown_class"
-    # The engine
-    ENGINE_FAILED = "engine_failed"
-    ENGINE_DIED = "engine_died"
-    QUARANTINED = "quarantined"
-    NO_MEMORY = "no_memory"
-    WORKER_TOO_SMALL = "worker_too_small"
-    ENGINE_TOO_SMALL = "engine_too_small"
-    NO_SUGGESTIONS = "no_suggestions"
-    NO_DEVICE = "no_device"
-    CANCELLED = "cancelled"
-    SUPERSEDED = "superseded"
-    # Reaching a worker
-    UNREACHABLE = "worker_unreachable"
-    NOT_STARTED = "worker_not_started"
-    NOT_ANSWERING = "worker_not_answering"
-    NOT_RUNNING = "worker_not_running"
-    NOT_SERVING_LAN = "not_serving_lan"
-    KEY_REFUSED = "key_refused"
-    INVITATION = "bad_invitation"
-    CLIENT_NAME = "bad_client_name"
-    LISTEN_ADDRESS = "bad_listen_address"
-    LISTEN_HOST = "bad_listen_host"
-    CANNOT_LISTEN = "cannot_listen"
-    NOT_INSTALLED = "not_installed"
-    TRAINING_NOT_INSTALLED = "training_not_installed"
-    ALREADY_RUNNING = "already_running"
-    DEVICE_NAME = "bad_device_name"
-    DETAIL = "bad_detail"
-    # Files
-    NO_FILE = "no_such_file"
-    NO_PHOTOS = "no_photos"
-    MATLAB_LABELS = "matlab_labels"
-    NO_RECIPE = "no_recipe"
-    NOTHING_TO_IMPORT = "nothing_to_import"
-    NOT_A_PHOTO = "not_a_photo"
-    SAMPLE_FORMAT = "sample_format"
-    NOT_A_PICTURE = "not_a_picture"
-    NOT_A_LABEL_PICTURE = "not_a_label_picture"
-    NO_FORMAT = "no_format"
-    NOT_PNG = "not_png"
-    TOO_DEEP = "too_deep"
-    NO_FOLDER = "no_folder"
-    CANNOT_READ = "cannot_read"
-    CANNOT_WRITE = "cannot_write"
-    LATER_SETTINGS = "later_settings"
-    # Weights
-    BAD_WEIGHTS = "bad_weights"
-    BAD_RECORDING = "bad_recording"
-    OUTPUTS_DIFFER = "outputs_differ"
-    # Of a later version, which this one does not know
-    UNKNOWN = "unknown"
-    # TODO before release of this layout: gone when every raise has parameters
-    VERSION = "version"
-    TOO_LARGE = "too_large"
-    NOT_AN_IMAGE = "not_an_image"
-
-
-NEEDS_A_CHANGE: frozenset[Code] = frozenset(
-    {
-        Code.MESSAGE_TOO_LARGE,
-        Code.PLUGIN_VERSION,
-        Code.PHOTO_TOO_LARGE,
-        Code.FILE_TOO_LARGE,
-        Code.SIZE_MISMATCH,
-        Code.EMPTY_SELECTION,
-        Code.LABEL_FILE_TOO_LARGE,
-        Code.FOREIGN_COLORS,
-        Code.NO_LABEL_MAP,
-        Code.UNKNOWN_CLASS,
-        Code.WORKER_TOO_SMALL,
-        Code.ENGINE_TOO_SMALL,
-        Code.NO_SUGGESTIONS,
-        Code.NOT_A_PICTURE,
-        Code.NOT_A_LABEL_PICTURE,
-    }
-)
-"""Failures that come again until the user changes something; others may pass by themselves."""
+from .codes import Code as Code  # whoever raises a failure finds these here too
+from .codes import Parameter as Parameter
+from .sentences import error_sentence
 
 
 class SemcolorError(Exception):
@@ -117,10 +16,8 @@ class SemcolorError(Exception):
     ``parameters`` have the names that the code's sentence has in braces.
     """
 
-    def __init__(self, code: Code, message: str = "", /, **parameters: Parameter) -> None:
-        from .sentences import error_sentence
-
-        super().__init__(message or error_sentence(code, parameters))
+    def __init__(self, code: Code, /, **parameters: Parameter) -> None:
+        super().__init__(error_sentence(code, parameters))
         self.code = code
         self.parameters: Mapping[str, Parameter] = parameters
 

@@ -7,7 +7,7 @@ GIMP panel looks its translation up first. Braces hold the parameters of the cod
 import string
 from collections.abc import Callable, Mapping
 
-from .errors import Code, Parameter
+from .codes import Code, Parameter
 from .states import Stage, WorkerState
 
 ERRORS: dict[Code, str] = {
@@ -130,6 +130,7 @@ ERRORS: dict[Code, str] = {
     ),
     Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, cpu or all.",
     Code.NO_FILE: "There is no file {file}.",
+    Code.NO_DATA_FOLDER: "There is no folder {folder}. Say where the labelled photos are.",
     Code.NO_PHOTOS: "There are no labelled photos in {folder}. Name folders as the docs describe.",
     Code.MATLAB_LABELS: (
         "The labels below {folder} are .mat files, which are not read. Of PASCAL-Context, unpack "

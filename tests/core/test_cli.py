@@ -78,7 +78,7 @@ def test_wrong_label_maps(worker, sample, tmp_path, labels, code, message):
         (["connect", "nonsense"], 1, "whole invitation"),
         (["worker", "status"], 7, "semcolor worker start"),
         (["worker", "invite", "anna"], 7, "serve --listen"),
-        (["train", "color", "--data", "{empty}", "-o", "run"], 3, "no photos with label files"),
+        (["train", "color", "--data", "{empty}", "-o", "run"], 3, "no labelled photos"),
         (["train", "color", "--recipe", "x", "--data", "{empty}", "-o", "run"], 3, "no recipe"),
     ],
 )

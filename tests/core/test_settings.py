@@ -64,7 +64,7 @@ def test_weights_that_do_not_load_are_not_chosen(own, tmp_path, capsys):
     assert "holds neither" in capsys.readouterr().err
     (other / "color.safetensors").write_bytes((own / "color.safetensors").read_bytes()[:-100])
     assert cli.main(["weights", "use", str(other)]) == 1
-    assert "cannot read the weights" in capsys.readouterr().err
+    assert "cannot be used as weights: it cannot be read" in capsys.readouterr().err
     shutil.copy(weights.bundled("segmentation"), other / "color.safetensors")
     assert cli.main(["weights", "use", str(other)]) == 1
     assert "is a model for segmentation" in capsys.readouterr().err

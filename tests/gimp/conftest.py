@@ -9,16 +9,18 @@ import pytest
 import torch
 
 from semcolor.client import settings
+from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import gimp_palette
 from semcolor_worker import color
 from semcolor_worker.models import weights
 
 from . import roots
+from .drawing import draw
 from .harness import CHECKOUT, Gimp, crashes_at_start
+from .panel_script import LIVE
 
-_TIMEOUT_SECONDS = (
-    1800  # of a test; the first one of a table makes all of it, maybe on a busy machine
-)
+# The first test of a table makes all of it, maybe on a busy machine.
+_TIMEOUT_SECONDS = 1800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,6 +58,26 @@ def gimp(
 def photo_file() -> Path:
     """One of the sample photos."""
     return sorted((CHECKOUT / "samples").glob("*.jpg"))[0]
+
+
+@pytest.fixture(scope="session")
+def drawn() -> LabelMap:
+    """A label map; see `drawing`."""
+    return draw()
+
+
+@pytest.fixture
+def live(gimp: Gimp, photo_file: Path) -> str:
+    """The start of a script; see `panel_script`."""
+    (gimp.profile / "plug-in-settings/semcolor.json").unlink(missing_ok=True)
+    return LIVE.format(photo=gimp.path(photo_file))
+
+
+@pytest.fixture
+def here(gimp: Gimp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line uses the worker of this GIMP."""
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, gimp.environment[name])
 
 
 @pytest.fixture

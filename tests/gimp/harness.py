@@ -47,13 +47,13 @@ assert gimp_profiles() == [profile], gimp_profiles()
 print(install_plugin(profile, request["bridge"], palette=request["palette"]))
 """
 
-# Runs the script in GIMP's Python with the helpers of `inside`, and writes down its `result`.
+# Runs the script in GIMP's Python with its helpers (see `inside`), and writes down its `result`.
 _RUN = """\
 import json, sys
 open({started!r}, "w").close()
 sys.path.insert(0, {helpers!r})
-import inside
-names = dict(vars(inside), result={{}})
+import inside, processes, screen
+names = dict(vars(inside) | vars(processes) | vars(screen), result={{}})
 exec(compile(open({script!r}).read(), {script!r}, "exec"), names)
 json.dump(names["result"], open({answer!r}, "w"))
 """
@@ -159,18 +159,22 @@ class Gimp:
         return self._run([self._console, "-i"], script, environment)
 
     def check_rows(self, photo: Path, check: str, rows: list[str]) -> dict[str, Any]:
-        """What a check of `pictures` finds for each row of a table, all in one start of GIMP."""
+        """What a check finds for each row of a table, all in one start of GIMP.
+
+        Args:
+            check: the module and the function, such as "soft.check_soft".
+        """
         script = f"""
-        import pictures
+        import pictures, work, {check.partition(".")[0]}
         gray = pictures.gray_picture({self.path(photo)!r})
-        pictures.run(result, {rows!r}, pictures.{check}(gray))
+        work.run(result, {rows!r}, {check}(gray))
         """
         return self.run(script, BABL_LUT="0")
 
     def run_in_window(
         self, script: str, screen_size: str = "1600x1000", **environment: str
     ) -> dict[str, Any]:
-        """Like `run`, in a real window on a screen of its own, which `inside` can press keys in."""
+        """Like `run`, in a real window on a screen of its own, which `screen` can press keys in."""
         # Keys don't repeat: on a busy machine, each is held down for long.
         screen = ["xvfb-run", "-a", "-s", f"-screen 0 {screen_size}x24 -r"]
         # Without a window manager, no window would be given the keyboard reliably.

@@ -13,7 +13,7 @@ class Kind(NamedTuple):
 
     mode: str  # "RGB", "GRAY" or "INDEXED"
     precision: str  # a name of Gimp.Precision
-    profile: str = ""  # a name in `profiles`; "" is GIMP's own
+    profile: str = ""  # a name in `pictures`; "" is GIMP's own
 
 
 def _kinds() -> dict[str, Kind]:
@@ -36,7 +36,7 @@ def _kinds() -> dict[str, Kind]:
 
 KINDS = _kinds()
 
-# What is in the image, and the functions in `pictures` that make it.
+# What is in the image, and the functions in `accepted` that make it.
 ACCEPTED = (
     "alpha", "layer mask", "small with offset", "larger than the canvas", "in a group",
     "in a group in a group", "hidden", "in a hidden group", "content locked", "position locked",
@@ -75,7 +75,7 @@ SOFT_KINDS = (
     "RGB U16_NON_LINEAR AdobeRGB", "RGB U8_NON_LINEAR AppleRGB", "RGB HALF_NON_LINEAR",
     "RGB FLOAT_LINEAR",
 )  # fmt: skip
-WAYS = (  # functions in `pictures` that make in-between colours
+WAYS = (  # functions in `soft` that make in-between colours
     "soft brush", "large soft brush", "halved", "enlarged", "enlarged smoothly", "rotated",
     "perspective", "image scaled",
 )  # fmt: skip

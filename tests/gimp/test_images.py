@@ -26,18 +26,18 @@ BEST = "RGB FLOAT_LINEAR"
 
 @pytest.fixture(scope="session")
 def kinds(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return gimp.check_rows(photo_file, "check_kind", list(KINDS))
+    return gimp.check_rows(photo_file, "work.check_kind", list(KINDS))
 
 
 @pytest.fixture(scope="session")
 def accepted(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return gimp.check_rows(photo_file, "check_accepted", list(ACCEPTED))
+    return gimp.check_rows(photo_file, "accepted.check_accepted", list(ACCEPTED))
 
 
 @pytest.fixture(scope="session")
 def refused(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
     rows = [row for row in REFUSED if gimp.version != "3.0" or row not in ONLY_3_2]
-    return gimp.check_rows(photo_file, "check_refused", rows)
+    return gimp.check_rows(photo_file, "refused.check_refused", rows)
 
 
 @pytest.mark.parametrize("row", KINDS)
@@ -166,8 +166,8 @@ def test_undo_takes_all_of_it_back_at_once(gimp: Gimp, photo_file: Path) -> None
 def test_sixty_megapixels(gimp: Gimp, photo_file: Path) -> None:
     result = gimp.run(
         f"""
-        import pictures
-        pictures.run(result, [{gimp.path(photo_file)!r}], pictures.sixty_megapixels)
+        import work
+        work.run(result, [{gimp.path(photo_file)!r}], work.sixty_megapixels)
     """,
         BABL_LUT="0",
     )

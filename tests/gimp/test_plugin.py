@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from semcolor.client import local_worker
-from semcolor.client.keys import Connection, KeyPair, encode_invitation
 from semcolor.shared.classes import all_classes
 from semcolor_worker.color import gray_lightness, lab_from_rgb
 
 from .harness import Gimp
 
 SKY, GRASS = "#004080", "#80c040"  # two of the palette's colours
+
 REPAINTED = (slice(20, 90), slice(30, 140))  # rows, columns
 
 
@@ -334,68 +333,3 @@ def test_photo_of_several_strips_has_no_seams(gimp: Gimp, photo_file: Path) -> N
     colors = torch.from_numpy(result["colors"]).permute(2, 0, 1).float() / 255
     photo = torch.from_numpy(result["photo"][..., 0])
     assert (lab_from_rgb(colors)[0] - gray_lightness(photo)).abs().max() < 1
-
-
-def test_worker_that_is_not_there_is_named_in_a_sentence(
-    gimp: Gimp, photo_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, gimp.environment[name])
-    keys = KeyPair.generate()
-    # Nobody listens at this port, which is reserved for a protocol that throws all away.
-    local_worker.set_remote(Connection("tcp://127.0.0.1:9", keys.public, KeyPair.generate()))
-    try:
-        result = gimp.run(f"""
-            image = load_gray({gimp.path(photo_file)!r}, 8)
-            result["before"] = structure(image)
-            result["labels"] = failure(add_labels, image)
-            result["colors"] = failure(colorize, image)
-            result["after"] = structure(image)
-        """)
-    finally:
-        local_worker.set_remote(None)
-    assert "127.0.0.1:9" in result["labels"]
-    assert "Traceback" not in result["labels"]
-    assert result["colors"] == result["labels"]
-    assert result["after"] == result["before"]
-
-
-def test_connect_takes_an_invitation(gimp: Gimp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong line, a stranger's line, and the line of the worker that runs."""
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, gimp.environment[name])
-    local_worker.start().close()
-    own = local_worker.read_connection()
-    stranger = Connection(own.address, own.server_key, KeyPair.generate())
-    try:
-        result = gimp.run(f"""
-            def connect(line):
-                mode = Gimp.RunMode.NONINTERACTIVE
-                return call("plug-in-semcolor-connect", run_mode=mode, invitation=line)
-
-            result["wrong"] = failure(connect, "nonsense")
-            result["stranger"] = failure(connect, {encode_invitation(stranger)!r})
-            result["right"] = failure(connect, {encode_invitation(own)!r})
-        """)
-        assert "whole invitation" in result["wrong"]
-        assert "does not know this client's key" in result["stranger"]
-        assert result["right"] is None
-        assert local_worker.remote_connection() == own
-        files = [path for path in gimp.profile.rglob("*") if path.is_file()]
-        secret = encode_invitation(own).encode()
-        assert not [path for path in files if secret in path.read_bytes()]
-    finally:
-        local_worker.set_remote(None)
-
-
-def test_set_up_that_is_gone_is_named_in_a_sentence(gimp: Gimp, photo_file: Path) -> None:
-    install = gimp.profile / "plug-ins/semcolor/install.json"
-    hidden = install.rename(install.with_suffix(".hidden"))
-    try:
-        result = gimp.run(f"""
-            image = load_gray({gimp.path(photo_file)!r}, 8)
-            result["message"] = failure(colorize, image)
-        """)
-    finally:
-        hidden.rename(install)
-    assert "not set up" in result["message"]

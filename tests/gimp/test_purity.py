@@ -16,7 +16,7 @@ PAINTED = [entry.rgb for entry in all_classes() if entry.name in STROKES]
 
 @pytest.fixture(scope="session")
 def soft(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return gimp.check_rows(photo_file, "check_soft", list(SOFT))
+    return gimp.check_rows(photo_file, "soft.check_soft", list(SOFT))
 
 
 @pytest.mark.parametrize("row", SOFT)

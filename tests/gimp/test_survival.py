@@ -65,13 +65,13 @@ def opened(
     """For each kind of image: as it was saved, and after it was opened by the other GIMP."""
     folder = tmp_path_factory.mktemp("saved")
     saved = gimp.run(f"""
-        import pictures
+        import pictures, survival, work
         gray = pictures.gray_picture({gimp.path(photo_file)!r})
-        pictures.run(result, {SAVED!r}, pictures.save_labelled(gray, {gimp.path(folder)!r}))
+        work.run(result, {SAVED!r}, survival.save_labelled(gray, {gimp.path(folder)!r}))
     """)
     other = other_machine.run(f"""
-        import pictures
-        pictures.run(result, {SAVED!r}, pictures.open_labelled({other_machine.path(folder)!r}))
+        import survival, work
+        work.run(result, {SAVED!r}, survival.open_labelled({other_machine.path(folder)!r}))
     """)
     return {row: {"saved": saved[row], "opened": other[row]} for row in SAVED}
 
@@ -92,7 +92,7 @@ def test_work_goes_on_elsewhere(opened: dict[str, dict[str, Any]], row: str) -> 
 
 @pytest.fixture(scope="session")
 def changed(gimp: Gimp, photo_file: Path) -> dict[str, Any]:
-    return gimp.check_rows(photo_file, "check_change", list(CHANGES))
+    return gimp.check_rows(photo_file, "survival.check_change", list(CHANGES))
 
 
 @pytest.mark.parametrize("row", CHANGES)

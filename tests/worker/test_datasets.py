@@ -188,7 +188,7 @@ def test_a_folder_without_photos_is_named(tmp_path):
     assert raised.value.code == Code.NO_PHOTOS
     with pytest.raises(SemcolorError, match=f"no folder {tmp_path / 'none'}") as raised:
         find_pairs([tmp_path / "none"])
-    assert raised.value.code == Code.NO_FOLDER
+    assert raised.value.code == Code.NO_DATA_FOLDER
 
 
 def test_matlab_labels_are_refused_with_the_way_out(tmp_path):

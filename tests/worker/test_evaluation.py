@@ -173,7 +173,7 @@ def code_of(*arguments):
 
 def test_what_is_wrong_is_said(corpus, models, tmp_path):
     out = tmp_path / "report"
-    assert code_of([tmp_path / "nothing"], models, False, out) == Code.NO_FOLDER
+    assert code_of([tmp_path / "nothing"], models, False, out) == Code.NO_DATA_FOLDER
     assert code_of([corpus], tmp_path / "nothing", False, out) == Code.BAD_WEIGHTS
     (tmp_path / "file").write_text("")
     assert code_of([corpus], models, False, tmp_path / "file" / "out") == Code.CANNOT_WRITE

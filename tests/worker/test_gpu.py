@@ -77,7 +77,7 @@ def test_without_memory_it_does_with_less_and_then_goes_to_the_cpu(gpu, gray):
         engine.forget()
         differs_by = (engine.colorize(request).int() - full.int()).abs().max()
         assert engine.device == device
-        assert engine.lowered(request) == lowered
+        assert engine.policy.lowered(request) == lowered
         assert (differs_by > 256) == (lowered > 0)
 
 
@@ -97,7 +97,7 @@ def test_it_comes_back_from_the_cpu_when_the_gpu_has_memory_again(gpu, gray, mon
         later, room, device = step
         gpu.largest = gpu.free = (8 << 30) if room else 1000
         assert (engine.colorize(request).int() - full.int()).abs().max() <= 2
-        assert engine.lowered(request) == 0
+        assert engine.policy.lowered(request) == 0
         assert engine.device == device
 
 

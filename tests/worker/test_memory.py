@@ -47,10 +47,10 @@ def test_without_memory_detail_goes_down_and_the_answer_says_so(engine, gray, mo
     limit = 200
     assert (same.colorize(request).int() - smaller.int()).abs().max() <= 1
     assert tried == [768, 768, 768, 384, 192]
-    assert same.lowered(request) == 192
+    assert same.policy.lowered(request) == 192
     same.colorize(request)
     assert tried[5:] == []  # neither tried again nor painted again: strips fit together
-    assert same.lowered(Colorize("photo", "", whole)) == 0
+    assert same.policy.lowered(Colorize("photo", "", whole)) == 0
     limit = 64
     with pytest.raises(SemcolorError, match="memory does not suffice") as caught:
         same.colorize(Colorize("photo", "", whole))
@@ -66,11 +66,11 @@ def test_what_another_process_died_of_begins_with_a_quarter_of_the_detail(engine
         (Colorize("photo", "", whole), 128),  # no smaller one is worth it
         (Segment("photo", whole, 640), 160),
     ):
-        same.be_sparing(request)
-        same.be_sparing(request)
+        same.policy.begin_low(request)
+        same.policy.begin_low(request)
         (same.segment if isinstance(request, Segment) else same.colorize)(request)
-        assert same.lowered(request) == detail
-    assert same.lowered(Segment("photo", whole)) == 0
+        assert same.policy.lowered(request) == detail
+    assert same.policy.lowered(Segment("photo", whole)) == 0
 
 
 def test_without_memory_nothing_is_kept_for_edits_before_detail_goes_down(gray, monkeypatch):
@@ -88,17 +88,15 @@ def test_without_memory_nothing_is_kept_for_edits_before_detail_goes_down(gray, 
         assert (strokes.int() - whole.int()).abs().max() <= 1
     request = Colorize("photo", "edit 3", Rectangle(0, 0, 9, 9), 384)
 
-    def kept():
-        same.colorize(request)
-        with_results = held()
-        same.forget()
-        return with_results - held()
-
-    assert same.lowered(request) == 0
-    little = kept()
+    same.colorize(request)
+    assert same.policy.lowered(request) == 0
+    little = held()
     later, short = time.monotonic() + 61, False
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert kept() > 1.5 * little
+    same.colorize(request)
+    much = held()
+    same.forget()
+    assert much - held() > 1.5 * (little - held())
 
 
 def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatch):
@@ -121,15 +119,15 @@ def test_a_lowered_detail_is_raised_again_after_a_pause(engine, gray, monkeypatc
     assert same.recolor(changes)[0] == whole
     same.colorize(request)
     limit = [9999]
-    assert same.lowered(request) == 192
+    assert same.policy.lowered(request) == 192
     now = time.monotonic()
     for later in (50, 100):  # a minute since the last request, not since the first
         monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
         assert same.recolor(changes)[0] != whole
-        assert same.lowered(request) == 192
+        assert same.policy.lowered(request) == 192
     monkeypatch.setattr(time, "monotonic", lambda: now + 200)
     assert same.recolor(changes)[0] == whole
-    assert same.lowered(request) == 0
+    assert same.policy.lowered(request) == 0
     assert (same.colorize(request) == full).all()
 
 

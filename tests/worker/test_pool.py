@@ -33,7 +33,7 @@ class FakeEngine:
     def start(self, engines):
         assert self.socket is None
         self.socket, self.state, self.models, self.engines = self, WorkerState.STARTING, [], engines
-        self.job, self.dead, self.cancelled = None, False, False
+        self.job, self.dead, self.cancelled, self.planes = None, False, False, []
 
     def send(self, message, *frames):
         assert self.socket is not None
@@ -43,6 +43,9 @@ class FakeEngine:
                 assert self.state is WorkerState.BUSY
                 self.job, self.cancelled = job_of(unpack(frames[0])), False
                 self.low_memory = job.low_memory
+                self.planes += [edit.digest for edit in job.edits]
+            case engine_link.Plane() as plane:
+                self.planes.append(plane.digest)
             case engine_link.Cancel():
                 assert self.job is not None
                 self.cancelled = True
@@ -89,7 +92,7 @@ class FakeEngine:
                 (failure,) = fields or [Failure("bad_weights", {"file": "x", "reason": "broken"})]
                 return CannotStart(failure)
             case "answer":
-                return Reply(*(fields or (self.device,)), [])
+                return Reply(*(fields or (self.device, [])))
             case "lack":
                 return Missing([PHOTOS[0]], [])
 
@@ -180,6 +183,26 @@ def test_an_older_edit_is_answered_at_once_and_what_runs_is_finished():
     bench.do(0, "answer")
     assert bench.answers[running] == [running]
     assert bench.engines[0].job == newer
+
+
+def test_an_engine_gets_what_it_lacks_with_the_job_and_nothing_twice():
+    bench = Bench(["cpu"])
+    bench.do(0, "be ready")
+
+    def received(*answer):
+        """The planes that went with another strip's job."""
+        bench.engines[0].planes.clear()
+        bench.submit(Colorize(PHOTOS[0], PHOTOS[1], WHOLE))
+        bench.do(0, "answer", *answer)
+        return bench.engines[0].planes
+
+    assert received() == PHOTOS[:2]
+    assert received() == []
+    assert received("cpu", [PHOTOS[1]]) == []  # the answer says that this one has gone
+    assert received() == [PHOTOS[1]]
+    bench.do(0, "die")
+    bench.do(0, "be ready")
+    assert received() == PHOTOS[:2]
 
 
 def test_cancelling_tells_the_engine_that_runs_the_job():
@@ -303,7 +326,7 @@ def test_an_engine_that_moved_to_the_cpu_is_shown_there():
     bench = Bench(["cuda:0"])
     bench.do(0, "be ready", "cuda:0", ["cuda:0"])
     bench.submit(REQUESTS[0])
-    bench.do(0, "answer", "cpu")
+    bench.do(0, "answer", "cpu", [])
     assert [engine.device for engine in bench.pool.devices.engines] == ["cpu"]
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from semcolor.protocol.schema import Colorize, Recolor, Segment, Snap, Suggest, Tint
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.supervisor.placement import PhotoPlacement
-from semcolor_worker.supervisor.scheduler import PATIENCE, Job, Scheduler, supersedes
+from semcolor_worker.supervisor.scheduler import MOST_OVERTAKING, Job, Scheduler, supersedes
 
 PHOTO, OTHER, LABELS, NEWER, MASK = (digit * 32 for digit in "01234")
 WHOLE = Rectangle(0, 0, 9, 9)
@@ -103,11 +103,11 @@ def test_edits_overtake_a_segmentation_only_so_often():
     slow = segmentation(b"a")
     scheduler.add(slow)
     taken = []
-    for _ in range(2 * PATIENCE):
+    for _ in range(2 * MOST_OVERTAKING):
         for session in (b"a", b"b", b"c"):
             scheduler.add(edit(session))
         taken.append(scheduler.take())
-    assert PATIENCE <= taken.index(slow) < PATIENCE + 3
+    assert MOST_OVERTAKING <= taken.index(slow) < MOST_OVERTAKING + 3
     left = scheduler.clear(b"b") + scheduler.clear()
     assert len(left) == 3 * len(taken) + 1 - len(taken)
     assert len(scheduler) == 0
@@ -162,7 +162,7 @@ def test_every_job_ends_once_the_newest_runs_and_nobody_waits_long(actions):
         for other in waiting:
             passed[other] = [] if same(other, job) else [*passed[other], job.session]
             if is_segmentation(other):
-                assert len(passed[other]) <= PATIENCE + OTHERS
+                assert len(passed[other]) <= MOST_OVERTAKING + OTHERS
             else:
                 assert len(set(passed[other])) == len(passed[other])
 

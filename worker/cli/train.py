@@ -42,8 +42,5 @@ def _train(options: argparse.Namespace) -> None:
         ) from error  # fmt: skip
     from semcolor_worker.training.recipes import recipe
 
-    try:
-        chosen = recipe(options.task, options.recipe)
-        print(train(chosen, options.data, options.output, options.start))
-    except (FileNotFoundError, KeyError) as error:
-        raise SemcolorError(Code.NO_FILE, str(error.args[0])) from error
+    chosen = recipe(options.task, options.recipe)
+    print(train(chosen, options.data, options.output, options.start))

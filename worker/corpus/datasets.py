@@ -68,7 +68,7 @@ class Split:
 def find_pairs(folders: list[Path]) -> list[Pair]:
     """All labelled photos below ``folders``.
 
-    Raises SemcolorError where a folder has none: NO_FOLDER, MATLAB_LABELS, NO_PHOTOS.
+    Raises SemcolorError where a folder has none: NO_DATA_FOLDER, MATLAB_LABELS, NO_PHOTOS.
     """
     pairs: dict[Path, Pair] = {}
     for folder in folders:
@@ -132,7 +132,7 @@ def _pairs_of(images: Path, root: Path, maps: dict[str, str]) -> list[Pair]:
 
 def _what_is_missing(folder: Path) -> Code:
     if not folder.is_dir():
-        return Code.NO_FOLDER
+        return Code.NO_DATA_FOLDER
     return Code.MATLAB_LABELS if any(folder.rglob("*.mat")) else Code.NO_PHOTOS
 
 

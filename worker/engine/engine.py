@@ -40,8 +40,7 @@ from . import memory
 from .inference import Inference, Plan
 from .inference_cache import InferenceCache
 from .memory_policy import MemoryPolicy
-from .networks import AtDetail as AtDetail
-from .networks import Networks
+from .networks import AtDetail, Networks
 from .planes import PlaneCache
 from .warm_up import warm_up
 
@@ -59,7 +58,8 @@ class Engine:
     ``checkpoint`` is called between layers and between tiles: what it raises ends the job there,
     and the caches stay sound. ``plane_budget``: bytes of photos and label maps. What does not fit
     the photo (a rectangle outside, labels or masks of another size) is a SemcolorError
-    (LABELS_MISMATCH), and so is memory that does not suffice in any way (NO_MEMORY).
+    (LABELS_MISMATCH), and so is memory that does not suffice in any way (NO_MEMORY). ``policy``
+    tells at which detail a request is answered.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Engine:
         self._planes = PlaneCache(plane_budget)
         self._cache = InferenceCache(device)
         self._inference = Inference(self._networks, self._planes, self._cache, checkpoint)
-        self._policy = MemoryPolicy(self._networks)
+        self.policy = MemoryPolicy(self._networks)
 
     @classmethod
     def load(
@@ -178,14 +178,6 @@ class Engine:
         labels = self._planes.of_photo(request.labels, request.photo)
         return snap(photo.numpy(), labels.numpy(), request.region, request.class_id)
 
-    def be_sparing(self, request: AtDetail) -> None:
-        """Begin with little memory: the process that had this job before had not enough for it."""
-        self._policy.be_sparing(request)
-
-    def lowered(self, request: Segment | Colorize | Recolor) -> int:
-        """The detail of an answer, where memory did not suffice for the one asked for; else 0."""
-        return self._policy.lowered(request)
-
     def warm_up(self, is_wanted: Callable[[], bool]) -> None:
         """Meet pictures of the usual shapes, until somebody wants something."""
         warm_up(self._networks, is_wanted)
@@ -200,15 +192,15 @@ class Engine:
         memory.give_back(self.device)
 
     def _plan(self, request: AtDetail) -> Plan:
-        shape, detail = self._planes[request.photo].shape, self._policy.detail(request)
-        return Plan(self._networks.size(request, shape, detail), self._policy.is_low(request))
+        shape, detail = self._planes[request.photo].shape, self.policy.detail(request)
+        return Plan(self._networks.size(request, shape, detail), self.policy.is_low(request))
 
     @torch.inference_mode()
     def _within_memory(self, request: R, job: Callable[[R, Plan], T]) -> T:
         """Do a job; when memory runs out, once more without caches, then as the policy says."""
         self._cache.trim()
         self._networks.return_home()
-        self._policy.renew(request)
+        self.policy.renew(request)
         dropped = False
         while True:
             if self.lacking(self.needed(request)):
@@ -222,5 +214,5 @@ class Engine:
             # From here on the failed job's tensors are free.
             self.forget()
             if dropped:
-                self._policy.retreat(request)
+                self.policy.retreat(request)
             dropped = True

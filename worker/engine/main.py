@@ -145,13 +145,14 @@ def _do(engine: "Engine", job: Job, frames: list[zmq.Frame]) -> tuple[Message, b
     """
     from semcolor_worker.coloring.memory_errors import broke, exhausted
 
-    from .engine import AtDetail, PlanesMissingError
+    from .engine import PlanesMissingError
+    from .networks import AtDetail
 
     fields = unpack(frames[0].bytes)
     request = request_of(fields)
     assert isinstance(request, PhotoRequest)
     if job.low_memory and isinstance(request, AtDetail):
-        engine.be_sparing(request)
+        engine.policy.begin_low(request)
     needed = engine.needed(request)
     for edit, pixels in zip(job.edits, frames[1:], strict=True):
         _keep_edit(engine, edit, pixels, edit.base in needed)
@@ -166,9 +167,7 @@ def _do(engine: "Engine", job: Job, frames: list[zmq.Frame]) -> tuple[Message, b
         return _missing(engine, request)
     except SemcolorError as error:
         reply = error
-    except ValueError as error:
-        reply = SemcolorError(Code.LABELS_MISMATCH, detail=str(error))
-    except (RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
+    except (RuntimeError, MemoryError, ValueError) as error:  # torch's are RuntimeErrors
         if broke(error):
             raise
         if exhausted(error):
@@ -198,14 +197,14 @@ def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Pixels]:
     match request:
         case Segment():
             labels = pack_labels(engine.segment(request).numpy().data.cast("B"))
-            return RegionResult(engine.lowered(request)), labels
+            return RegionResult(engine.policy.lowered(request)), labels
         case Colorize():
             pixels = engine.colorize(request).numpy().data.cast("B")
-            return RegionResult(engine.lowered(request)), pixels
+            return RegionResult(engine.policy.lowered(request)), pixels
         case Recolor():
             changed, rgb = engine.recolor(request)
             piece = rgb.numpy().data.cast("B") if changed else None
-            return RecolorResult(changed, len(rgb), engine.lowered(request)), piece
+            return RecolorResult(changed, len(rgb), engine.policy.lowered(request)), piece
         case Snap():
             region, ids = engine.snap(request)
             return SnapResult(region), pack_labels(ids.tobytes()) if region else None

@@ -47,8 +47,8 @@ class MemoryPolicy:
         """What it is computed at."""
         return self.lowered(request) or self._networks.detail(request)
 
-    def be_sparing(self, request: AtDetail) -> None:
-        """Begin in low-memory mode, at a quarter of the detail."""
+    def begin_low(self, request: AtDetail) -> None:
+        """Answer in low-memory mode, at a quarter of the detail: a process died of this before."""
         if not self.is_low(request):
             self._lower(request, max(self.detail(request) // 4, _SMALLEST_DETAIL))
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from semcolor.photos.label_colors import palette
 from semcolor.shared.classes import all_classes
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import cannot_write
 
 from .figures import GRAY_ONLY, NO_COLOUR, PREDICTED, TRUE, Figures, Measured
 
@@ -62,7 +62,7 @@ def make_folder(out: Path) -> None:
     try:
         (out / _PICTURES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SemcolorError(Code.CANNOT_WRITE, file=str(out), reason=str(error)) from error
+        raise cannot_write(out, error) from error
 
 
 def painted(gray: Tensor, labels: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import Code, SemcolorError, cannot_write
 from semcolor_worker import color
 
 from . import weights
@@ -72,7 +72,7 @@ def import_checkpoints(checkpoints: Mapping[Task, Path], folder: Path) -> list[P
             folder.mkdir(parents=True, exist_ok=True)
             weights.save(path, model, torch.float32)
         except (OSError, SafetensorError) as error:
-            raise SemcolorError(Code.CANNOT_WRITE, file=str(path), reason=str(error)) from error
+            raise cannot_write(path, error) from error
         paths.append(path)
     return paths
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from semcolor.protocol.schema import Colorize, PhotoRequest, Recolor, Segment
 
-PATIENCE = 16
+MOST_OVERTAKING = 16
 """How many edits may overtake a segmentation that waits."""
 
 
@@ -65,7 +65,7 @@ class _Queue:
 
     def next(self) -> Job | None:
         """The job that deserves a turn before any segmentation that can still wait."""
-        if self.segmentations and self.overtaken >= PATIENCE:
+        if self.segmentations and self.overtaken >= MOST_OVERTAKING:
             return self.segmentations[0]
         return self.edits[0] if self.edits else None
 
@@ -74,7 +74,7 @@ class Scheduler:
     """Waiting jobs of all sessions of one engine.
 
     Sessions take turns, one job each. What is not a segmentation is an edit and goes first: no
-    edit waits for more than one job of each other session, and after ``PATIENCE`` edits that
+    edit waits for more than one job of each other session, and after ``MOST_OVERTAKING`` edits that
     holds for a segmentation too.
     """
 
@@ -105,7 +105,7 @@ class Scheduler:
             return False
         queue.like(job).appendleft(job)
         if isinstance(job.request, Segment):
-            queue.overtaken = PATIENCE  # it had its turn before those that wait
+            queue.overtaken = MOST_OVERTAKING  # it had its turn before those that wait
         return True
 
     def take(self) -> Job | None:

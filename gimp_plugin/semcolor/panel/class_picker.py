@@ -57,6 +57,10 @@ class ClassPicker:
             raise LayerError(_PICK_FIRST)
         return entry
 
+    def stored(self, entry: LabelClass) -> bytes:
+        """A pixel of this class, as the label layer has it: RGBA u8. Raises LayerError."""
+        return self._colors.stored[4 * entry.id :][:4] if entry.id != UNLABELLED else bytes(4)
+
     def show_foreground(self) -> None:
         """The foreground colour may have been changed in GIMP."""
         color = hex_of(Gimp.context_get_foreground())

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from actions import chosen_colors, coloring, edits
 from actions.action import Outcome
 from gi.repository import Gimp
-from images.label_colors import LabelColors
 from images.photo import LayerError, Photo
 from images.roles import find_label_layer
 from labels.regions import beside
@@ -36,12 +35,10 @@ class Commands:
         live: LiveColoring,
         picker: ClassPicker,
         watcher: LabelWatcher,
-        colors: LabelColors,
         remembered: Remembered,
     ) -> None:
         self._photo, self._window, self._jobs, self._live = photo, window, jobs, live
-        self._picker, self._watcher, self._colors = picker, watcher, colors
-        self._remembered = remembered
+        self._picker, self._watcher, self._remembered = picker, watcher, remembered
         self._by_name: dict[str, Callable[[], None]] = {
             buttons.ADD_LABELS: self._when_free(self._add_labels),
             buttons.COLORIZE: self._when_free(self.colorize),
@@ -85,8 +82,7 @@ class Commands:
         label_layer, entry = find_label_layer(self._photo), self._picker.picked()
         area = self._last_stroke(margin=1)
         pixels = self._watcher.read(label_layer, area)
-        painted = self._colors.stored[4 * entry.id :][:4] if entry.id else bytes(4)
-        seed = beside(pixels, area, painted)
+        seed = beside(pixels, area, self._picker.stored(entry))
         if not seed:
             raise LayerError(
                 tr("Paint a dab of this class into the region first, then press this.")

@@ -54,14 +54,7 @@ class PanelController:
         self._live = LiveColoring(photo, window, self._jobs, remembered, self._start_next_job)
         self._watcher = LabelWatcher(photo, self._live.edited)
         self._commands = Commands(
-            photo,
-            window,
-            self._jobs,
-            self._live,
-            self._picker,
-            self._watcher,
-            colors,
-            remembered,
+            photo, window, self._jobs, self._live, self._picker, self._watcher, remembered
         )
 
     def run(self) -> None:

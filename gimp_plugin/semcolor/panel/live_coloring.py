@@ -12,7 +12,8 @@ from images.roles import COLORIZED, LABELS, find_layer
 from language import error_text, tr
 from live.tiles import Edit
 from live.unsent import Unsent
-from shared.errors import NEEDS_A_CHANGE, SemcolorError
+from shared.codes import NEEDS_A_CHANGE
+from shared.errors import SemcolorError
 from shared.geometry import Rectangle
 from shared.states import WorkerState
 from shared.timings import timed

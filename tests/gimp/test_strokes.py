@@ -1,0 +1,247 @@
+"""Live colouring in a real GIMP's window, with the mouse, the real bridge and worker."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .harness import Gimp
+from .panel_script import run_live
+
+GRASS, WATER = (0, 0, 192, 255), (192, 64, 64, 255)
+
+
+def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
+    script = """
+    result["photo before"] = pixels(photo, "R'G'B' u8")
+    result["labels before"] = pixels(labels, "R'G'B'A u8")
+    result["colors before"] = pixels(colors, "R'G'B' u8")
+    image.select_ellipse(Gimp.ChannelOps.REPLACE, 200, 200, 300, 250)
+    result["before"] = structure(image)
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    colors_painted, labels_painted = settle(colors), content(labels)
+    result["after"] = structure(image)
+    result["labels"] = pixels(labels, "R'G'B'A u8")
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    wait(lambda: content(colors) == colors_before)
+    result["undone"] = structure(image)
+    press("ctrl+y", lambda: content(labels) == labels_painted)
+    wait(lambda: content(colors) == colors_painted)
+
+    Gimp.Selection.none(image)
+    Gimp.context_set_foreground(Gegl.Color.new(PALETTE["water"]))
+    views = {"mirrored": "ctrl+alt+h", "mirrored and turned": "ctrl+alt+r"}  # see `harness`
+    for view, keys in views.items():
+        before = content(colors)
+        result["labels before " + view] = pixels(labels, "R'G'B'A u8")
+        result["colors before " + view] = pixels(colors, "R'G'B' u8")
+        press(keys, lambda: True)
+        stroke(0, 80)
+        wait(lambda: content(colors) != before)
+        settle(colors)
+        result["labels " + view] = pixels(labels, "R'G'B'A u8")
+        result["colors " + view] = pixels(colors, "R'G'B' u8")
+    activate(panel)
+    painted = content(labels)
+    press("alt+f", lambda: content(labels) != painted)
+    result["filled"] = pixels(labels, "R'G'B'A u8")
+    activate_image()
+    for tool in ("shift+e", "shift+b"):  # Eraser and Bucket Fill, in the turned view too
+        before = settle(colors)
+        press(tool, lambda: True)
+        stroke(0, 80)
+        wait(lambda: content(colors) != before)
+        result[tool] = pixels(labels, "R'G'B'A u8")
+    result["photo"] = pixels(photo, "R'G'B' u8")
+    """
+    result = run_live(gimp, live, script)
+    check_stroke(result, "", GRASS)
+    rows, columns = check_stroke(result, " mirrored", WATER)
+    assert np.ptp(columns) > 2 * np.ptp(rows)
+    assert columns.mean() < 300  # the mouse went to the right from the middle
+    rows, columns = check_stroke(result, " mirrored and turned", WATER)
+    assert np.ptp(rows) > 2 * np.ptp(columns)
+    filled = (result["filled"] != result["labels mirrored and turned"]).any(axis=2)
+    assert (result["filled"][filled] == WATER).all()
+    assert len(_colors(result["labels mirrored and turned"][filled])) == 1
+    assert (result["photo"] == result["photo before"]).all()
+    assert result["before"] == result["after"] == result["undone"]
+    assert (result["shift+e"][..., 3] == 0).any()
+    assert (result["shift+b"] != result["shift+e"]).any()
+
+
+def test_a_stroke_is_read_once_and_is_one_request(gimp: Gimp, live: str) -> None:
+    """And no layer is made for it."""
+    timings = gimp.folder / "timings"
+    timings.unlink(missing_ok=True)
+    script = """
+    begin = time.monotonic()
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    result["begin"], result["end"] = begin, time.monotonic()
+    """
+    result = run_live(gimp, live, script, SEMCOLOR_TIMINGS=str(timings))
+    lines = [line.split("\t") for line in timings.read_text().splitlines()]
+    spans = [(stage, float(begin), float(end)) for stage, begin, end in lines]
+    spans = [span for span in spans if result["begin"] < span[1] < result["end"]]
+    requests = [stage for stage, *_ in spans if stage.startswith("request ")]
+    assert "request stroke" in requests
+    assert set(requests) <= {"request stroke", "request color_rows", "request status"}
+    reads = [begin for stage, begin, _ in spans if stage == "read"]
+    looks = [(begin, end) for stage, begin, end in spans if stage == "tiles"]
+    assert looks
+    # What looks for the edit reads, each time once; what sends it doesn't.
+    assert len(reads) == len(looks)
+    assert all(any(begin <= read <= end for read in reads) for begin, end in looks)
+    assert "layer made" not in [stage for stage, *_ in spans]
+
+
+# A bridge which says that the worker lacks memory, as long as there is a certain file.
+SHORT_OF_MEMORY = """
+import json, pathlib, subprocess, sys
+from semcolor.shared.bridge_schema import PREFIX_BYTES, pack_prefix, unpack_prefix
+is_short = pathlib.Path(sys.argv[1]).exists
+bridge = subprocess.Popen([sys.executable, "-I", "-m", "semcolor.bridge"], stdout=subprocess.PIPE)
+while prefix := bridge.stdout.read(PREFIX_BYTES):
+    header, payload = (bridge.stdout.read(length) for length in unpack_prefix(prefix))
+    answer = json.loads(header)
+    if "lowered" in answer:
+        answer["lowered"] = 192 if is_short() else 0
+    header = json.dumps(answer).encode()
+    sys.stdout.buffer.write(pack_prefix(len(header), len(payload)) + header + payload)
+    sys.stdout.buffer.flush()
+"""
+
+
+@pytest.fixture
+def lack_of_memory(gimp: Gimp) -> Iterator[Path]:
+    """As long as this file is there, the bridge says that the worker lacks memory."""
+    script, lack = gimp.folder / "short of memory.py", gimp.folder / "lack of memory"
+    script.write_text(SHORT_OF_MEMORY)
+    (installed,) = gimp.profile.glob("plug-ins/*/install.json")
+    content = installed.read_text()
+    command = gimp.host_command(sys.executable, "-I", str(script), str(lack))
+    installed.write_text(json.dumps(json.loads(content) | {"bridge": command}))
+    yield lack
+    installed.write_text(content)
+
+
+def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) -> None:
+    script = """
+    stroke(0, 80, meanwhile=kill_worker)
+    wait(lambda: shows(panel, LOST))
+    first = content(labels)
+    stroke(0, -80)
+    wait(lambda: content(labels) != first)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    wait(lambda: shows(panel, READY))
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    colorize(image)
+    result["colorized again"] = pixels(colors, "R'G'B' u8")
+    """
+    result = run_live(gimp, live, script)
+    # With both strokes. If the second one came by itself, what it changed invisibly was left.
+    assert np.abs(result["colors"].astype(int) - result["colorized again"]).max() <= 1
+
+
+def test_lack_of_memory_is_told_when_it_begins_and_ends(
+    gimp: Gimp, live: str, lack_of_memory: Path
+) -> None:
+    script = f"""
+    lack = pathlib.Path({str(lack_of_memory)!r})
+
+    def paint_somewhere(y):
+        before = content(colors)
+        stroke(0, y)
+        wait(lambda: content(colors) != before)
+
+    wait(lambda: not says(panel))
+    lack.touch()
+    paint_somewhere(80)
+    wait(lambda: says(panel))
+    choose_class(panel, "sky")
+    wait(lambda: not says(panel))
+    paint_somewhere(80)
+    settle(colors)
+    assert not says(panel)  # it is no news
+    lack.unlink()
+    paint_somewhere(-80)
+    wait(lambda: says(panel))
+    """
+    run_live(gimp, live, script)
+
+
+def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str) -> None:
+    """Live colouring makes no undo steps, but Colorize does; a stroke lies between the two."""
+    script = """
+    def stamp():
+        parasite = colors.get_parasite("semcolor-colors")
+        return parasite and bytes(parasite.get_data())
+
+    activate(panel)
+    press("alt+v", lambda: True)  # off
+    stroke(0, 80)
+    wait(lambda: content(labels) != labels_before)
+    result["stale"] = content(colors) == colors_before
+    colorize(image)
+    painted = content(colors)
+    result["coloured"] = painted != colors_before
+    activate(panel)
+    press("alt+v", lambda: True)  # on
+    settle(colors)
+    activate_image()
+    for keys in ("ctrl+z", "ctrl+y"):
+        before = stamp()
+        press(keys, lambda: stamp() != before)
+        wait(lambda: content(colors) == painted)
+    """
+    result = run_live(gimp, live, script)
+    assert result["stale"]
+    assert result["coloured"]
+
+
+def test_live_and_image_end_while_the_worker_works(gimp: Gimp, live: str) -> None:
+    script = """
+    with worker_asleep():
+        wait_for_job(lambda: stroke(0, 80))
+        activate(panel)
+        press("alt+v", lambda: True)  # off
+    off = settle(colors)
+    stroke(0, -80)
+    result["off"] = settle(colors) == off
+    activate(panel)
+    press("alt+v", lambda: True)  # on
+    wait(lambda: content(colors) != off)
+    settle(colors)
+    with worker_asleep():
+        wait_for_job(lambda: stroke(-150, 0))
+        close_image(image)
+        wait(lambda: not panels() and not bridges() and not plug_ins())
+    time.sleep(1)  # GIMP would complain now
+    result["message"] = message_window()
+    """
+    result = run_live(gimp, live, script)
+    assert result["off"]
+    assert result["message"] == ""
+
+
+def check_stroke(result: dict, view: str, color: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The stroke is of this colour, and colours moved there; rows and columns of its pixels."""
+    before, after = result[f"labels before{view}"], result[f"labels{view}"]
+    painted = (before != after).any(axis=2)
+    assert (after[painted] == color).all()
+    assert 80 * 10 < np.count_nonzero(painted) < 200 * 60
+    moved = np.abs(result[f"colors{view}"].astype(int) - result[f"colors before{view}"]).max(axis=2)
+    assert moved[painted].mean() > 4 * moved[~painted].mean()
+    return np.nonzero(painted)
+
+
+def _colors(rgba: np.ndarray) -> set[tuple[int, ...]]:
+    return set(map(tuple, np.unique(rgba.reshape(-1, 4), axis=0).tolist()))
