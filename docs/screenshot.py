@@ -90,11 +90,11 @@ panel = panel_at_the_edge(image)
 press("alt+v", lambda: len(image.get_layers()) == 3)  # live
 labels, colors, _ = image.get_layers()
 settle(colors)
-choose_class(panel, "water")
+choose_class(panel, "boat")
 keys("key", "n")
 before = content(colors)
-for part in range(8):  # along the shore
-    stroke(-430 + 80 * part, 180)
+for part in range(6):  # along the hull
+    stroke(-440 + 80 * part, 265)
 labels.set_opacity(25)
 wait(lambda: content(colors) != before)
 settle(colors)
@@ -132,23 +132,22 @@ labels, colors, _ = image.get_layers()
 settle(colors)
 frame("Live on: the labels appear, half transparent, and the colour below them.", 4, rest=3)
 to_opacity(0)
-frame("The sky and the rocks are right. But the forest was taken for rock, too.", 4, rest=2)
+frame("Sky, rocks and the firs in front are right. But the meadow was taken for rock.", 4, rest=2)
 to_opacity(40)
 Gimp.context_set_brush_size(80)
-choose_class(panel, "tree")
+choose_class(panel, "grass")
 keys("key", "n")
-frame("So: pick the class “tree” …", 3)
-drag(270, 500, 700, 500, "… and paint it with the Pencil.")
+frame("So: pick the class “grass” …", 3)
+drag(590, 580, 930, 580, "… and paint it with the Pencil.")
 settle(colors)
 frame("The colour follows when the stroke has ended.", 3)
-paint("tree", [
-    (290, 555, 560, 555), (375, 400, 375, 480), (565, 400, 565, 480), (622, 390, 622, 480),
-    (745, 430, 745, 490), (420, 430, 420, 480), (700, 480, 800, 450), (810, 430, 930, 385),
-    (240, 590, 320, 590),
-])
+paint("grass", [(650, 540, 930, 535), (800, 500, 930, 480), (860, 470, 940, 440)])
 frame("A few more strokes.", 3)
-paint("grass", [(590, 585, 930, 575), (700, 545, 930, 530), (830, 490, 940, 470)])
-frame("And “grass” for the meadow.", 3)
+paint("tree", [
+    (560, 520, 610, 520), (700, 480, 800, 450), (745, 420, 745, 480), (810, 420, 930, 375),
+    (220, 570, 270, 580),
+])
+frame("And “tree” for the firs on the slope.", 3)
 to_opacity(0)
 keys("mousemove", "1279", "799")
 frame("A minute's work. The photo itself was never touched.", 6, rest=2)

@@ -29,7 +29,7 @@ LOST, READY = "#d03030", "#40a040"  # colours of the panel's dot
 
 PALETTE = {
     "sky": "#00c040", "grass": "#0000c0", "water": "#c04040", "ground": "#8000c0",
-    "tree": "#00c0c0",
+    "tree": "#00c0c0", "boat": "#000080",
 }  # fmt: skip
 
 
