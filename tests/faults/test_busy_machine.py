@@ -124,9 +124,12 @@ def test_all_goes_its_way_on_a_busy_machine(busy, no_worker_left, sample, sample
 
 def test_a_worker_that_is_slow_to_answer_its_first_hello_is_waited_for(no_worker_left):
     starting = start("worker", "start")
-    wait_until(lambda: local_worker.read_connection() is not None)
+    wait_until(lambda: children(starting.pid))
     (worker,) = children(starting.pid)
-    with stopped(worker):
+    with contextlib.ExitStack() as stack:
+        with stopped(starting.pid):  # so that its hello comes when the worker is stopped already
+            wait_until(lambda: local_worker.read_connection() is not None)
+            stack.enter_context(stopped(worker))
         asking = start("worker", "status")
         time.sleep(SLOW)
         assert (starting.poll(), asking.poll()) == (None, None)
