@@ -13,8 +13,6 @@ answers with any number of `progress` frames and exactly one `result` or `error`
     segment {detail}                          → {lowered}; the predicted labels are the current ones
                                               from now on. `lowered`: at which detail, if memory
                                               sufficed for no more; else 0
-    palette {}                                → payload: the classes' colours in the order of their
-                                              ids, "R'G'B'A u8"
     begin_labels {width, height}              with the palette as the image gives it back, then
                                               `rows` with "R'G'B'A u8"; the last one
                                               → {ambiguous}: how many pixels of all labels are

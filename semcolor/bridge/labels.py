@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from semcolor.client.worker_client import OnProgress
-from semcolor.photos.label_colors import EXACT, palette, to_rgba
+from semcolor.photos.label_colors import EXACT, to_rgba
 from semcolor.photos.label_files import decode_label_map, encode_label_map
 from semcolor.shared.bridge_schema import PAYLOAD_LIMIT
 from semcolor.shared.classes import NUM_LABELS
@@ -22,7 +22,6 @@ class LabelAnswers:
     def __init__(self, photo: OpenPhoto, on_progress: OnProgress) -> None:
         self._photo, self._on_progress = photo, on_progress
         self.answers: Answers = {
-            "palette": self._palette,
             "segment": self._segment,
             "label_rows": self._label_rows,
             "snap_labels": self._snap_labels,
@@ -41,9 +40,6 @@ class LabelAnswers:
     def begin_edit(self, _: bytes, **place: int) -> Incoming:
         """A rectangle of the labels that is to come."""
         return IncomingEdit(self._photo.inside(**place), self._photo)
-
-    def _palette(self, _: bytes) -> tuple[Header, bytes]:
-        return {}, np.insert(palette(), 3, 255, axis=1).tobytes()
 
     def _segment(self, _: bytes, detail: int) -> tuple[Header, bytes]:
         session = self._photo.session
