@@ -100,6 +100,7 @@ class Gimp:
         (folder / "run").mkdir(mode=0o700)
         self.profile = folder / "config/GIMP" / version
         self.profile.mkdir(parents=True)
+        (self.profile / "shortcutsrc").write_text(_SHORTCUTS)
 
     def install(self, palette: str) -> Path:
         """Install the plug-in the way a user's set-up does, with GIMP's own Python."""
@@ -174,8 +175,6 @@ class Gimp:
         self, script: str, screen_size: str = "1600x1000", **environment: str
     ) -> dict[str, Any]:
         """Like `run`, in a real window on a screen of its own, which `screen` can press keys in."""
-        # Each time, because a GIMP that ran without the plug-in has forgotten its keys.
-        (self.profile / "shortcutsrc").write_text(_SHORTCUTS)
         # Keys don't repeat: on a busy machine, each is held down for long.
         screen = ["xvfb-run", "-a", "-s", f"-screen 0 {screen_size}x24 -r"]
         # Without a window manager, no window would be given the keyboard reliably.

@@ -154,10 +154,10 @@ def test_suggested_colours_come_with_their_shares(gimp: Gimp, photo_file: Path) 
 def shortcut(gimp: Gimp) -> Iterator[str]:
     """A key that the user has given to Label Selection."""
     file = gimp.profile / "shortcutsrc"
-    action = "plug-in-semcolor-label-selection"
+    action, before = "plug-in-semcolor-label-selection", file.read_text()
     file.write_text(f'(file-version 1)\n(action "{action}" "<Primary><Alt>j")\n')
     yield "ctrl+alt+j"
-    file.unlink(missing_ok=True)
+    file.write_text(before)  # other tests have keys too
 
 
 def test_each_is_one_undo_step_and_asks_no_more_than_it_must(
