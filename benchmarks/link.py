@@ -30,6 +30,7 @@ from wire import Wire
 
 from semcolor.photos.photo_files import read_photo
 from semcolor.photos.pixels import Gray
+from semcolor.shared.classes import all_classes
 from semcolor_worker.models import weights
 from semcolor_worker.models.weights import ModelSpec
 
@@ -279,7 +280,7 @@ class Painter:
         self._plugin, self._random = plugin, random.Random(0)
         self._height, self._width = gray.shape
         size = {"width": self._width, "height": self._height}
-        self._palette = plugin.ask("palette")[1]
+        self._palette = b"".join(bytes((*entry.rgb, 255)) for entry in all_classes())
         plugin.ask("begin_photo", format="Y' u8", **size)
         plugin.ask("rows", gray.tobytes())
         plugin.ask("begin_labels", self._palette, **size)

@@ -299,7 +299,7 @@ def test_checkpoints_without_tensors_under_g_are_refused(tmp_path, saved):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["import", "-o", "out"], 3, "name what to import"),
+        (["import", "-o", "out"], 3, "Name what to import"),
         (["import", "--color", "missing.pth.tar", "-o", "out"], 3, "no file missing.pth.tar"),
         (["import", "--segmentation", "good", "-o", "good"], 8, "cannot be written"),
         (["verify", ".", "r.npz"], 3, "no file ./color.safetensors"),
