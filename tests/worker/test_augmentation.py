@@ -45,7 +45,9 @@ def test_each_damage_leaves_the_picture_recognisable(damage, photo):
 
 def test_old_plates_are_blind_to_red():
     colours = torch.tensor([[1.0, 0, 0], [0, 0, 1.0], [1, 1, 1]]).T[:, None]
-    red, blue, white = augmentation.orthochromatic(colours, np.random.default_rng(0))[0, 0]
+    red, blue, white = augmentation.exposed(
+        colours, augmentation.orthochromatic(np.random.default_rng(0))
+    )[0, 0]
     panchromatic = lab_from_rgb(colours)[0, 0]
     assert red < panchromatic[0]
     assert blue > panchromatic[1]

@@ -96,7 +96,7 @@ def test_after_any_edits_it_is_as_painted_anew(models, data, which, seed, how):
     painting.paint("last", ids)
     anew = Painting(model, lightness, how and partial(how, model.network))
     anew.paint("last", ids)
-    output = model.network(model.normalise(lightness), ids[None].long())
+    output = model.network(model.network_input(lightness), ids[None].long())
     assert (anew.chroma - model.chroma(output)).abs().max() < 1e-3
     assert (painting.chroma - anew.chroma).abs().max() < 1e-5 * model.spec.chroma_scale
     if which:
@@ -111,7 +111,7 @@ def test_a_large_picture_is_painted_strip_by_strip_as_it_is_as_a_whole(models, w
     generator = torch.Generator().manual_seed(0)
     lightness = 100 * torch.rand(1, 1, 320, 64, generator=generator)
     ids = torch.randint(0, 60, (320, 64), generator=generator).to(torch.uint8)
-    whole = model.chroma(model.network(model.normalise(lightness), ids[None].long()))
+    whole = model.chroma(model.network(model.network_input(lightness), ids[None].long()))
     rows = []
     convolutions = {
         module for module in model.network.modules()

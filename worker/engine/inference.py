@@ -73,7 +73,7 @@ class Inference:
         winners = self._cache.winners.get((request.photo, plan.size))
         if winners is None:
             lightness = lightness_at(photo, plan.size, networks.device)
-            gray = networks.segmentation.normalise(lightness)
+            gray = networks.segmentation.network_input(lightness)
             winners = strips.winning_logits(networks.segmenter, gray, self._checkpoint)
             self._cache.winners.put((request.photo, plan.size), winners)
         return classes_inside(photo, winners, request.region, self._checkpoint)

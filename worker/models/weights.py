@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from semcolor.shared.atomic_files import replacing
 from semcolor.shared.errors import Code, SemcolorError
-from semcolor_worker import color
+from semcolor_worker import color, tone
 from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.models.networks.gridnet import GridNet
 from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
@@ -54,6 +54,7 @@ class ModelSpec:
     arguments: dict[str, Any]  # of the network's constructor
     detail: int  # longest side of the input it was trained for, in pixels
     gray: Literal["lightness", "luma"] = "lightness"  # L*, or the photo's own sRGB curve
+    tone: Literal["own", "evened"] = "own"  # of the photo, as the network sees it
     black: float = -1.0  # what the network sees for black; for white it is 1
     chroma_scale: float = 110.0  # a*, b* per unit of network output
     chroma_offset: float = 0.0  # a*, b* at output 0
@@ -80,6 +81,11 @@ class Model:
         if self.path is None or self.path == bundled(self.spec.task):
             return name
         return f"{name} from {self.path.parent}"
+
+    def network_input(self, lightness: Tensor) -> Tensor:
+        """A whole picture's L* 0..100 to the network's input, in the tone that it learnt from."""
+        evened = self.spec.tone == "evened"
+        return self.normalise(tone.evened(lightness) if evened else lightness)
 
     def normalise(self, lightness: Tensor) -> Tensor:
         """L* 0..100 to the network's input, from the spec's ``black`` to 1; any shape."""

@@ -13,25 +13,37 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.functional import interpolate
 
+from semcolor.photos.curves import RGB_TO_XYZ
 from semcolor_worker.color import lightness_from_luminance, linear_from_srgb
 
 Rng = np.random.Generator
 
+PANCHROMATIC = torch.tensor(RGB_TO_XYZ[1], dtype=torch.float32)  # what L* is of
 
-def age(lightness: Tensor, rng: Rng) -> Tensor:
-    """Some of what old prints and their scans suffer from, in the order in which it happens."""
+
+def age(lightness: Tensor, rng: Rng, evened: bool = False) -> Tensor:
+    """Some of what old prints and their scans suffer from, in the order in which it happens.
+
+    ``evened``: the tone has been evened out, so nothing is faded any more.
+    """
     for damage in DAMAGES:
+        damage = _harden if evened and damage is _fade else damage
         if rng.random() < 0.35:
             lightness = damage(lightness, rng).clamp(0, 100)
     return lightness
 
 
-def orthochromatic(rgb: Tensor, rng: Rng) -> Tensor:
-    """1×H×W L* as plates before about 1930 saw a 3×H×W sRGB picture (0..1): blind to red."""
+def orthochromatic(rng: Rng) -> Tensor:
+    """How much of red, green and blue plates before about 1930 saw: next to no red."""
     red = rng.uniform(0, 0.15)
     green = rng.uniform(0.2, 0.7) * (1 - red)
-    weights = torch.tensor([red, green, 1 - red - green], dtype=torch.float32)
-    return lightness_from_luminance(torch.einsum("c,chw->hw", weights, linear_from_srgb(rgb)))[None]
+    return torch.tensor([red, green, 1 - red - green], dtype=torch.float32)
+
+
+def exposed(rgb: Tensor, plate: Tensor) -> Tensor:
+    """1×H×W L* of a 3×H×W sRGB picture (0..1) on a plate with these sensitivities."""
+    luminance = torch.einsum("c,chw->hw", plate, linear_from_srgb(rgb))
+    return lightness_from_luminance(luminance)[None]
 
 
 def coarsen(labels: Tensor, rng: Rng) -> Tensor:
@@ -95,6 +107,11 @@ def _expose_unevenly(x: Tensor, rng: Rng) -> Tensor:
 def _fade(x: Tensor, rng: Rng) -> Tensor:
     black, white = rng.uniform(0, 25), rng.uniform(70, 100)
     return black + x * ((white - black) / 100)
+
+
+def _harden(x: Tensor, rng: Rng) -> Tensor:
+    """As a copy on hard paper, or a soft one."""
+    return 50 + (x - 50) * rng.uniform(0.8, 1.6)
 
 
 def _add_grain(x: Tensor, rng: Rng) -> Tensor:

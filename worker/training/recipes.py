@@ -53,8 +53,9 @@ def _ours(widths: tuple[int, ...]) -> ModelSpec:
         "bins": len(chroma_bins()),
     }
     return ModelSpec(
-        task="color", network="two_stream_unet", arguments=arguments, detail=384, saturation=1.16
-    )
+        task="color", network="two_stream_unet", arguments=arguments, detail=384, tone="evened",
+        saturation=1.16,
+    )  # fmt: skip
 
 
 _FAST_COLOR = Recipe(
@@ -80,7 +81,13 @@ _FULL_COLOR = replace(
 )
 _FAST_SEGMENTATION = Recipe(
     name="fast",
-    model=ModelSpec(task="segmentation", network="efficientnet_fpn", arguments={}, detail=320),
+    model=ModelSpec(
+        task="segmentation",
+        network="efficientnet_fpn",
+        arguments={},
+        detail=320,
+        tone="evened",
+    ),
     steps=4800,
     batch=16,
     crop=192,

@@ -12,9 +12,12 @@ from torch.utils.data import Dataset, Sampler
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import lab_from_rgb
 from semcolor_worker.corpus.datasets import Pair, predicted_path, read_pair
+from semcolor_worker.tone import Tone
 
 from . import augmentation
 from .recipes import Recipe
+
+_THUMBNAIL = 64  # pixels
 
 
 class LoaderError(Exception):
@@ -56,15 +59,16 @@ class Samples(Dataset[dict[str, Tensor]]):
         except SemcolorError as error:
             raise LoaderError.of(error) from None
         rgb, labels = _crop(*pictures, self.recipe, rng)
-        lab = lab_from_rgb(rgb)
-        lightness, chroma = lab[:1], lab[1:]
-        if rng.random() < self.recipe.orthochromatic:
-            lightness = augmentation.orthochromatic(rgb, rng)
-        if rng.random() < self.recipe.aged:
-            lightness = augmentation.age(lightness, rng)
+        gamma = float(np.exp(rng.normal(0, self.recipe.exposure)))
+        rgb = rgb**gamma
+        lightness = _lightness(rgb, _small(pictures[0]) ** gamma, self.recipe, rng)
         if self.recipe.model.task == "color":
             labels = _spoil_labels(labels, self.recipe, rng)
-        return {"lightness": lightness, "labels": labels.long(), "chroma": chroma}
+        return {
+            "lightness": lightness,
+            "labels": labels.long(),
+            "chroma": lab_from_rgb(rgb)[1:],
+        }
 
 
 class ResumableSampler(Sampler[list[tuple[int, int]]]):
@@ -101,7 +105,7 @@ def _predicted(pair: Pair) -> Pair:
 def _crop(
     rgb: Tensor, labels: Tensor, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Random scale, crop, flip and exposure. Returns 3×S×S float 0..1 and S×S labels."""
+    """Random scale, crop and flip. Returns 3×S×S float 0..1 and S×S labels."""
     height, width = labels.shape
     side = recipe.crop
     scale = int(rng.integers(recipe.scale[0], recipe.scale[1] + 1))
@@ -120,7 +124,23 @@ def _crop(
     labels = F.interpolate(labels[None, None], (side, side))[0, 0]
     if rng.random() < 0.5:
         rgb, labels = rgb.flip(-1), labels.flip(-1)
-    return rgb ** float(np.exp(rng.normal(0, recipe.exposure))), labels
+    return rgb, labels
+
+
+def _small(rgb: Tensor) -> Tensor:
+    """The whole photo, 3×H×W uint8, as a thumbnail of floats 0..1: enough to know its tone by."""
+    return F.interpolate(rgb[None].float() / 255, (_THUMBNAIL, _THUMBNAIL), mode="area")[0]
+
+
+def _lightness(rgb: Tensor, thumbnail: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    """What the network sees of a crop, 1×S×S L*: exposed, evened out if it is to be, and aged."""
+    is_old = rng.random() < recipe.orthochromatic
+    plate = augmentation.orthochromatic(rng) if is_old else augmentation.PANCHROMATIC
+    lightness = augmentation.exposed(rgb, plate)
+    evened = recipe.model.tone == "evened"
+    if evened:
+        lightness = Tone.evening(augmentation.exposed(thumbnail, plate)).applied(lightness)
+    return augmentation.age(lightness, rng, evened) if rng.random() < recipe.aged else lightness
 
 
 def _spoil_labels(labels: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
