@@ -1,6 +1,6 @@
 """Photos and label maps on disk: corpus folders, and public datasets as they are unpacked.
 
-What a folder is shows by the names in it (``_LAYOUTS``). ``datasets.tsv`` turns the pixel values
+What a folder is shows by the names in it (``_DATASETS``). ``datasets.tsv`` turns the pixel values
 of a public dataset's label files into our classes; values that it leaves empty or does not list
 are *unlabelled*. Names and order: PASCAL-Context 59_labels.txt, and mmsegmentation's conversion
 of it, which counts the same classes alphabetically; COCO-Stuff labels.txt, whose ids are one above
@@ -27,10 +27,12 @@ HELD_OUT = 40  # one photo in so many is never trained on
 OURS = "semcolor"  # the labelling whose values are our class ids
 _PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 
-# Folder of photos → folders of their labels, seen from the same root → labelling. Where a photo
-# has several label files, the first counts.
-_LAYOUTS: dict[str, dict[str, str]] = {
-    "images": {"labels_filled": OURS, "labels": OURS},
+# Where a photo has several label files, the first counts.
+FULLEST = ("labels_split", "labels_filled", "labels")
+PARTS = ("labels_parts_filled", "labels_parts")  # 1 skin, 2 hair, 3 garment, 4 others' person
+
+# Folder of photos → folders of their labels, seen from the same root → labelling.
+_DATASETS: dict[str, dict[str, str]] = {
     "JPEGImages": {
         "59_context_labels": "pascal-context",
         "SegmentationClassContext": "pascal-context-mmseg",
@@ -65,14 +67,14 @@ class Split:
     held_out: list[Pair]
 
 
-def find_pairs(folders: list[Path]) -> list[Pair]:
-    """All labelled photos below ``folders``.
+def find_pairs(folders: list[Path], labels: tuple[str, ...] = FULLEST) -> list[Pair]:
+    """All labelled photos below ``folders``; ``labels``: of a corpus folder, which label maps.
 
     Raises SemcolorError where a folder has none: NO_DATA_FOLDER, MATLAB_LABELS, NO_PHOTOS.
     """
     pairs: dict[Path, Pair] = {}
     for folder in folders:
-        found = _pairs_below(folder)
+        found = _pairs_below(folder, labels)
         if not found:
             raise SemcolorError(_what_is_missing(folder), folder=str(folder))
         for pair in found:
@@ -87,7 +89,17 @@ def split(pairs: list[Pair]) -> Split:
 
 def predicted_path(photo: Path) -> Path:
     """Where the label map is, if any, that a network predicted for a photo."""
-    return photo.parent.parent / "labels_predicted" / f"{photo.stem}.png"
+    return labels_path(photo, "labels_predicted")
+
+
+def labels_path(photo: Path, folder: str) -> Path:
+    """Where a photo's label map of one kind is, if any, in a corpus folder."""
+    return photo.parent.parent / folder / f"{photo.stem}.png"
+
+
+def source(photo: Path) -> str:
+    """The name of the corpus folder that a photo is from."""
+    return photo.parent.parent.name
 
 
 def read_pair(pair: Pair) -> tuple[Tensor, Tensor]:
@@ -109,10 +121,11 @@ def read_pair(pair: Pair) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rgb).permute(2, 0, 1), torch.from_numpy(ids)
 
 
-def _pairs_below(folder: Path) -> list[Pair]:
+def _pairs_below(folder: Path, labels: tuple[str, ...]) -> list[Pair]:
+    own = {"images": dict.fromkeys(labels, OURS)}
     return [
         pair
-        for photos, maps in _LAYOUTS.items()
+        for photos, maps in (own if labels != FULLEST else own | _DATASETS).items()
         for images in sorted(folder.rglob(photos))
         for pair in _pairs_of(images, images.parents[photos.count("/")], maps)
     ]

@@ -33,7 +33,7 @@ from . import pictures
 from .imagenet import begin_with_imagenet
 from .losses import LOSSES, Batch
 from .recipes import Recipe
-from .samples import LoaderError, ResumableSampler, Samples
+from .samples import LoaderError, ResumableSampler, Samples, shares
 
 CHECKPOINT_EVERY = 100  # steps
 VALIDATE_EVERY = 200
@@ -53,7 +53,7 @@ def train(
     call goes on from there. Raises SemcolorError as :func:`find_pairs` and :func:`read_pair` do,
     WeightsError when ``start`` cannot be read or ``out`` holds another recipe's run.
     """
-    photos = split(find_pairs(folders))
+    photos = split(find_pairs(folders, recipe.labels))
     out.mkdir(parents=True, exist_ok=True)
     fabric = _fabric(out)
     run = Run(recipe, fabric, out, start)
@@ -240,7 +240,7 @@ def _batches(run: Run, pairs: list[Pair]) -> Iterator[Batch]:
     """Training batches from the run's step on; each process gets its share of every batch."""
     fabric, recipe = run.fabric, run.recipe
     sampler = ResumableSampler(
-        len(pairs), recipe.batch, run.step, recipe.steps, fabric.global_rank, fabric.world_size
+        shares(pairs), recipe.batch, run.step, recipe.steps, fabric.global_rank, fabric.world_size
     )
     workers = max(1, len(os.sched_getaffinity(0)) // fabric.world_size - 1)
     loader: DataLoader[Batch] = DataLoader(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import chroma_bins
+from semcolor_worker.corpus.datasets import FULLEST, PARTS
 from semcolor_worker.models.weights import ModelSpec
 
 FAST_WIDTHS = (16, 32, 48, 80, 128, 128)
@@ -25,6 +26,7 @@ class Recipe:
     decay: bool = True  # the rate falls along a cosine
     average: float = 0.998  # decay of the running average of the weights, which is what is saved
     imagenet: bool = False  # the encoder starts from ImageNet weights
+    labels: tuple[str, ...] = FULLEST  # which label maps of a corpus it learns from
     squashed: bool = False  # the photo is made square, whatever its shape
     exposure: float = 0.0  # standard deviation of the logarithm of a random gamma
     # Shares of the samples that are …
@@ -116,6 +118,13 @@ _GRIDNET = replace(
     aged=0,
     orthochromatic=0,
 )
+_PARTS = replace(
+    _FAST_SEGMENTATION,
+    name="parts",
+    model=replace(_FAST_SEGMENTATION.model, arguments={"num_labels": 5}),
+    labels=PARTS,
+    steps=600,
+)
 # §2.2, §2.3 and "Training details": 1,000 epochs of 10,103 photos, 360² to crops of 352².
 _PAPER_COLOR = Recipe(
     name="paper",
@@ -142,7 +151,7 @@ _PAPER_ABLATION = replace(  # §4.1
 )
 
 RECIPES = (
-    _FAST_COLOR, _FULL_COLOR, _FAST_SEGMENTATION, _GRIDNET,
+    _FAST_COLOR, _FULL_COLOR, _FAST_SEGMENTATION, _GRIDNET, _PARTS,
     _PAPER_COLOR, _PAPER_SEGMENTATION, _PAPER_ABLATION,
 )  # fmt: skip
 

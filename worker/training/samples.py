@@ -1,9 +1,11 @@
 """Training samples: photo + label map → lightness, labels, chroma, cropped and augmented."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -11,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.corpus.datasets import Pair, predicted_path, read_pair
+from semcolor_worker.corpus.datasets import Pair, predicted_path, read_pair, source
 from semcolor_worker.tone import Tone
 
 from . import augmentation
@@ -71,16 +73,29 @@ class Samples(Dataset[dict[str, Tensor]]):
         }
 
 
+def shares(pairs: list[Pair]) -> npt.NDArray[np.float64]:
+    """How often each photo is seen: of a source four times as large, photos half as often.
+
+    Small sources are small because such photos are hard to come by, not because they matter less.
+    """
+    photos = Counter(source(pair.photo) for pair in pairs)
+    weights = np.array([photos[source(pair.photo)] ** -0.5 for pair in pairs])
+    normalised: npt.NDArray[np.float64] = weights / weights.sum()
+    return normalised
+
+
 class ResumableSampler(Sampler[list[tuple[int, int]]]):
     """Batches of ``(index, seed)``, a function of the step alone: resuming repeats nothing.
 
-    Of each batch, process ``rank`` of ``processes`` gets every ``processes``-th sample.
+    ``shares``: the probability of each photo. Of each batch, process ``rank`` of ``processes`` gets
+    every ``processes``-th sample.
     """
 
     def __init__(
-        self, size: int, batch: int, first_step: int, steps: int, rank: int = 0, processes: int = 1
-    ) -> None:
-        self.size, self.batch = size, batch
+        self, shares: npt.NDArray[np.float64], batch: int, first_step: int, steps: int,
+        rank: int = 0, processes: int = 1,
+    ) -> None:  # fmt: skip
+        self.cumulated, self.batch = shares.cumsum(), batch
         self.first_step, self.steps = first_step, steps
         self.rank, self.processes = rank, processes
 
@@ -90,7 +105,8 @@ class ResumableSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for step in range(self.first_step, self.steps):
             rng = np.random.default_rng(step)
-            indices = rng.integers(self.size, size=self.batch).tolist()
+            chance = rng.random(self.batch) * self.cumulated[-1]
+            indices = self.cumulated.searchsorted(chance, side="right").tolist()
             seeds = rng.integers(2**32, size=self.batch).tolist()
             keys = list(zip(indices, seeds, strict=True))
             yield keys[self.rank :: self.processes]
