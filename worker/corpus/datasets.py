@@ -97,6 +97,11 @@ def labels_path(photo: Path, folder: str) -> Path:
     return photo.parent.parent / folder / f"{photo.stem}.png"
 
 
+def has_parts(pair: Pair) -> bool:
+    """Whether the parts of persons are labelled in a photo."""
+    return any(labels_path(pair.photo, kind).exists() for kind in PARTS)
+
+
 def source(photo: Path) -> str:
     """The name of the corpus folder that a photo is from."""
     return photo.parent.parent.name

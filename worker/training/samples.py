@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import lab_from_rgb
-from semcolor_worker.corpus.datasets import Pair, predicted_path, read_pair, source
+from semcolor_worker.corpus.datasets import Pair, has_parts, predicted_path, read_pair, source
 from semcolor_worker.tone import Tone
 
 from . import augmentation
@@ -77,9 +77,12 @@ def shares(pairs: list[Pair]) -> npt.NDArray[np.float64]:
     """How often each photo is seen: of a source four times as large, photos half as often.
 
     Small sources are small because such photos are hard to come by, not because they matter less.
+    Photos with labels of persons' parts are seen twice as often: old photographs are of people.
     """
     photos = Counter(source(pair.photo) for pair in pairs)
-    weights = np.array([photos[source(pair.photo)] ** -0.5 for pair in pairs])
+    weights = np.array(
+        [(1 + has_parts(pair)) * photos[source(pair.photo)] ** -0.5 for pair in pairs]
+    )
     normalised: npt.NDArray[np.float64] = weights / weights.sum()
     return normalised
 

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from semcolor.shared.classes import UNLABELLED, all_classes
 from semcolor_worker.color import lab_from_rgb
 from semcolor_worker.coloring.detail import detail_size
-from semcolor_worker.corpus.datasets import PARTS, Pair, find_pairs, labels_path, read_pair
+from semcolor_worker.corpus.datasets import Pair, find_pairs, has_parts, labels_path, read_pair
 from semcolor_worker.models import weights
 from semcolor_worker.models.weights import Model
 
@@ -56,7 +56,7 @@ def parts(model: Model, rgb: Tensor) -> Tensor:
 
 
 def _split(pair: Pair, folder: Path) -> None:
-    if any(labels_path(pair.photo, kind).exists() for kind in PARTS):
+    if has_parts(pair):
         return
     rgb, labels = read_pair(pair)
     if not (labels == PERSON).any():
