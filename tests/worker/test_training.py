@@ -14,10 +14,11 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.nn import functional as F
 
+from semcolor.shared.classes import UNLABELLED
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import chroma_bins
 from semcolor_worker.corpus.compact import compact
-from semcolor_worker.corpus.datasets import find_pairs, read_pair, split
+from semcolor_worker.corpus.datasets import Pair, find_pairs, read_pair, split
 from semcolor_worker.models import weights
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.training import loop
@@ -26,9 +27,12 @@ from semcolor_worker.training.loop import train
 from semcolor_worker.training.make_weights import make_weights
 from semcolor_worker.training.predict import predict
 from semcolor_worker.training.recipes import RECIPES, recipe
-from semcolor_worker.training.samples import ResumableSampler, Samples
+from semcolor_worker.training.samples import ResumableSampler, Samples, shares
+from semcolor_worker.training.split_persons import CLOTHES, PERSON, split_persons
+from semcolor_worker.training.split_persons import main as split_main
 
 EQUAL = np.full(100, 0.01)
+PARTS_RECIPE = ("segmentation", "parts")
 
 
 @pytest.fixture
@@ -250,9 +254,71 @@ def test_the_paper_recipe_is_the_paper():
     assert dataclasses.replace(ablation, name="paper", model=paper.model) == paper
 
 
+def test_small_sources_and_persons_are_seen_more_often(tmp_path):
+    large, small, people = (tmp_path / name for name in ("large", "small", "people"))
+    pairs = [
+        *(Pair(large / "images" / f"{n}.png", Path("x")) for n in range(400)),
+        *(Pair(small / "images" / f"{n}.png", Path("x")) for n in range(100)),
+        *(Pair(people / "images" / f"{n}.png", Path("x")) for n in range(100)),
+    ]
+    (people / "labels_parts").mkdir(parents=True)
+    for n in range(100):
+        (people / "labels_parts" / f"{n}.png").touch()
+    of_large, of_small, of_people = shares(pairs)[[0, 400, 500]]
+    assert of_small == pytest.approx(2 * of_large)
+    assert of_people == pytest.approx(2 * of_small)
+    batch = next(iter(ResumableSampler(shares(pairs), 10_000, 0, 1)))
+    seen = np.bincount([index // 100 for index, _ in batch], minlength=6) / 10_000
+    assert seen[:4].sum() == pytest.approx(2 / 5, abs=0.03)
+    assert seen[5] == pytest.approx(2 / 5, abs=0.03)
+
+
+def test_where_tone_is_evened_a_faded_photo_is_no_other(corpus):
+    evened = recipe("segmentation", "fast").unspoilt()
+    own = dataclasses.replace(evened, model=dataclasses.replace(evened.model, tone="own"))
+    pairs = find_pairs([corpus])
+    before = [Samples(pairs, chosen)[0, 7]["lightness"] for chosen in (evened, own)]
+    with Image.open(pairs[0].photo) as image:
+        faded = np.asarray(image) * 0.5 + 100
+    Image.fromarray(faded.astype(np.uint8)).save(pairs[0].photo)
+    after = [Samples(pairs, chosen)[0, 7]["lightness"] for chosen in (evened, own)]
+    changes = [float((a - b).abs().mean()) for a, b in zip(after, before, strict=True)]
+    assert changes[0] < changes[1] / 2
+
+
+def test_persons_are_split_where_a_network_is_sure():
+    labels = torch.tensor([[PERSON, PERSON, PERSON, 50]], dtype=torch.uint8)
+    garment = torch.tensor([[0.9, 0.1, 0.3, 0.9]])
+    own = torch.tensor([[0.05, 0.8, 0.3, 0.0]])
+    assert split_persons(labels, garment, own).tolist() == [[CLOTHES, PERSON, UNLABELLED, 50]]
+
+
+def test_maps_with_split_persons_come_first(corpus, tmp_path, monkeypatch):
+    """By a parts network, here an untrained one, as its command writes them."""
+    (corpus / "labels_parts").mkdir()
+    done = corpus / "labels_parts" / "01.png"
+    Image.new("L", (80, 64), 1).save(done)
+    for name in ("00", "01"):
+        Image.new("L", (80, 64), PERSON).save(corpus / "labels" / f"{name}.png")
+    run = tmp_path / "run"
+    run.mkdir()
+    weights.save(run / "segmentation.safetensors", weights.build(recipe(*PARTS_RECIPE).model))
+    monkeypatch.setattr("sys.argv", ["split", str(corpus), "--weights", str(run)])
+    split_main()
+    assert [path.stem for path in (corpus / "labels_split").iterdir()] == ["00"]
+    first, second = find_pairs([corpus])[:2]
+    assert first.labels.parent.name == "labels_split"
+    assert second.labels.parent.name == "labels"
+    assert set(read_pair(first)[1].unique().tolist()) <= {UNLABELLED, PERSON, CLOTHES}
+
+
 @pytest.mark.parametrize("entry", RECIPES, ids=lambda entry: f"{entry.model.task}-{entry.name}")
 def test_every_recipe_takes_a_step(entry, corpus, tmp_path):
     """With its own network and loss, on small crops."""
+    if entry.name == "parts":
+        (corpus / "labels").rename(corpus / "labels_parts")
+        for path in (corpus / "labels_parts").iterdir():
+            Image.new("L", (80, 64), 1 + int(path.stem) % 4).save(path)
     small = dataclasses.replace(entry, steps=1, batch=2, crop=64, scale=(64, 80))
     model = weights.load(train(small, [corpus], tmp_path))
     assert all(value.isfinite().all() for value in model.network.state_dict().values())

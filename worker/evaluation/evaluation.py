@@ -19,7 +19,7 @@ from tqdm import tqdm
 from semcolor.photos.pixels import gray_from_rgb
 from semcolor.protocol.planes import plane_digest
 from semcolor.protocol.schema import Colorize, Segment
-from semcolor.shared.classes import NUM_LABELS
+from semcolor.shared.classes import NUM_LABELS, all_classes
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
 from semcolor_worker.corpus.datasets import OURS, Pair, find_pairs, read_pair, split
@@ -49,6 +49,8 @@ _KNOWN = 10  # photos that show a class, before its mean colour is somewhere to 
 _BAND = 96  # the band along label edges is so many times narrower than the photo is long
 _SHEET = 60  # photos spread over the contact sheet
 _EXTREMES = 6  # best and worst photos above them
+
+_PERSON = next(entry.id for entry in all_classes() if entry.name == "person")
 
 T = TypeVar("T")
 
@@ -149,6 +151,8 @@ def read(pair: Pair) -> Original:
     rgb, labels = read_pair(pair)
     hand = by_hand(pair)
     hand_labels = read_pair(pair._replace(labels=hand))[1] if hand else None
+    if hand_labels is not None:  # whole persons may have been split since
+        hand_labels = torch.where(hand_labels == _PERSON, labels, hand_labels)
     gray = torch.from_numpy(gray_from_rgb(rgb.permute(1, 2, 0).numpy()))
     name = f"{pair.photo.parent.parent.name}/{pair.photo.name}"
     return Original(name, rgb, _lab(rgb), gray, labels, hand_labels)
