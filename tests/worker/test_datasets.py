@@ -7,7 +7,8 @@ from PIL import Image
 
 from semcolor.shared.classes import all_classes
 from semcolor.shared.errors import Code, SemcolorError
-from semcolor_worker.corpus.datasets import Pair, find_pairs, read_pair, split
+from semcolor_worker.corpus.datasets import Pair, find_pairs, read_pair
+from semcolor_worker.corpus.series import split
 
 # COCO-Stuff's labels.txt lists these, but no label file holds them.
 REMOVED_FROM_COCO = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91}

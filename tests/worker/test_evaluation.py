@@ -10,7 +10,8 @@ from PIL import Image
 from semcolor.cli.main import main
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import rgb_from_ab
-from semcolor_worker.corpus.datasets import find_pairs, split
+from semcolor_worker.corpus.datasets import find_pairs
+from semcolor_worker.corpus.series import split
 from semcolor_worker.engine.engine import Engine
 from semcolor_worker.evaluation import evaluation, figures
 from semcolor_worker.models import weights
@@ -24,6 +25,9 @@ def corpus(tmp_path):
     """Blue sky above green grass, each of one colour in all photos; six have labels by hand."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "corpus"
+    folder.mkdir()
+    told = "".join(f"{number:02}\t{number}\n" for number in range(45))
+    (folder / "series.tsv").write_text(told)  # they are alike, but meant as different photos
     for name in ("images", "labels", "labels_filled"):
         (folder / name).mkdir(parents=True)
     for number in range(12):

@@ -18,7 +18,8 @@ from semcolor.shared.classes import UNLABELLED
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.color import chroma_bins
 from semcolor_worker.corpus.compact import compact
-from semcolor_worker.corpus.datasets import Pair, find_pairs, read_pair, split
+from semcolor_worker.corpus.datasets import Pair, find_pairs, read_pair
+from semcolor_worker.corpus.series import split
 from semcolor_worker.models import weights
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
 from semcolor_worker.training import loop
@@ -40,6 +41,9 @@ def corpus(tmp_path):
     """Two classes whose colours can be learnt in seconds: blue sky above green grass."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "corpus"
+    folder.mkdir()
+    told = "".join(f"{number:02}\t{number}\n" for number in range(45))
+    (folder / "series.tsv").write_text(told)  # they are alike, but meant as different photos
     (folder / "images").mkdir(parents=True)
     (folder / "labels").mkdir()
     for number in range(45):

@@ -26,6 +26,10 @@ def add_commands(commands: "Commands") -> None:
         help="begin with these weights where they fit, for instance the bundled ones",
     )  # fmt: skip
     train.add_argument(
+        "--without", nargs="+", default=[], metavar="NAME",
+        help="folders of the data that are held out as a whole, to see what is learnt from others",
+    )  # fmt: skip
+    train.add_argument(
         "-o", "--output", type=Path, required=True, metavar="DIR",
         help="checkpoint and weights go here; the same command resumes",
     )  # fmt: skip
@@ -43,4 +47,5 @@ def _train(options: argparse.Namespace) -> None:
     from semcolor_worker.training.recipes import recipe
 
     chosen = recipe(options.task, options.recipe)
-    print(train(chosen, options.data, options.output, options.start))
+    arguments = chosen, options.data, options.output, options.start
+    print(train(*arguments, without=options.without))

@@ -4,7 +4,7 @@ python -m semcolor_worker.corpus.compact CORPUS… -o COPY --side 192
 
 The copy is a corpus folder like any other: photos as WebP and label maps (already in semcolor's
 classes) as PNG, both at most ``side`` pixels long, numbered in the order that decides which photos
-are held out. What is held out in the corpus is held out in the copy.
+are held out, with their series. What is held out in the corpus is held out in the copy.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .datasets import Pair, find_pairs, read_pair
+from .series import FILE, series
 
 
 def compact(pairs: list[Pair], out: Path, side: int, quality: int) -> None:
@@ -28,6 +29,8 @@ def compact(pairs: list[Pair], out: Path, side: int, quality: int) -> None:
     with ProcessPoolExecutor() as pool:
         numbered = list(enumerate(pairs))
         list(tqdm(pool.map(shrink, numbered, chunksize=32), total=len(pairs), unit="photo"))
+    lines = [f"{number:06}\t{of:06}\n" for number, of in enumerate(series(pairs))]
+    (out / FILE).write_text("".join(lines), "utf-8")
 
 
 def _shrink(numbered: tuple[int, Pair], out: Path, side: int, quality: int) -> None:

@@ -8,7 +8,6 @@ the pixel values (its 11 classes without annotations are left out); ADE20K objec
 """
 
 import csv
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -23,7 +22,6 @@ from torch import Tensor
 from semcolor.shared.classes import NUM_LABELS, UNLABELLED, all_classes
 from semcolor.shared.errors import Code, SemcolorError
 
-HELD_OUT = 40  # one photo in so many is never trained on
 OURS = "semcolor"  # the labelling whose values are our class ids
 _PHOTOS = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -59,14 +57,6 @@ class Pair(NamedTuple):
     labelling: str = OURS
 
 
-@dataclass(frozen=True)
-class Split:
-    """A corpus divided by photo, reproducibly: every HELD_OUT-th of the sorted list is held out."""
-
-    training: list[Pair]
-    held_out: list[Pair]
-
-
 def find_pairs(folders: list[Path], labels: tuple[str, ...] = FULLEST) -> list[Pair]:
     """All labelled photos below ``folders``; ``labels``: of a corpus folder, which label maps.
 
@@ -80,11 +70,6 @@ def find_pairs(folders: list[Path], labels: tuple[str, ...] = FULLEST) -> list[P
         for pair in found:
             pairs.setdefault(pair.photo, pair)
     return list(pairs.values())
-
-
-def split(pairs: list[Pair]) -> Split:
-    """Divide photos into those to train on and those held out."""
-    return Split([pair for i, pair in enumerate(pairs) if i % HELD_OUT], pairs[::HELD_OUT])
 
 
 def predicted_path(photo: Path) -> Path:

@@ -22,11 +22,12 @@ from semcolor.protocol.schema import Colorize, Segment
 from semcolor.shared.classes import NUM_LABELS, all_classes
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
-from semcolor_worker.corpus.datasets import OURS, Pair, find_pairs, read_pair, split
+from semcolor_worker.corpus.datasets import OURS, Pair, find_pairs, read_pair
+from semcolor_worker.corpus.series import split
 from semcolor_worker.engine.engine import Engine
 from semcolor_worker.models.weights import Model
 
-from . import figures, metrics, report
+from . import figures, metrics, report, robustness
 from .figures import (
     CLASS_MEAN,
     GRAY_ONLY,
@@ -43,6 +44,7 @@ from .metrics import ClassColours, EditResponse
 SATURATIONS = (0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5)
 EDITS = 2  # per photo
 REFERENCE = 2000  # photos that class colours are learnt from, at most
+_SCANNED = 40  # photos that are scanned otherwise, at most
 _EDITED_SHARE = 0.02  # of the picture, at least
 _EDIT_CONTRAST = 10.0  # a*, b* units between the mean colours of the old class and the new one
 _KNOWN = 10  # photos that show a class, before its mean colour is somewhere to move to
@@ -116,6 +118,7 @@ def evaluate(
         "data": data,
         "models": {model.spec.task: dataclasses.asdict(model.spec) for model in engine.models},
         **figures.summarise(measured),
+        "robustness": figures.robustness(_robustness(engine, pairs)),
     }
     entries = []
     for group, number in _bar(_sheet(measured), "contact sheet"):
@@ -259,6 +262,18 @@ def _edits(
             after = _lab(colorize(engine, original.gray, edited))[1:]
             edits.append((new, metrics.edit_response(before, after, region, means[new])))
     return edits
+
+
+def _robustness(engine: Engine, pairs: list[Pair]) -> list[dict[str, dict[str, float]]]:
+    """Of some photos, spread evenly."""
+
+    def paint(gray: Tensor, labels: Tensor | None) -> Tensor:
+        given = segment(engine, gray) if labels is None else labels
+        return _lab(colorize(engine, gray, given))[1:]
+
+    chosen = pairs[:: math.ceil(len(pairs) / _SCANNED)]
+    originals = map(read, _bar(chosen, "scanned otherwise"))
+    return [robustness.changes(paint, o.gray, o.labels) for o in originals]
 
 
 def _sheet(measured: list[Measured]) -> list[tuple[str, int]]:

@@ -50,6 +50,7 @@ def summarise(measured: list[Measured]) -> Figures:
         "rows": {
             row: _row(values, rows[NO_COLOUR], rows[ORIGINAL]) for row, values in rows.items()
         },
+        "by_source": _by_source(measured),
         "predicted_labels_over_gray_only": {
             name: _quotient(rows[PREDICTED][name], rows[GRAY_ONLY][name]) for name in ERRORS
         },
@@ -71,6 +72,48 @@ def summarise(measured: list[Measured]) -> Figures:
             for m in measured
         ],
     }
+
+
+def robustness(photos: list[dict[str, dict[str, float]]]) -> Figures:
+    """Over photos, from what :func:`robustness.changes` found on each: the mean, and the worst."""
+    return {
+        "photos": len(photos),
+        "changes": {
+            variant: {
+                kind: {
+                    "mean": sum(photo[variant][kind] for photo in photos) / len(photos),
+                    "worst": max(photo[variant][kind] for photo in photos),
+                }
+                for kind in kinds
+            }
+            for variant, kinds in photos[0].items()
+        },
+    }
+
+
+def _by_source(measured: list[Measured]) -> list[Figures]:
+    """Colour by the folder that photos are from; the worst source first."""
+    sources: dict[str, list[Measured]] = {}
+    for m in measured:
+        sources.setdefault(m.photo.partition("/")[0], []).append(m)
+    found = []
+    for name, photos in sources.items():
+        rows = {
+            row: _columns([m.rows[row] for m in photos]) for row in (NO_COLOUR, PREDICTED, TRUE)
+        }
+        gray = rows[NO_COLOUR]["ciede2000"]
+        found.append({
+            "source": name,
+            "photos": len(photos),
+            **{row: _ratio(rows[row]["ciede2000"], gray) for row in (PREDICTED, TRUE)},
+            "worse_than_gray": _worse(rows[TRUE], rows[NO_COLOUR]),
+        })  # fmt: skip
+    return sorted(found, key=lambda entry: -(entry[TRUE] or 0))
+
+
+def _worse(values: Columns, gray: Columns) -> float:
+    """The share of photos further from the original than the gray one."""
+    return float((values["ciede2000"] > gray["ciede2000"]).float().mean())
 
 
 def segmentation(confusions: list[Tensor]) -> Figures:
@@ -103,7 +146,8 @@ def line(photos: list[dict[str, Values]]) -> str:
     return (
         f"ab-MAE {ours['ab_mae'].mean():.2f} ({point['ab_mae_over_no_colour']:.3f} × no colour), "
         f"CIEDE2000 {ours['ciede2000'].mean():.2f} ({point['ciede2000_over_no_colour']:.3f} ×), "
-        f"colourfulness {point['colourfulness_ratio']:.2f} × the originals'"
+        f"colourfulness {point['colourfulness_ratio']:.2f} × the originals', "
+        f"{_worse(ours, gray):.0%} of the photos worse than gray"
     )
 
 
@@ -119,6 +163,7 @@ def _columns(photos: list[Values]) -> Columns:
 def _row(values: Columns, gray: Columns, original: Columns) -> Figures:
     return {
         **{name: _error(values[name], gray[name]) for name in ERRORS},
+        "worse_than_gray": _worse(values, gray),
         "colourfulness_ratio": _ratio(values["colourfulness"], original["colourfulness"]),
         "chroma_ratio": _ratio(values["chroma"], original["chroma"]),
         "auc_ab": number(values["auc_ab"].mean()),

@@ -33,6 +33,7 @@ WHAT_IT_IS = {
     "noticeable (Sharma et al. 2005). Smaller is better.",
     "ab-MAE": "mean absolute error of a* and b*. Smaller is better.",
     "× no colour": "the error divided by that of the gray picture; below 1 colouring has helped.",
+    "worse": "share of photos further from the original (CIEDE2000) than the gray picture is.",
     "colourfulness": "σ + 0.3 μ of the signed opponent axes (Hasler & Süsstrunk 2003, M³), "
     "mean over photos divided by the originals'. 1 is as colourful as life.",
     "chroma": "mean √(a*² + b*²), divided by the originals'.",
@@ -101,6 +102,9 @@ def write(out: Path, figures: Figures, entries: Iterable[Entry]) -> None:
         verdicts=_verdicts(figures),
         chart=_chart(figures["curve"]),
         curve=_curve_table(figures["curve"]),
+        sources=_source_table(figures["by_source"]),
+        scanned=figures["robustness"]["photos"],
+        robustness=_robustness_table(figures["robustness"]),
         segmentation="".join(
             _segmentation(kind, found) for kind, found in figures["segmentation"].items()
         ),
@@ -126,9 +130,12 @@ def table(figures: Figures) -> str:
 def _sentences(figures: Figures) -> list[str]:
     edits, row = figures["edits"], figures["rows"][TRUE]
     over = figures["predicted_labels_over_gray_only"]["ciede2000"]
+    worse = [f"{figures['rows'][r]['worse_than_gray']:.0%}" for r in (TRUE, PREDICTED)]
     sentences = [
+        f"Further from the original than the gray photo: {worse[0]} of the photos with true "
+        f"labels, {worse[1]} with predicted ones.",
         f"Colour from predicted labels has {_with_interval(over)} × the CIEDE2000 of colour from "
-        "an empty map."
+        "an empty map.",
     ]
     if edits["edits"]:
         sentences.append(
@@ -141,6 +148,11 @@ def _sentences(figures: Figures) -> list[str]:
             f"Bleeding, true labels: {row['bleeding']:.1%}, originals "
             f"{row['bleeding_of_originals']:.1%} at the same edges."
         )
+    sentences += [
+        f"{variant}: colour changes by {change['predicted labels']['mean']:.0%} "
+        f"(true labels: {change['true labels']['mean']:.0%})."
+        for variant, change in figures["robustness"]["changes"].items()
+    ]
     for kind, found in figures["segmentation"].items():
         sentences.append(
             f"Predicted against {kind} ({found['photos']} photos): pixel accuracy "
@@ -164,13 +176,14 @@ def _models(figures: Figures) -> str:
 
 
 def _colour_table(figures: Figures) -> str:
-    head = ["", "CIEDE2000", "× no colour", "ab-MAE", "× no colour", "colourfulness", "chroma",
-            "AuC", "plausibility", "bleeding", "ΔL*"]  # fmt: skip
+    head = ["", "CIEDE2000", "× no colour", "ab-MAE", "× no colour", "worse",
+            "colourfulness", "chroma", "AuC", "plausibility", "bleeding", "ΔL*"]  # fmt: skip
     rows = []
     for name, row in figures["rows"].items():
         cells = [f"<b>{name}</b>"]
         for error in ("ciede2000", "ab_mae"):
             cells += [_with_interval(row[error]), _with_interval(row[error]["over_no_colour"])]
+        cells.append(f"{row['worse_than_gray']:.0%}")
         cells += [_two(row["colourfulness_ratio"]), _two(row["chroma_ratio"])]
         cells += [f"{row['auc_ab']:.3f}", _two(row["plausibility"])]
         own, originals = row["bleeding"], row["bleeding_of_originals"]
@@ -184,6 +197,24 @@ def _curve_table(curve: list[Figures]) -> str:
     head = ["saturation", "colourfulness", "CIEDE2000 × no colour", "ab-MAE × no colour"]
     keys = ("colourfulness_ratio", "ciede2000_over_no_colour", "ab_mae_over_no_colour")
     return _table(head, [[f"{p['saturation']:.1f}", *(_two(p[k]) for k in keys)] for p in curve])
+
+
+def _source_table(sources: list[Figures]) -> str:
+    head = ["source", "photos", "true labels", "predicted labels", "worse"]
+    return _table(head, [
+        [html.escape(s["source"]), str(s["photos"]), _two(s[TRUE]), _two(s[PREDICTED]),
+         f"{s['worse_than_gray']:.0%}"]
+        for s in sources
+    ])  # fmt: skip
+
+
+def _robustness_table(found: Figures) -> str:
+    kinds = ("predicted labels", "true labels")
+    head = ["", *(f"{kind}: {which}" for kind in kinds for which in ("mean", "worst"))]
+    return _table(head, [
+        [variant, *(f"{change[k][which]:.0%}" for k in kinds for which in ("mean", "worst"))]
+        for variant, change in found["changes"].items()
+    ])  # fmt: skip
 
 
 def _segmentation(kind: str, found: Figures) -> str:
@@ -310,6 +341,14 @@ $colour
 <h2>Saturation</h2>
 <p>Colour from true labels, its a* and b* multiplied.</p>
 <div class="side">$chart $curve</div>
+<h2>Sources</h2>
+<p>CIEDE2000 × no colour by the folder that photos are from, the worst first; <i>worse</i> by true
+labels.</p>
+$sources
+<h2>The same photo, the same colours</h2>
+<p>$scanned photos, scanned otherwise: mean change of a*b*, as a share of the photo's mean
+chroma.</p>
+$robustness
 <h2>Classes</h2>
 <div class="side">$segmentation $edited</div>
 <h2>Pictures</h2>

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import torch
@@ -23,7 +23,8 @@ from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
 from semcolor.shared.atomic_files import replacing
-from semcolor_worker.corpus.datasets import Pair, find_pairs, split
+from semcolor_worker.corpus.datasets import Pair, find_pairs
+from semcolor_worker.corpus.series import split
 from semcolor_worker.evaluation import evaluation
 from semcolor_worker.models import onednn, weights
 from semcolor_worker.models.networks.efficientnet_lite0 import EfficientNetLite0
@@ -43,17 +44,18 @@ _WARM_UP = 100  # steps
 
 def train(
     recipe: Recipe, folders: list[Path], out: Path, start: Path | None = None,
-    until: float = math.inf,
+    until: float = math.inf, without: Collection[str] = (),
 ) -> Path:  # fmt: skip
     """Train ``recipe`` on corpus folders; return the weight file, ``out/<task>.safetensors``.
 
     ``start``: weights to begin from, where names and shapes are the same; all else is fresh.
+    ``without``: names of corpus folders that are held out as a whole.
     The run is saved every CHECKPOINT_EVERY steps and when it is stopped: by Ctrl+C, by SIGTERM, or
     because ``time.monotonic()`` has passed ``until``. That raises KeyboardInterrupt, and the same
     call goes on from there. Raises SemcolorError as :func:`find_pairs` and :func:`read_pair` do,
     WeightsError when ``start`` cannot be read or ``out`` holds another recipe's run.
     """
-    photos = split(find_pairs(folders, recipe.labels))
+    photos = split(find_pairs(folders, recipe.labels), without)
     out.mkdir(parents=True, exist_ok=True)
     fabric = _fabric(out)
     run = Run(recipe, fabric, out, start)
