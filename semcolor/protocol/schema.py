@@ -181,8 +181,9 @@ class PhotoRequest(Request):
 class Segment(PhotoRequest):
     """Predict the label map of a photo; return one rectangle of it. → RegionResult.
 
-    Frame of the result: height×width uint8 class ids, compressed by :func:`pack_labels`.
-    ``detail``: longest side of the network's input, 0 for the model's own.
+    Frame of the result: height×width uint8 class ids, compressed by :func:`pack_labels`; a border
+    of the photo is unlabelled. ``detail``: longest side of the network's input, 0 for the model's
+    own.
     """
 
     op = "segment"
@@ -229,7 +230,7 @@ class Colorize(LabelsRequest):
 
     ``labels`` may be PREDICTED, which is what :class:`Segment` gives at the model's own detail.
     ``tints`` apply one after the other. Frame of the result: height×width×3 sRGB of the photo's
-    depth, at the photo's own lightness.
+    depth, at the photo's own lightness; a border of the photo stays gray.
     """
 
     op = "colorize"

@@ -53,6 +53,10 @@ class Rectangle(NamedTuple):
         bottom = min(self.y + self.height, other.y + other.height)
         return Rectangle(x, y, max(0, right - x), max(0, bottom - y))
 
+    def seen_from(self, outer: "Rectangle") -> "Rectangle":
+        """The same place, counted from another rectangle's corner."""
+        return self._replace(x=self.x - outer.x, y=self.y - outer.y)
+
     def grow(self, pixels: int) -> "Rectangle":
         """The same with a margin."""
         around = 2 * pixels

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ _BITS = 8  # a side of what is kept of it
 _NEAR = 6  # of 63 bits differ at most between photos that are nearly the same
 _BLOCK = 1024
 
-Signs = npt.NDArray[np.float32]  # −1 or 1
+Signs = npt.NDArray[Any]  # float32, −1 or 1
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _cosines() -> npt.NDArray[np.float32]:
     return basis
 
 
-def _signs(coarse: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _signs(coarse: npt.NDArray[Any]) -> Signs:
     """Which coefficients are above their median; the mean of the picture says nothing."""
     flat = coarse.flatten()
     signs = np.where(flat > np.median(flat[1:]), 1, -1).astype(np.float32)

@@ -138,7 +138,7 @@ class Engine:
         return self._inference.needed(request, self._plan(request))
 
     def segment(self, request: Segment) -> Tensor:
-        """Class ids of the rectangle, height×width uint8 on the CPU; never *unlabelled*."""
+        """Class ids of the rectangle, height×width uint8 on the CPU; a border is *unlabelled*."""
         return self._within_memory(request, self._inference.segment)
 
     def colorize(self, request: Colorize) -> Tensor:
@@ -192,7 +192,7 @@ class Engine:
         memory.give_back(self.device)
 
     def _plan(self, request: AtDetail) -> Plan:
-        shape, detail = self._planes[request.photo].shape, self.policy.detail(request)
+        shape, detail = self._planes.picture(request.photo).shape, self.policy.detail(request)
         return Plan(self._networks.size(request, shape, detail), self.policy.is_low(request))
 
     @torch.inference_mode()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +18,7 @@ from semcolor.protocol.schema import (
     Tint,
     named,
 )
+from semcolor.shared.classes import UNLABELLED
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
 from semcolor_worker import color
@@ -68,23 +70,52 @@ class Inference:
         return named(request.photo, *canvas.lacks(request.labels, request.tints))
 
     def segment(self, request: Segment, plan: Plan) -> Tensor:
-        """Class ids of the rectangle, height×width uint8 on the CPU; never *unlabelled*."""
+        """Class ids of the rectangle, height×width uint8 on the CPU.
+
+        Only a border is *unlabelled*.
+        """
         photo, networks = self._planes.photo(request.photo, request.region), self._networks
         winners = self._cache.winners.get((request.photo, plan.size))
         if winners is None:
-            lightness = lightness_at(photo, plan.size, networks.device)
+            picture = self._planes.picture(request.photo)
+            lightness = lightness_at(picture, plan.size, networks.device)
             gray = networks.segmentation.network_input(lightness)
             winners = strips.winning_logits(networks.segmenter, gray, self._checkpoint)
             self._cache.winners.put((request.photo, plan.size), winners)
-        return classes_inside(photo, winners, request.region, self._checkpoint)
+        place, region = self._planes.place(request.photo), request.region
+        ids = torch.full((region.height, region.width), UNLABELLED, dtype=torch.uint8)
+        part = region.clip(place)
+        if part:
+            inside = part.seen_from(region)
+            ids[inside.rows, inside.columns] = classes_inside(
+                photo[place.rows, place.columns], winners, part.seen_from(place), self._checkpoint
+            )
+        return ids
 
     def colorize(self, request: Colorize, plan: Plan) -> Tensor:
         """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU."""
-        photo = self._planes.photo(request.photo, request.region)
+        self._planes.photo(request.photo, request.region)
         canvas = self._canvas(request.photo, plan)
         self._shown.put(asked(request), canvas.size)
         self._colour(canvas, request.photo, request.labels, request.tints)
-        return rgb_inside(photo, canvas.guiding.current, request.region, self._checkpoint)
+        return self._rgb(request.photo, canvas, request.region)
+
+    def _rgb(self, name: str, canvas: Canvas, region: Rectangle) -> Tensor:
+        """Colour of a rectangle of a photo; a border stays gray."""
+        photo, place = self._planes[name], self._planes.place(name)
+        part = region.clip(place)
+        picture = photo[place.rows, place.columns]
+        if part == region:
+            inside = region.seen_from(place)
+            return rgb_inside(picture, canvas.guiding.current, inside, self._checkpoint)
+        gray = photo[region.rows, region.columns].numpy()
+        rgb = torch.from_numpy(gray[..., None].repeat(3, axis=2))
+        if part:
+            inside = part.seen_from(region)
+            rgb[inside.rows, inside.columns] = rgb_inside(
+                picture, canvas.guiding.current, part.seen_from(place), self._checkpoint
+            )
+        return rgb
 
     def recolor(self, request: Recolor, plan: Plan) -> tuple[Rectangle, Tensor]:
         """Where colour by the labels visibly differs from colour by those before; may be empty.
@@ -92,18 +123,19 @@ class Inference:
         With it the colour of its first rows, as from :meth:`colorize`: all that go into one piece.
         """
         photo, canvas = self._planes[request.photo], self._canvas(request.photo, plan)
-        region = self._changed(request, photo, canvas)
+        region = self._changed(request, canvas)
         self._colour(canvas, request.photo, request.labels, request.tints)
         bytes_per_row = max(1, region.width) * 3 * photo.itemsize
         rows = min(region.height, max(1, PIECE_LIMIT // bytes_per_row))
         piece = region._replace(height=rows)
-        pixels = rgb_inside(photo, canvas.guiding.current, piece, self._checkpoint)
+        pixels = self._rgb(request.photo, canvas, piece)
         self._shown.put(asked(request), canvas.size)
         return region, pixels
 
-    def _changed(self, request: Recolor, photo: Tensor, canvas: Canvas) -> Rectangle:
+    def _changed(self, request: Recolor, canvas: Canvas) -> Rectangle:
+        place = self._planes.place(request.photo)
         if self._shown.get(asked(request)) not in (None, canvas.size):
-            return Rectangle(0, 0, photo.shape[1], photo.shape[0])  # lowered, or raised again
+            return place  # lowered, or raised again
         before = request.before, request.tints_before
         if not canvas.guiding.remembers(before):
             self._colour(canvas, request.photo, *before)
@@ -112,8 +144,9 @@ class Inference:
         if change is None:
             return NOWHERE
         window, one, other = change
-        grays, size = canvas.gray_range(photo), (photo.shape[0], photo.shape[1])
-        return visible_changes(one, other, grays, size, window)
+        grays = canvas.gray_range(self._planes.picture(request.photo))
+        region = visible_changes(one, other, grays, (place.height, place.width), window)
+        return region._replace(x=region.x + place.x, y=region.y + place.y) if region else NOWHERE
 
     def suggest(self, request: Suggest, plan: Plan) -> list[Suggestion]:
         """Plausible colours of a part of the photo, at its lightness; most likely first.
@@ -139,7 +172,7 @@ class Inference:
         canvas = self._cache.canvases.get((photo, *plan))
         if canvas is None:
             networks, checkpoint = self._networks, self._checkpoint
-            lightness = lightness_at(self._planes[photo], plan.size, networks.device)
+            lightness = lightness_at(self._planes.picture(photo), plan.size, networks.device)
             full_pass = networks.full_pass(*plan, checkpoint)
             canvas = Canvas(networks.color, lightness, full_pass, checkpoint)
             self._cache.canvases.put((photo, *plan), canvas)

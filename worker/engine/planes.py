@@ -1,4 +1,7 @@
-"""Photos, label maps and masks that jobs name by their digests."""
+"""Photos, label maps and masks that jobs name by their digests.
+
+What the networks see of a photo is the *picture*: the photo without its border.
+"""
 
 from collections.abc import Iterable
 
@@ -8,12 +11,17 @@ from torch import Tensor
 from semcolor.shared.classes import NUM_LABELS
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
+from semcolor_worker.coloring.borders import picture_inside
 from semcolor_worker.coloring.detail import majority, mended, shrunk
 from semcolor_worker.coloring.upsampling import Size
 from semcolor_worker.coloring.windows import Window
 from semcolor_worker.lru import LruCache
 
 _IDS_BUDGET = 1 << 26  # bytes of label maps at detail
+
+
+_Place = tuple[Rectangle, Size]
+"""Where the picture is in a photo, and its size at detail."""
 
 
 class PlaneCache:
@@ -24,7 +32,8 @@ class PlaneCache:
 
     def __init__(self, budget: int) -> None:
         self._planes: LruCache[Tensor] = LruCache(budget, lambda plane: plane.nbytes)
-        self._ids: LruCache[dict[Size, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
+        self._ids: LruCache[dict[_Place, Tensor]] = LruCache(_IDS_BUDGET, _bytes)
+        self._pictures: LruCache[Rectangle] = LruCache(1024)
         self._given: set[str] = set()  # and not yet said to be gone
 
     def __contains__(self, digest: str) -> bool:
@@ -37,6 +46,7 @@ class PlaneCache:
     def put(self, digest: str, plane: Tensor) -> None:
         """Take a photo (H×W uint8 or uint16), a label map or a mask (H×W uint8)."""
         self._planes.put(digest, plane)
+        self._pictures.pop(digest)
         self._given.add(digest)
 
     def keep(self, name: str, plane: Tensor) -> None:
@@ -66,7 +76,12 @@ class PlaneCache:
             self._ids.pop(base)
         plane[region.rows, region.columns] = pixels.view(region.height, region.width)
         self.put(digest, plane)
-        self._ids.put(digest, {size: mended(ids, plane, region) for size, ids in known.items()})
+        mended_ids = {}
+        for (picture, size), ids in known.items():
+            part = region.clip(picture).seen_from(picture)
+            shown = plane[picture.rows, picture.columns]
+            mended_ids[picture, size] = mended(ids, shown, part) if part else ids
+        self._ids.put(digest, mended_ids)
 
     def lacking(self, digests: Iterable[str]) -> list[str]:
         """Those that are not here."""
@@ -80,6 +95,16 @@ class PlaneCache:
             raise _mismatch(f"the rectangle is not inside the photo of {width} × {height} pixels")
         return photo
 
+    def place(self, photo: str) -> Rectangle:
+        """Where the picture is in a photo."""
+        known = self._pictures.get(photo)
+        return known or self._pictures.put(photo, picture_inside(self._planes[photo]))
+
+    def picture(self, photo: str) -> Tensor:
+        """A photo without its border, H×W uint8 or uint16."""
+        place = self.place(photo)
+        return self._planes[photo][place.rows, place.columns]
+
     def of_photo(self, digest: str, photo: str) -> Tensor:
         """A label map or a mask of a photo.
 
@@ -91,26 +116,29 @@ class PlaneCache:
         return plane
 
     def ids_at(self, digest: str, photo: str, size: Size) -> Tensor:
-        """h×w uint8 class ids of a label map at detail; an empty digest is the empty map.
+        """h×w uint8 class ids of the picture at detail; an empty digest is the empty map.
 
         Raises SemcolorError (LABELS_MISMATCH) for a map of another size or of unknown classes.
         """
         if not digest:
             return torch.zeros(size, dtype=torch.uint8)
-        plane = self.of_photo(digest, photo)
+        plane, place = self.of_photo(digest, photo), self.place(photo)
         known = self._ids.get(digest) or self._ids.put(digest, {})
-        if size not in known:
-            known[size] = majority(plane, Window.whole(*size), size)
-        if int(known[size].max()) >= NUM_LABELS:
+        if (place, size) not in known:
+            shown = plane[place.rows, place.columns]
+            known[place, size] = majority(shown, Window.whole(*size), size)
+        ids = known[place, size]
+        if int(ids.max()) >= NUM_LABELS:
             raise _mismatch(f"a label map's class ids end at {NUM_LABELS - 1}")
-        return known[size]
+        return ids
 
     def mask_at(self, digest: str, photo: str, size: Size) -> Tensor:
-        """h×w uint8: how much of each pixel at detail is meant, 0..255.
+        """h×w uint8: how much of each pixel of the picture at detail is meant, 0..255.
 
         Raises SemcolorError (LABELS_MISMATCH) for a mask of another size.
         """
-        return shrunk(self.of_photo(digest, photo), size)[0, 0]
+        place = self.place(photo)
+        return shrunk(self.of_photo(digest, photo)[place.rows, place.columns], size)[0, 0]
 
     def forget_details(self) -> None:
         """Let go what label maps are at detail; the planes stay."""
@@ -121,8 +149,8 @@ class PlaneCache:
         self._planes.clear()
 
 
-def _bytes(by_size: dict[Size, Tensor]) -> int:
-    return sum(ids.nbytes for ids in by_size.values())
+def _bytes(by_place: dict[_Place, Tensor]) -> int:
+    return sum(ids.nbytes for ids in by_place.values())
 
 
 def _mismatch(detail: str) -> SemcolorError:

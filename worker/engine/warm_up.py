@@ -56,7 +56,7 @@ def _rehearse(networks: Networks, height: int, width: int, checkpoint: Checkpoin
     planes.put("labels", torch.zeros((height, width), dtype=torch.uint8))
 
     def plan(request: AtDetail) -> Plan:
-        shape = planes["photo"].shape
+        shape = planes.picture("photo").shape
         return Plan(networks.size(request, shape, networks.detail(request)), False)
 
     whole, middle = Rectangle(0, 0, width, height), Rectangle(width // 2, height // 2, 32, 32)
