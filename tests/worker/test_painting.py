@@ -1,5 +1,6 @@
 """An edited painting is the one that painting everything anew gives."""
 
+import dataclasses
 from functools import partial
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from semcolor_worker.coloring import strips
+from semcolor_worker.coloring.detail import lightness_at
 from semcolor_worker.coloring.painting import Painting, at_once
 from semcolor_worker.coloring.windows import Window, crop_for
 from semcolor_worker.models import weights
 from semcolor_worker.models.folding import fold_activations
-from semcolor_worker.models.weights import ModelSpec
+from semcolor_worker.models.weights import Model, ModelSpec
 
 SHARED = {"widths": [4, 6, 8, 8]}
 PRETRAINED = {
@@ -147,3 +149,23 @@ def test_crops_of_windows_have_few_sizes():
             assert crop == crop.joined(window.grown(2).inside(whole))
             sizes |= {crop.bottom - crop.top, crop.right - crop.left}
     assert len(sizes) < 50
+
+
+@torch.inference_mode()
+def test_a_mirrored_photo_gets_nearly_the_same_colours(sample_gray):
+    """What is shown its mirror image, too, has no left and right, but for the decoder's own."""
+    bundled = weights.load(weights.bundled("color"))
+    lightness = lightness_at(torch.from_numpy(sample_gray.copy()), (288, 384), torch.device("cpu"))
+    ids = torch.zeros(288, 384, dtype=torch.uint8)
+    ids[150:] = 36
+    changes = {}
+    for mirrored in (False, True):
+        spec = dataclasses.replace(bundled.spec, mirrored=mirrored)
+        model = Model(bundled.network, spec)
+        one, other = Painting(model, lightness), Painting(model, lightness.flip(-1))
+        one.paint("labels", ids)
+        other.paint("labels", ids.flip(-1))
+        change = (one.chroma - other.chroma.flip(-1)).norm(dim=1).mean()
+        changes[mirrored] = float(change / one.chroma.norm(dim=1).mean())
+    assert changes[True] < 0.8 * changes[False]
+    assert changes[True] < 0.12

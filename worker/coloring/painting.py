@@ -50,7 +50,8 @@ class Painting:
         self._network = cast(TwoStreamUNet, model.network)
         self._whole = Window.whole(lightness.shape[2], lightness.shape[3])
         self._full_pass, self._checkpoint = full_pass, checkpoint
-        self._gray = strips.gray_features(self._network, model.network_input(lightness), checkpoint)
+        seen, mirrored = model.network_input(lightness), model.spec.mirrored
+        self._gray = strips.gray_features(self._network, seen, checkpoint, mirrored)
         self._encoded: list[Tensor] = []
         self._decoded: list[Tensor] = []
         self._chroma: Tensor | None = None

@@ -26,20 +26,28 @@ _KEPT_LEVEL = 2  # a quarter of the input's scale: from there on layers take lit
 
 
 def gray_features(
-    network: TwoStreamUNet, gray: Tensor, checkpoint: Checkpoint = go_on
+    network: TwoStreamUNet, gray: Tensor, checkpoint: Checkpoint = go_on, mirrored: bool = False
 ) -> list[Tensor]:
-    """:meth:`TwoStreamUNet.encode_gray`."""
-    return network.encode_gray(gray, _in_strips(checkpoint))
+    """:meth:`TwoStreamUNet.encode_gray`; with ``mirrored``, also of the mirror image, averaged."""
+    levels = network.encode_gray(gray, _in_strips(checkpoint))
+    if mirrored:
+        others = network.encode_gray(gray.flip(-1), _in_strips(checkpoint))
+        for level in levels:
+            _average(level, others.pop(0))
+    return levels
 
 
 def winning_logits(
-    network: EfficientNetFPN | GridNet, gray: Tensor, checkpoint: Checkpoint = go_on
-) -> tuple[Tensor, Tensor]:
+    network: EfficientNetFPN | GridNet, gray: Tensor, checkpoint: Checkpoint = go_on,
+    mirrored: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The classes that win anywhere, never *unlabelled*, and their h×w×C logits.
 
-    ``gray``: 1×1×h×w, the network's input.
+    ``gray``: 1×1×h×w, the network's input. ``mirrored``: of its mirror image too, averaged.
     """
     features = network.features(gray, _in_strips(checkpoint))
+    if mirrored:
+        _average(features, network.features(gray.flip(-1), _in_strips(checkpoint)))
 
     def winners(part: Tensor) -> Tensor:
         return 1 + network.logits(part)[:, 1:].argmax(dim=1, keepdim=True)
@@ -100,6 +108,11 @@ def _joined(gray: Tensor, labels: Read, window: Window) -> Tensor:
 def _finish(network: TwoStreamUNet, whole: Window, read: Read, window: Window) -> Tensor:
     crop = window.grown(1).inside(whole)
     return cut(network.chroma(read(crop)), window.seen_from(crop))
+
+
+def _average(level: Tensor, mirrored: Tensor) -> None:
+    """Make a level of features the mean of itself and the mirror image's."""
+    level.add_(mirrored.flip(-1)).mul_(0.5)
 
 
 def _in_strips(checkpoint: Checkpoint) -> Run:

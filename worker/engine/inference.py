@@ -79,8 +79,9 @@ class Inference:
         if winners is None:
             picture = self._planes.picture(request.photo)
             lightness = lightness_at(picture, plan.size, networks.device)
-            gray = networks.segmentation.network_input(lightness)
-            winners = strips.winning_logits(networks.segmenter, gray, self._checkpoint)
+            model, network = networks.segmentation, networks.segmenter
+            gray, mirrored = model.network_input(lightness), model.spec.mirrored
+            winners = strips.winning_logits(network, gray, self._checkpoint, mirrored)
             self._cache.winners.put((request.photo, plan.size), winners)
         place, region = self._planes.place(request.photo), request.region
         ids = torch.full((region.height, region.width), UNLABELLED, dtype=torch.uint8)

@@ -55,6 +55,7 @@ class ModelSpec:
     detail: int  # longest side of the input it was trained for, in pixels
     gray: Literal["lightness", "luma"] = "lightness"  # L*, or the photo's own sRGB curve
     tone: Literal["own", "evened"] = "own"  # of the photo, as the network sees it
+    mirrored: bool = False  # it is shown the mirror image, too: the same photo, the same colours
     black: float = -1.0  # what the network sees for black; for white it is 1
     chroma_scale: float = 110.0  # a*, b* per unit of network output
     chroma_offset: float = 0.0  # a*, b* at output 0

@@ -56,7 +56,7 @@ def _ours(widths: tuple[int, ...]) -> ModelSpec:
     }
     return ModelSpec(
         task="color", network="two_stream_unet", arguments=arguments, detail=384, tone="evened",
-        saturation=1.16,
+        mirrored=True, saturation=1.16,
     )  # fmt: skip
 
 
@@ -89,6 +89,7 @@ _FAST_SEGMENTATION = Recipe(
         arguments={},
         detail=320,
         tone="evened",
+        mirrored=True,
     ),
     steps=4800,
     batch=16,
