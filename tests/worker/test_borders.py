@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+from semcolor.protocol.planes import plane_digest
 from semcolor.protocol.schema import Colorize, Recolor, Segment
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.color import lab_from_rgb
@@ -111,18 +112,21 @@ def whole(plane):
     return Rectangle(0, 0, plane.shape[1], plane.shape[0])
 
 
+def put(engine, plane):
+    """Give a plane to the engine; returns its digest."""
+    digest = plane_digest(plane.shape[1], plane.shape[0], 8 * plane.itemsize, plane.tobytes())
+    engine.put_plane(digest, torch.from_numpy(plane.copy()))
+    return digest
+
+
 def colored(engine, gray, labels):
-    photo = torch.from_numpy(gray.copy())
-    engine.put_plane("photo", photo)
-    engine.put_plane("labels", torch.from_numpy(labels.copy()))
-    return engine.colorize(Colorize("photo", "labels", whole(photo)))
+    return engine.colorize(Colorize(put(engine, gray), put(engine, labels), whole(gray)))
 
 
 @pytest.fixture(scope="module")
 def plain(engine, sample_gray):
     """Its predicted labels, and its colour by them."""
-    engine.put_plane("photo", torch.from_numpy(sample_gray.copy()))
-    labels = engine.segment(Segment("photo", whole(sample_gray))).numpy()
+    labels = engine.segment(Segment(put(engine, sample_gray), whole(sample_gray))).numpy()
     return labels, colored(engine, sample_gray, labels)
 
 
@@ -130,17 +134,17 @@ def plain(engine, sample_gray):
 def test_a_border_changes_nothing_inside_and_stays_gray(engine, sample_gray, plain, border):
     labels, rgb = plain
     scan, place = border(sample_gray), place_of(sample_gray)
-    engine.put_plane("scan", torch.from_numpy(scan))
-    found = engine.segment(Segment("scan", whole(scan)))
+    photo, given = put(engine, scan), put(engine, padded(labels, 36))
+    found = engine.segment(Segment(photo, whole(scan)))
     assert (found[place.rows, place.columns].numpy() == labels).all()
-    result = colored(engine, scan, padded(labels, 36))
+    result = engine.colorize(Colorize(photo, given, whole(scan)))
     assert (result[place.rows, place.columns] == rgb).all()
     assert (result[:60] == torch.from_numpy(scan)[:60, :, None]).all()
     for outside in (found[:60], found[-40:], found[:, :50], found[:, -70:]):
         assert (outside == 0).all()
-    strip = engine.colorize(Colorize("photo", "labels", Rectangle(20, 40, 300, 90)))
+    strip = engine.colorize(Colorize(photo, given, Rectangle(20, 40, 300, 90)))
     assert (strip == result[40:130, 20:320]).all()
-    beside = engine.colorize(Colorize("photo", "labels", Rectangle(0, 0, 40, 30)))
+    beside = engine.colorize(Colorize(photo, given, Rectangle(0, 0, 40, 30)))
     assert (beside == result[:30, :40]).all()
 
 
@@ -153,9 +157,10 @@ def test_strokes_on_bordered_photos_are_what_colouring_anew_is(engine, sample_gr
     after[stroke.rows, stroke.columns] = 36
     anew = colored(engine, scan, after)
     first = colored(engine, scan, before)
+    photo, unedited = put(engine, scan), put(engine, before)
     pixels = torch.full((stroke.pixels,), 36, dtype=torch.uint8)
-    engine.edit_plane("edited", "labels", stroke, pixels)
-    region, piece = engine.recolor(Recolor("photo", "edited", "labels"))
+    engine.edit_plane("edited", unedited, stroke, pixels)
+    region, piece = engine.recolor(Recolor(photo, "edited", unedited))
     assert region.clip(place_of(sample_gray)) == region
     assert piece.shape[:2] == (region.height, region.width)
     changed = anew[region.rows, region.columns].int()
@@ -168,9 +173,11 @@ def test_strokes_on_bordered_photos_are_what_colouring_anew_is(engine, sample_gr
 
 def test_strokes_on_the_border_change_nothing(engine, sample_gray, plain):
     scan = white(sample_gray)
-    colored(engine, scan, padded(plain[0], 0))
+    before = padded(plain[0], 0)
+    colored(engine, scan, before)
+    photo, unedited = put(engine, scan), put(engine, before)
     stroke = Rectangle(0, 0, 500, 40)
     pixels = torch.full((stroke.pixels,), 36, dtype=torch.uint8)
-    engine.edit_plane("edited", "labels", stroke, pixels)
-    region, _ = engine.recolor(Recolor("photo", "edited", "labels"))
+    engine.edit_plane("beside", unedited, stroke, pixels)
+    region, _ = engine.recolor(Recolor(photo, "beside", unedited))
     assert not region
