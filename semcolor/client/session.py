@@ -24,6 +24,7 @@ from semcolor.protocol.schema import (
     LabelsRequest,
     PhotoRequest,
     Recolor,
+    Refine,
     Segment,
     Snap,
     Suggest,
@@ -226,7 +227,27 @@ class Session:
         """
         if self._labels is None:
             raise malformed("there are no labels to snap yet")
-        request = Snap(self.photo, self._labels.digest, region, class_id)
+        return self._relabel(Snap(self.photo, self._labels.digest, region, class_id), on_progress)
+
+    def refine(
+        self, region: Rectangle, class_id: int, on_progress: OnProgress,
+        strokes: Mask | None = None, everywhere: bool = False,
+    ) -> Rectangle:  # fmt: skip
+        """Label the object under a stroke, which :meth:`edit_labels` has painted in a rectangle.
+
+        ``strokes``: H×W uint8, not 0 wherever was painted, this stroke included: none of that
+        changes. None: all that has the class in the rectangle is the stroke. ``everywhere``: what
+        is plainly the same elsewhere follows, too. Changes the session's label map; returns where,
+        perhaps nowhere. Raises SemcolorError: MALFORMED when there is no label map, SIZE_MISMATCH.
+        """
+        if self._labels is None:
+            raise malformed("there are no labels to refine yet")
+        painted = "" if strokes is None else self._keep_mask(strokes)
+        labels = self._labels.digest
+        request = Refine(self.photo, labels, region, class_id, painted, everywhere)
+        return self._relabel(request, on_progress)
+
+    def _relabel(self, request: Snap | Refine, on_progress: OnProgress) -> Rectangle:
         result, frame = self._ask(request, on_progress)
         changed = cast(SnapResult, result).region
         if changed:

@@ -41,7 +41,7 @@ from .results import (
     SuggestResult,
 )
 
-PROTOCOL = 4
+PROTOCOL = 5
 PIECE_LIMIT = FRAME_LIMIT // 2  # bytes of colour in one answer
 TINTS_LIMIT = 16
 PREDICTED = "predicted"  # instead of a digest: the labels that `segment` would give
@@ -306,7 +306,37 @@ class Snap(LabelsRequest):
         super().check(frame_bytes)
         check_digest(self.labels)
         check_place(self.region)
-        require(0 < self.class_id < NUM_LABELS, f"a class is 1 to {NUM_LABELS - 1}")
+        _check_class(self.class_id)
+
+
+@dataclass(frozen=True)
+class Refine(LabelsRequest):
+    """A stroke with ``class_id`` was painted inside ``region``: label its object. → SnapResult.
+
+    ``strokes``: digest of a plane like a label map, not 0 wherever the restorer has painted, the
+    new stroke included; nothing of that changes. Empty: then all of the class in the rectangle is
+    the stroke. Unless ``everywhere``, only what is connected with it follows. Frame of the result
+    as of :class:`Snap`.
+    """
+
+    op = "refine"
+    stage = Stage.FINDING_EDGES
+    region: Rectangle
+    class_id: int
+    strokes: str = ""
+    everywhere: bool = False
+
+    @property
+    def planes(self) -> list[str]:
+        """See :attr:`PhotoRequest.planes`."""
+        return named(self.photo, self.labels, self.strokes)
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        check_digest(self.labels)
+        check_place(self.region)
+        _check_class(self.class_id)
 
 
 @dataclass(frozen=True)
@@ -357,6 +387,7 @@ RESULTS: dict[type[Request], type[Result]] = {
     Colorize: RegionResult,
     Recolor: RecolorResult,
     Snap: SnapResult,
+    Refine: SnapResult,
     Suggest: SuggestResult,
     Cancel: CancelResult,
     Stop: StopResult,
@@ -377,6 +408,10 @@ def _check_strip(strip: PutPhoto | PutLabels) -> None:
     raw = strip.rows * strip.width * strip.depth // 8
     if raw > FRAME_LIMIT:
         raise too_large(f"a strip has at most {FRAME_LIMIT} bytes, not {raw}")
+
+
+def _check_class(class_id: int) -> None:
+    require(0 < class_id < NUM_LABELS, f"a class is 1 to {NUM_LABELS - 1}")
 
 
 def _check_tints(tints: tuple[Tint, ...]) -> None:

@@ -37,17 +37,24 @@ def gray_features(
     return levels
 
 
-def winning_logits(
+def pyramid(
     network: EfficientNetFPN | GridNet, gray: Tensor, checkpoint: Checkpoint = go_on,
     mirrored: bool = False,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The classes that win anywhere, never *unlabelled*, and their h×w×C logits.
-
-    ``gray``: 1×1×h×w, the network's input. ``mirrored``: of its mirror image too, averaged.
-    """
+) -> Tensor:  # fmt: skip
+    """The segmentation network's ``features``; ``mirrored``: also of the mirror image, averaged."""
     features = network.features(gray, _in_strips(checkpoint))
     if mirrored:
         _average(features, network.features(gray.flip(-1), _in_strips(checkpoint)))
+    return features
+
+
+def winning_logits(
+    network: EfficientNetFPN | GridNet, features: Tensor, checkpoint: Checkpoint = go_on
+) -> tuple[Tensor, Tensor]:
+    """The classes that win anywhere, never *unlabelled*, and their h×w×C logits.
+
+    ``features``: of a picture, as from :func:`pyramid`.
+    """
 
     def winners(part: Tensor) -> Tensor:
         return 1 + network.logits(part)[:, 1:].argmax(dim=1, keepdim=True)

@@ -10,11 +10,12 @@ that pulling a large photo strip by strip runs the network once.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from semcolor.photos.pixels import LabelMap
 from semcolor.protocol.results import Suggestion
@@ -23,6 +24,7 @@ from semcolor.protocol.schema import (
     Colorize,
     PhotoRequest,
     Recolor,
+    Refine,
     Segment,
     Snap,
     Suggest,
@@ -31,6 +33,7 @@ from semcolor.protocol.schema import (
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker.coloring.checkpoints import Checkpoint, go_on
 from semcolor_worker.coloring.memory_errors import ran_out
+from semcolor_worker.coloring.scenes import Scene
 from semcolor_worker.models import weights
 from semcolor_worker.models.folding import prepare
 from semcolor_worker.models.weights import Model
@@ -177,6 +180,37 @@ class Engine:
         photo = self._planes[request.photo]
         labels = self._planes.of_photo(request.labels, request.photo)
         return snap(photo.numpy(), labels.numpy(), request.region, request.class_id)
+
+    def scene(self, photo: str) -> Scene:
+        """What strokes on a photo are looked at with."""
+        request = Segment(photo, Rectangle(0, 0, 1, 1))
+        return self._within_memory(request, lambda r, plan: self._inference.scene(r.photo, plan))
+
+    @cached_property
+    def _refiner(self) -> nn.Module:
+        return weights.load(weights.bundled("refinement")).network
+
+    @torch.inference_mode()
+    def refine(self, request: Refine) -> tuple[Rectangle, LabelMap]:
+        """Where labels change when the object under a stroke follows it, and the new class ids."""
+        # OpenCV takes a while to load, and few need it.
+        from semcolor_worker.coloring.refining import refine
+
+        place = self._planes.place(request.photo)
+        self._planes.photo(request.photo, request.region)  # it must be inside
+
+        def picture(digest: str) -> LabelMap:
+            plane = self._planes.of_photo(digest, request.photo)
+            ids: LabelMap = plane[place.rows, place.columns].numpy()
+            return ids
+
+        changed, ids = refine(
+            self._refiner, self.scene(request.photo),
+            self._planes.picture(request.photo).numpy(), picture(request.labels),
+            picture(request.strokes) if request.strokes else None,
+            request.region.clip(place).seen_from(place), request.class_id, request.everywhere,
+        )  # fmt: skip
+        return changed._replace(x=changed.x + place.x, y=changed.y + place.y), ids
 
     def warm_up(self, is_wanted: Callable[[], bool]) -> None:
         """Meet pictures of the usual shapes, until somebody wants something."""

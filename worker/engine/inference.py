@@ -27,6 +27,7 @@ from semcolor_worker.coloring.canvas import Canvas
 from semcolor_worker.coloring.checkpoints import Checkpoint
 from semcolor_worker.coloring.detail import lightness_at
 from semcolor_worker.coloring.full_resolution import classes_inside, rgb_inside
+from semcolor_worker.coloring.scenes import Scene
 from semcolor_worker.coloring.upsampling import Size, visible_changes
 from semcolor_worker.lru import LruCache
 
@@ -77,11 +78,8 @@ class Inference:
         photo, networks = self._planes.photo(request.photo, request.region), self._networks
         winners = self._cache.winners.get((request.photo, plan.size))
         if winners is None:
-            picture = self._planes.picture(request.photo)
-            lightness = lightness_at(picture, plan.size, networks.device)
-            model, network = networks.segmentation, networks.segmenter
-            gray, mirrored = model.network_input(lightness), model.spec.mirrored
-            winners = strips.winning_logits(network, gray, self._checkpoint, mirrored)
+            features = self._look_at(request.photo, plan)
+            winners = strips.winning_logits(networks.segmenter, features, self._checkpoint)
             self._cache.winners.put((request.photo, plan.size), winners)
         place, region = self._planes.place(request.photo), request.region
         ids = torch.full((region.height, region.width), UNLABELLED, dtype=torch.uint8)
@@ -92,6 +90,25 @@ class Inference:
                 photo[place.rows, place.columns], winners, part.seen_from(place), self._checkpoint
             )
         return ids
+
+    def scene(self, photo: str, plan: Plan) -> Scene:
+        """What strokes are looked at with."""
+        if self._cache.scenes.get(photo) is None:
+            self._look_at(photo, plan)
+        return self._cache.scenes[photo]
+
+    def _look_at(self, photo: str, plan: Plan) -> Tensor:
+        """The segmentation network's features, of which the scene is kept."""
+        model, network = self._networks.segmentation, self._networks.segmenter
+        lightness, mirrored = self._lightness(photo, plan), model.spec.mirrored
+        gray = model.network_input(lightness)
+        features = strips.pyramid(network, gray, self._checkpoint, mirrored)
+        self._cache.scenes.put(photo, Scene.of(network, features, lightness))
+        return features
+
+    def _lightness(self, photo: str, plan: Plan) -> Tensor:
+        """1×1×h×w L* of the picture at detail."""
+        return lightness_at(self._planes.picture(photo), plan.size, self._networks.device)
 
     def colorize(self, request: Colorize, plan: Plan) -> Tensor:
         """Colour of the rectangle, height×width×3 of the photo's dtype, on the CPU."""
@@ -173,7 +190,7 @@ class Inference:
         canvas = self._cache.canvases.get((photo, *plan))
         if canvas is None:
             networks, checkpoint = self._networks, self._checkpoint
-            lightness = lightness_at(self._planes.picture(photo), plan.size, networks.device)
+            lightness = self._lightness(photo, plan)
             full_pass = networks.full_pass(*plan, checkpoint)
             canvas = Canvas(networks.color, lightness, full_pass, checkpoint)
             self._cache.canvases.put((photo, *plan), canvas)

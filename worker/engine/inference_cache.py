@@ -4,21 +4,27 @@ import torch
 from torch import Tensor
 
 from semcolor_worker.coloring.canvas import Canvas
+from semcolor_worker.coloring.scenes import Scene
 from semcolor_worker.lru import LruCache
 
 from . import memory
 
 _LOGITS_SHARE = 0.25  # of the memory: segmentations, which are made once
+_SCENES = 8  # photos whose strokes are looked at
 
 Winners = tuple[Tensor, Tensor]
 """The K classes that win anywhere at detail, and their h×w×K logits."""
 
 
 class InferenceCache:
-    """Canvases and segmentations, by photo and size, within the memory that a device has left."""
+    """Canvases and segmentations, by photo and size, within the memory that a device has left.
+
+    ``scenes``: what strokes are looked at with, by photo.
+    """
 
     canvases: LruCache[Canvas]
     winners: LruCache[Winners]
+    scenes: LruCache[Scene]
 
     def __init__(self, device: torch.device) -> None:
         self._reserve(device)
@@ -36,6 +42,7 @@ class InferenceCache:
         """Let go everything."""
         self.canvases.clear()
         self.winners.clear()
+        self.scenes.clear()
 
     def _reserve(self, device: torch.device) -> None:
         self._device = device
@@ -43,3 +50,4 @@ class InferenceCache:
         for_logits = int(_LOGITS_SHARE * budget)
         self.canvases = LruCache(budget - for_logits, lambda canvas: canvas.nbytes)
         self.winners = LruCache(for_logits, lambda winners: winners[1].nbytes)
+        self.scenes = LruCache(_SCENES)

@@ -18,6 +18,7 @@ import zmq
 
 from semcolor.client import settings
 from semcolor.client.local_worker import log_file
+from semcolor.photos.pixels import LabelMap
 from semcolor.protocol.codec import encode_reply, job_of, request_of, unpack
 from semcolor.protocol.planes import pack_labels
 from semcolor.protocol.results import (
@@ -28,8 +29,9 @@ from semcolor.protocol.results import (
     SnapResult,
     SuggestResult,
 )
-from semcolor.protocol.schema import Colorize, PhotoRequest, Recolor, Segment, Snap, Suggest
+from semcolor.protocol.schema import Colorize, PhotoRequest, Recolor, Refine, Segment, Snap, Suggest
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.geometry import Rectangle
 from semcolor.shared.timings import timed
 from semcolor_worker import engine_link
 from semcolor_worker.engine_link import (
@@ -206,11 +208,16 @@ def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Pixels]:
             piece = rgb.numpy().data.cast("B") if changed else None
             return RecolorResult(changed, len(rgb), engine.policy.lowered(request)), piece
         case Snap():
-            region, ids = engine.snap(request)
-            return SnapResult(region), pack_labels(ids.tobytes()) if region else None
+            return _relabelled(*engine.snap(request))
+        case Refine():
+            return _relabelled(*engine.refine(request))
         case Suggest():
             return SuggestResult(tuple(engine.suggest(request))), None
     raise AssertionError(f"“{request.op}” is not for the engine")
+
+
+def _relabelled(region: Rectangle, ids: LabelMap) -> tuple[Result, Pixels]:
+    return SnapResult(region), pack_labels(ids.tobytes()) if region else None
 
 
 def _send(

@@ -22,6 +22,7 @@ from semcolor.protocol.schema import Colorize, Segment
 from semcolor.shared.classes import NUM_LABELS, all_classes
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
+from semcolor_worker.coloring.scenes import Scene
 from semcolor_worker.corpus.datasets import OURS, Pair, find_pairs, read_pair
 from semcolor_worker.corpus.series import split
 from semcolor_worker.engine.engine import Engine
@@ -172,6 +173,11 @@ def by_hand(pair: Pair) -> Path | None:
 def segment(engine: Engine, gray: Tensor) -> Tensor:
     """H×W uint8 class ids that the engine predicts for a gray photo (H×W uint8)."""
     return engine.segment(Segment(_put(engine, gray), _whole(gray)))
+
+
+def scene_of(engine: Engine, gray: Tensor) -> Scene:
+    """What strokes on a gray photo are looked at with."""
+    return engine.scene(_put(engine, gray))
 
 
 def colorize(engine: Engine, gray: Tensor, labels: Tensor | None) -> Tensor:

@@ -23,6 +23,7 @@ from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker import color, tone
 from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.models.networks.gridnet import GridNet
+from semcolor_worker.models.networks.refiner import Refiner
 from semcolor_worker.models.networks.two_stream_unet import TwoStreamUNet
 
 FORMAT = 1
@@ -30,11 +31,12 @@ METADATA_KEY = "semcolor"
 NETWORKS: dict[str, type[nn.Module]] = {
     "efficientnet_fpn": EfficientNetFPN,
     "gridnet": GridNet,
+    "refiner": Refiner,
     "two_stream_unet": TwoStreamUNet,
 }
 
-Task = Literal["color", "segmentation"]
-TASKS: tuple[Task, ...] = ("color", "segmentation")
+Task = Literal["color", "segmentation", "refinement"]
+TASKS: tuple[Task, ...] = ("color", "segmentation")  # that users choose weights for
 VARIANTS = ("gridnet",)  # bundled beside the defaults, in folders of their own
 
 
