@@ -9,10 +9,12 @@ import numpy as np
 from semcolor.photos.pixels import Gray, LabelMap, Mask, Rgb
 from semcolor.protocol.planes import unpack_labels
 from semcolor.protocol.results import (
+    ObjectColors,
     RecolorResult,
     RegionResult,
     Result,
     SnapResult,
+    SuggestAllResult,
     Suggestion,
     SuggestResult,
 )
@@ -28,6 +30,7 @@ from semcolor.protocol.schema import (
     Segment,
     Snap,
     Suggest,
+    SuggestAll,
     Tint,
 )
 from semcolor.shared.errors import Code, SemcolorError, malformed
@@ -208,6 +211,17 @@ class Session:
         request = Suggest(self.photo, self.labels_digest, self._keep_mask(mask), detail)
         result, _ = self._ask(request, on_progress)
         return cast(SuggestResult, result).colors
+
+    def suggest_all(self, detail: int, on_progress: OnProgress) -> tuple[ObjectColors, ...]:
+        """The same for each object of the label map, the largest first; at most 64.
+
+        An object is a connected region of a class. Raises SemcolorError: NO_SUGGESTIONS; MALFORMED
+        when there is no label map.
+        """
+        if self._labels is None:
+            raise malformed("there are no labels, so no objects yet")
+        result, _ = self._ask(SuggestAll(self.photo, self._labels.digest, detail), on_progress)
+        return cast(SuggestAllResult, result).objects
 
     def tint(self, mask: Mask, a: float, b: float) -> None:
         """Give a part of the photo a colour of its own, from the next colorize or recolor on.

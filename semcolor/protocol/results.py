@@ -21,6 +21,21 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
+class ObjectColors:
+    """An object, which is a connected region of a class, and at most six colours for it.
+
+    ``region``: around it; ``x``, ``y``: a pixel well inside it; ``share``: of the photo, 0..1.
+    """
+
+    class_id: int
+    region: Rectangle
+    x: int
+    y: int
+    share: float
+    colors: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True)
 class Failure:
     """A SemcolorError as it travels: the name of its code, and its parameters."""
 
@@ -120,6 +135,13 @@ class SuggestResult(Result):
     """At most six colours, most likely first."""
 
     colors: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True)
+class SuggestAllResult(Result):
+    """The photo's objects, the largest first, with their colours, the most likely first."""
+
+    objects: tuple[ObjectColors, ...]
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from .results import (
     SnapResult,
     StatusResult,
     StopResult,
+    SuggestAllResult,
     SuggestResult,
 )
 
@@ -364,6 +365,24 @@ class Suggest(LabelsRequest):
 
 
 @dataclass(frozen=True)
+class SuggestAll(LabelsRequest):
+    """Which colours are plausible for each object of the label map? → SuggestAllResult.
+
+    Fails with NO_SUGGESTIONS where the model can't tell.
+    """
+
+    op = "suggest_all"
+    stage = Stage.LOOKING_FOR_COLORS
+    detail: int = 0
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        check_digest(self.labels)
+        check_detail(self.detail)
+
+
+@dataclass(frozen=True)
 class Cancel(Request):
     """Forget a job of this session. → CancelResult; the job itself answers ``cancelled``."""
 
@@ -389,6 +408,7 @@ RESULTS: dict[type[Request], type[Result]] = {
     Snap: SnapResult,
     Refine: SnapResult,
     Suggest: SuggestResult,
+    SuggestAll: SuggestAllResult,
     Cancel: CancelResult,
     Stop: StopResult,
 }

@@ -113,6 +113,44 @@ def test_a_label_snaps_to_the_roof(worker, sample_gray):
     assert session.snap(geometry.Rectangle(0, 0, 50, 50), 7, quiet).pixels == 0
 
 
+def test_a_stroke_labels_its_object(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    with pytest.raises(SemcolorError, match="no labels"):
+        session.refine(session.whole, 50, quiet)
+    session.set_labels(session.segment(session.whole, 0, quiet).map)
+    before = session.labels.copy()
+    stroke = geometry.Rectangle(400, 60, 240, 20)
+    session.edit_labels(stroke, np.full((20, 240), 7, np.uint8))
+    strokes = np.zeros_like(sample_gray)
+    strokes[stroke.rows, stroke.columns] = 255
+    changed = session.refine(stroke, 7, quiet, strokes)
+    assert changed.pixels > 4 * stroke.pixels
+    assert (session.labels[stroke.rows, stroke.columns] == 7).all()
+    others = session.labels != before
+    assert (session.labels[others] == 7).all()
+    wrong = np.zeros((3, 3), np.uint8)
+    with pytest.raises(SemcolorError) as caught:
+        session.refine(stroke, 7, quiet, wrong)
+    assert caught.value.code == Code.SIZE_MISMATCH
+    with pytest.raises(SemcolorError) as caught:
+        session.refine(geometry.Rectangle(1000, 0, 100, 100), 7, quiet)
+    assert caught.value.code == Code.LABELS_MISMATCH
+
+
+def test_every_object_gets_suggestions(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    with pytest.raises(SemcolorError, match="no labels"):
+        session.suggest_all(0, quiet)
+    labels = np.zeros_like(sample_gray)
+    labels[:200], labels[400:] = 50, 36
+    session.set_labels(labels)
+    ground, sky = session.suggest_all(0, quiet)
+    assert (ground.class_id, sky.class_id) == (36, 50)
+    for entry in (ground, sky):
+        assert labels[entry.y, entry.x] == entry.class_id
+        assert 1 <= len(entry.colors) <= 6
+
+
 def test_a_selection_gets_its_own_colour_or_a_reason(worker, sample_gray):
     session = Session(worker, sample_gray)
     mask = np.zeros_like(sample_gray)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from semcolor.photos.pixels import LabelMap
-from semcolor.protocol.results import Suggestion
+from semcolor.protocol.results import ObjectColors, Suggestion
 from semcolor.protocol.schema import (
     PREDICTED,
     Colorize,
@@ -28,6 +28,7 @@ from semcolor.protocol.schema import (
     Segment,
     Snap,
     Suggest,
+    SuggestAll,
     named,
 )
 from semcolor.shared.geometry import Rectangle
@@ -171,6 +172,10 @@ class Engine:
         Raises SemcolorError: NO_SUGGESTIONS for a model without a distribution, EMPTY_SELECTION.
         """
         return self._within_memory(request, self._inference.suggest)
+
+    def suggest_all(self, request: SuggestAll) -> list[ObjectColors]:
+        """The same for each object of the label map, the largest first. Raises NO_SUGGESTIONS."""
+        return self._within_memory(request, self._inference.suggest_all)
 
     def snap(self, request: Snap) -> tuple[Rectangle, LabelMap]:
         """Where one class changes when it is fitted to the photo's edges, and the new class ids."""

@@ -1,5 +1,6 @@
 """What requests ask for, from planes and networks; what was made at detail is cached."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semcolor.protocol.results import Suggestion
+from semcolor.protocol.results import ObjectColors, Suggestion
 from semcolor.protocol.schema import (
     PIECE_LIMIT,
     PREDICTED,
@@ -15,6 +16,7 @@ from semcolor.protocol.schema import (
     Recolor,
     Segment,
     Suggest,
+    SuggestAll,
     Tint,
     named,
 )
@@ -171,20 +173,45 @@ class Inference:
 
         Raises SemcolorError: NO_SUGGESTIONS for a model without a distribution, EMPTY_SELECTION.
         """
+        canvas = self._painted(request, plan)
+        mask = self._mask(request.mask, request.photo, canvas.size)
+        return _colors(canvas, canvas.painting.bin_logits[0].softmax(0), mask)
+
+    def suggest_all(self, request: SuggestAll, plan: Plan) -> list[ObjectColors]:
+        """The objects of the label map with plausible colours. Raises as :meth:`suggest` does."""
+        from semcolor_worker.coloring.objects import objects  # OpenCV takes a while to load
+
+        canvas, place = self._painted(request, plan), self._planes.place(request.photo)
+        likely = canvas.painting.bin_logits[0].softmax(0)
+        ids = self._planes.ids_at(request.labels, request.photo, canvas.size).numpy()
+        height, width = self._planes[request.photo].shape
+        across, down = place.width / canvas.size[1], place.height / canvas.size[0]
+        found = []
+        for entry in objects(ids):
+            self._checkpoint()
+            mask = torch.from_numpy(entry.mask).to(self._networks.device).float()
+            (x, y), box = entry.inside, entry.region
+            left, top = int(box.x * across), int(box.y * down)
+            right = math.ceil((box.x + box.width) * across)
+            bottom = math.ceil((box.y + box.height) * down)
+            region = Rectangle(place.x + left, place.y + top, right - left, bottom - top)
+            found.append(
+                ObjectColors(
+                    entry.class_id, region,
+                    place.x + int((x + 0.5) * across), place.y + int((y + 0.5) * down),
+                    float(mask.mean()) * place.pixels / (height * width),
+                    tuple(_colors(canvas, likely, mask)),
+                )
+            )  # fmt: skip
+        return found
+
+    def _painted(self, request: Suggest | SuggestAll, plan: Plan) -> Canvas:
+        """A canvas with the network's chroma and its distribution."""
         if self._networks.unet.bins_head is None:
             raise SemcolorError(Code.NO_SUGGESTIONS)
         canvas = self._canvas(request.photo, plan)
         canvas.paint(request.labels, self._read_ids(canvas, request.photo, request.labels))
-        logits = canvas.painting.bin_logits
-        mask = self._mask(request.mask, request.photo, canvas.size)
-        coarse = F.interpolate(mask[None, None], logits.shape[2:], mode="area")[0, 0]
-        probabilities = suggestions.average_distribution(logits[0], coarse)
-        found = suggestions.distinct_colours(probabilities.cpu(), color.chroma_bins())
-        lightness = suggestions.median(canvas.lightness[0, 0], mask)
-        return [
-            Suggestion(*likely, suggestions.swatch(lightness, likely.a, likely.b))
-            for likely in found
-        ]
+        return canvas
 
     def _canvas(self, photo: str, plan: Plan) -> Canvas:
         canvas = self._cache.canvases.get((photo, *plan))
@@ -213,3 +240,17 @@ class Inference:
     def _mask(self, digest: str, photo: str, size: Size) -> Tensor:
         """h×w, 0..1."""
         return self._planes.mask_at(digest, photo, size).to(self._networks.device).float() / 255
+
+
+def _colors(canvas: Canvas, likely: Tensor, mask: Tensor) -> list[Suggestion]:
+    """Colours of a part (mask: h×w, 0..1), by the probabilities of chroma's bins, bins×h/4×w/4."""
+    coarse = F.interpolate(mask[None, None], likely.shape[1:], mode="area")[0, 0]
+    probabilities = suggestions.average_distribution(likely, coarse)
+    mean = (canvas.painting.chroma[0] * mask).sum((1, 2)) / mask.sum()
+    lightness = suggestions.median(canvas.lightness[0, 0], mask)
+    return [
+        Suggestion(*entry, suggestions.swatch(lightness, entry.a, entry.b))
+        for entry in suggestions.distinct_colours(
+            probabilities.cpu(), color.chroma_bins(), mean.cpu()
+        )
+    ]

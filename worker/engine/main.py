@@ -27,9 +27,19 @@ from semcolor.protocol.results import (
     RegionResult,
     Result,
     SnapResult,
+    SuggestAllResult,
     SuggestResult,
 )
-from semcolor.protocol.schema import Colorize, PhotoRequest, Recolor, Refine, Segment, Snap, Suggest
+from semcolor.protocol.schema import (
+    Colorize,
+    PhotoRequest,
+    Recolor,
+    Refine,
+    Segment,
+    Snap,
+    Suggest,
+    SuggestAll,
+)
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor.shared.timings import timed
@@ -213,6 +223,8 @@ def _answer(engine: "Engine", request: PhotoRequest) -> tuple[Result, Pixels]:
             return _relabelled(*engine.refine(request))
         case Suggest():
             return SuggestResult(tuple(engine.suggest(request))), None
+        case SuggestAll():
+            return SuggestAllResult(tuple(engine.suggest_all(request))), None
     raise AssertionError(f"“{request.op}” is not for the engine")
 
 

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from semcolor.protocol.schema import Colorize, Recolor, Segment, Suggest
+from semcolor.protocol.schema import Colorize, Recolor, Segment, Suggest, SuggestAll
 from semcolor_worker.coloring import strips
 from semcolor_worker.coloring.checkpoints import Checkpoint
 from semcolor_worker.coloring.detail import detail_size
@@ -24,7 +24,7 @@ from semcolor_worker.models.weights import Model
 
 from . import memory
 
-AtDetail = Segment | Colorize | Recolor | Suggest
+AtDetail = Segment | Colorize | Recolor | Suggest | SuggestAll
 """Requests that a network answers, so that they have a detail."""
 
 _GRAPHED_PIXELS = 1 << 18  # at detail: a GPU runs all of that sooner than what a stroke reaches
