@@ -211,7 +211,7 @@ def test_every_row_is_measured_alike():
         "bled": 1.0, "bled_in_original": 2.0, "band": 10.0,
     }  # fmt: skip
     rows = (figures.NO_COLOUR, figures.GRAY_ONLY, figures.PREDICTED, figures.TRUE, figures.ORIGINAL)
-    one = figures.Measured("one", dict.fromkeys(rows, values), {1.0: values}, [], {})
+    one = figures.Measured("one", dict.fromkeys(rows, values), {1.0: values}, [], {}, [])
     half = {name: value / 2 for name, value in values.items()}
     other = dataclasses.replace(one, rows=one.rows | {figures.TRUE: half})
     row = figures.summarise([one, other])["rows"][figures.TRUE]

@@ -18,10 +18,11 @@ from tqdm import tqdm
 
 from semcolor.photos.pixels import gray_from_rgb
 from semcolor.protocol.planes import plane_digest
-from semcolor.protocol.schema import Colorize, Segment
+from semcolor.protocol.schema import Colorize, Segment, SuggestAll
 from semcolor.shared.classes import NUM_LABELS, all_classes
 from semcolor.shared.geometry import Rectangle
 from semcolor_worker import color
+from semcolor_worker.coloring.objects import objects
 from semcolor_worker.coloring.scenes import Scene
 from semcolor_worker.corpus.datasets import OURS, Pair, find_pairs, read_pair
 from semcolor_worker.corpus.series import split
@@ -38,6 +39,7 @@ from .figures import (
     TRUE,
     Figures,
     Measured,
+    Suggested,
     Values,
 )
 from .metrics import ClassColours, EditResponse
@@ -48,6 +50,7 @@ REFERENCE = 2000  # photos that class colours are learnt from, at most
 _SCANNED = 40  # photos that are scanned otherwise, at most
 _EDITED_SHARE = 0.02  # of the picture, at least
 _EDIT_CONTRAST = 10.0  # a*, b* units between the mean colours of the old class and the new one
+_OBJECT_SHARE = 0.01  # of the picture, from which an object's suggestions are measured
 _KNOWN = 10  # photos that show a class, before its mean colour is somewhere to move to
 _BAND = 96  # the band along label edges is so many times narrower than the photo is long
 _SHEET = 60  # photos spread over the contact sheet
@@ -230,6 +233,7 @@ def measure(
         {s: compare(color.rgb_from_ab(gray, s * chroma), original) for s in SATURATIONS},
         _edits(engine, original, chroma, colours, rng),
         confusions,
+        _suggested(engine, original),
     )
 
 
@@ -280,6 +284,22 @@ def _robustness(engine: Engine, pairs: list[Pair]) -> list[dict[str, dict[str, f
     chosen = pairs[:: math.ceil(len(pairs) / _SCANNED)]
     originals = map(read, _bar(chosen, "scanned otherwise"))
     return [robustness.changes(paint, o.gray, o.labels) for o in originals]
+
+
+def _suggested(engine: Engine, original: Original) -> list[Suggested]:
+    """Of each object of the true labels: how near its suggestions are to its own mean colour."""
+    request = SuggestAll(_put(engine, original.gray), _put(engine, original.labels))
+    if not original.labels.any() or engine.color.network.bins_head is None:
+        return []
+    places = objects(original.labels.numpy())
+    found = []
+    for entry in engine.suggest_all(request):
+        mask = next((o.mask for o in places if o.mask[entry.y, entry.x]), None)
+        if mask is not None and mask.mean() >= _OBJECT_SHARE:
+            own = original.chroma[:, torch.from_numpy(mask)].mean(1)
+            colors = torch.tensor([(one.a, one.b) for one in entry.colors])
+            found.append(Suggested.of(colors, own))
+    return found
 
 
 def _sheet(measured: list[Measured]) -> list[tuple[str, int]]:

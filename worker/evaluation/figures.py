@@ -24,10 +24,30 @@ TRUE = "true labels"
 ORIGINAL = "original"
 
 ERRORS = ("ciede2000", "ab_mae")
+LIKE = 10.0  # a*, b* units: from there on a suggestion is another colour
 
 Values = dict[str, float]
 Columns = dict[str, Tensor]  # of N photos each
 Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """Distances in a*b* of an object's suggestions: the first's and the nearest's to its own mean
+    colour, and between the two that are nearest to each other.
+    """
+
+    first: float
+    nearest: float
+    apart: float
+
+    @classmethod
+    def of(cls, colors: Tensor, own: Tensor) -> "Suggested":
+        """From N×2 suggestions and the object's mean, 2."""
+        distances = (colors - own).norm(dim=1)
+        between = torch.pdist(colors)
+        apart = float(between.min()) if len(between) else math.inf
+        return cls(float(distances[0]), float(distances.min()), apart)
 
 
 @dataclass(frozen=True)
@@ -39,6 +59,7 @@ class Measured:
     curve: dict[float, Values]  # by saturation
     edits: list[tuple[int, EditResponse]]  # with the new class
     confusions: dict[str, Tensor]  # 60×60, by kind of labels
+    suggested: list[Suggested]
 
 
 def summarise(measured: list[Measured]) -> Figures:
@@ -59,6 +80,7 @@ def summarise(measured: list[Measured]) -> Figures:
             for s, values in curve.items()
         ],
         "edits": _edits([edit for m in measured for edit in m.edits]),
+        "suggestions": _suggestions([one for m in measured for one in m.suggested]),
         "segmentation": {
             kind: segmentation(confusions)
             for kind in ("labels by hand", "fullest labels")
@@ -88,6 +110,18 @@ def robustness(photos: list[dict[str, dict[str, float]]]) -> Figures:
             }
             for variant, kinds in photos[0].items()
         },
+    }
+
+
+def _suggestions(suggested: list[Suggested]) -> Figures:
+    count = len(suggested)
+    if not count:
+        return {"objects": 0}
+    return {
+        "objects": count,
+        "first": sum(one.first <= LIKE for one in suggested) / count,
+        "one_of_six": sum(one.nearest <= LIKE for one in suggested) / count,
+        "apart": number(min(one.apart for one in suggested)),
     }
 
 

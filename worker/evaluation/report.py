@@ -153,6 +153,13 @@ def _sentences(figures: Figures) -> list[str]:
         f"(true labels: {change['true labels']['mean']:.0%})."
         for variant, change in figures["robustness"]["changes"].items()
     ]
+    suggested = figures["suggestions"]
+    if suggested["objects"]:
+        sentences.append(
+            f"Of {suggested['objects']} objects the mean colour is within 10 (a*b*) of the first "
+            f"suggestion in {suggested['first']:.0%}, of one of six in "
+            f"{suggested['one_of_six']:.0%}."
+        )
     for kind, found in figures["segmentation"].items():
         sentences.append(
             f"Predicted against {kind} ({found['photos']} photos): pixel accuracy "
