@@ -119,9 +119,10 @@ def refine(
 def _around_found(found: Flags, photo: Size) -> Rectangle:
     """The part of a photo in which the outline of what was found may lie."""
     (height, width), (h, w) = photo, found.shape
-    rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
-    top, bottom = max(0, rows[0] - _NEAR), min(h, rows[-1] + 1 + _NEAR)
-    left, right = max(0, columns[0] - _NEAR), min(w, columns[-1] + 1 + _NEAR)
+    (top, bottom), (left, right) = (
+        (max(0, int(places[0]) - _NEAR), min(limit, int(places[-1]) + 1 + _NEAR))
+        for places, limit in ((np.flatnonzero(found.any(1)), h), (np.flatnonzero(found.any(0)), w))
+    )
     y, x = top * height // h, left * width // w
     return Rectangle(x, y, -(-right * width // w) - x, -(-bottom * height // h) - y)
 

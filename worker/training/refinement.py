@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from semcolor.photos.pixels import LabelMap
-from semcolor.shared.classes import UNLABELLED
+from semcolor.shared.classes import NUM_LABELS, UNLABELLED
 from semcolor_worker.coloring.refining import cues
 from semcolor_worker.coloring.scenes import Scene
 from semcolor_worker.corpus.datasets import Pair, find_pairs
@@ -36,6 +36,7 @@ from .samples import shares
 SPEC = ModelSpec("refinement", "refiner", {}, detail=0, recipe="strokes")
 _BATCH = 8
 _SMALLEST = 20  # pixels of the grid, of a region that is worth a stroke
+_SURPRISING = 0.3  # share of the strokes whose class nobody would have thought of
 _RIGHT_BEFORE = 2.0  # what a pixel counts that was right, and must not be spoilt
 _RATE = 2e-3
 
@@ -80,11 +81,17 @@ def sample(given: Example, rng: np.random.Generator) -> Sample | None:
         if number != chosen and rng.random() < 0.3:
             ids[region] = class_id
             painted |= stroke(region, rng)
-    class_id, region = regions[chosen]
+    true_class, region = regions[chosen]
+    class_id = true_class
+    if rng.random() < _SURPRISING:
+        nothing = np.full_like(ids, 255)
+        everything = [r for r in wrong_regions(nothing, given.truth) if r[1].sum() >= _SMALLEST]
+        true_class, region = everything[rng.integers(min(len(everything), 6))]
+        class_id = int(rng.integers(1, NUM_LABELS))
     own = stroke(region, rng if rng.random() < 0.7 else None)
     before = ids.copy()
     ids[own] = class_id
-    mask = (given.truth == class_id).astype(np.uint8)
+    mask = (given.truth == true_class).astype(np.uint8)
     _, numbers = cv2.connectedComponents(mask, connectivity=4)
     target = np.isin(numbers, np.unique(numbers[own])) & (mask > 0)
     weight = (given.truth != UNLABELLED) * np.where(
