@@ -17,7 +17,7 @@ DIGEST = "0123456789abcdef" * 2
 
 # One header per message as it travels: a change here is a change of the protocol.
 GOLDEN = {
-    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c04"),
+    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c05"),
     "cancel": (schema.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
 }
 
@@ -40,7 +40,9 @@ def test_golden_headers(name):
         Colorize(DIGEST, DIGEST, Rectangle(0, 0, 10, 10)),
         schema.Recolor(DIGEST, DIGEST, "", 512),
         schema.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59),
+        schema.Refine(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59, DIGEST, True),
         schema.Suggest(DIGEST, "", DIGEST),
+        schema.SuggestAll(DIGEST, DIGEST, 512),
         Colorize(DIGEST, "", Rectangle(0, 0, 10, 10), 0, (Tint(DIGEST, 1.0, -2.5),) * 2),
         schema.Recolor(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
         schema.Cancel("7"),
@@ -129,7 +131,9 @@ WITH_AN_EDIT = [
     Colorize(DIGEST, DIGEST, Rectangle(0, 0, 10, 10), edit=EDIT),
     schema.Recolor(DIGEST, DIGEST, "", edit=EDIT),
     schema.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59, edit=EDIT),
+    schema.Refine(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59, edit=EDIT),
     schema.Suggest(DIGEST, DIGEST, DIGEST, edit=EDIT),
+    schema.SuggestAll(DIGEST, DIGEST, edit=EDIT),
 ]
 
 
@@ -158,7 +162,9 @@ def test_only_colour_can_be_by_predicted_labels():
         schema.Recolor(DIGEST, schema.PREDICTED, ""),
         schema.Recolor(DIGEST, "", schema.PREDICTED),
         schema.Snap(DIGEST, schema.PREDICTED, Rectangle(0, 0, 9, 9), 1),
+        schema.Refine(DIGEST, schema.PREDICTED, Rectangle(0, 0, 9, 9), 1),
         schema.Suggest(DIGEST, schema.PREDICTED, DIGEST),
+        schema.SuggestAll(DIGEST, schema.PREDICTED),
         dataclasses.replace(request, edit=EDIT),
     ):
         with pytest.raises(SemcolorError, match="32 hex digits"):
@@ -252,6 +258,16 @@ def test_the_lists_in_a_result_are_checked_too():
     with pytest.raises(SemcolorError) as caught:
         codec.decode_reply(wrong, request)
     assert caught.value.code == Code.MALFORMED
+
+
+def test_all_objects_with_their_colours_fit_a_header():
+    colors = tuple(results.Suggestion(-101.5, 93.25, 0.123456, "#a1b2c3") for _ in range(6))
+    entry = results.ObjectColors(59, Rectangle(9000, 6000, 9000, 6000), 9999, 9999, 0.25, colors)
+    found = results.SuggestAllResult((entry,) * 64)
+    header = codec.encode_reply("7" * 64, found)
+    assert len(header) < 60_000
+    request = schema.SuggestAll(DIGEST, DIGEST)
+    assert codec.decode_reply(header, request) == ("7" * 64, found)
 
 
 def test_labels_cannot_inflate_beyond_their_size():
