@@ -12,6 +12,7 @@ from semcolor_worker.models.networks.gridnet import GridNet
 from .upsampling import Size
 
 LONGEST = 160  # pixels of the grid
+_UNLIKELY = -12.0  # log probability: less is the same
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,13 @@ class Scene:
         """From the network's ``features`` of a photo (1×C×…), and its L* at detail."""
         scale = min(1.0, LONGEST / max(lightness.shape))
         size = round(scale * lightness.shape[2]), round(scale * lightness.shape[3])
-        logits = network.logits(features)
+        if max(features.shape[2:]) > LONGEST:
+            features = F.interpolate(features, size, mode="area")
+        logits = network.logits(features).float()
         logits[:, 0] = -torch.inf
-        likely = F.interpolate(logits.float(), size, mode="area").log_softmax(1).clamp(min=-12)
-        centred = features.float() - features.float().mean((2, 3), keepdim=True)
-        near = F.interpolate(centred, size, mode="bilinear", align_corners=False)
-        unit = F.normalize(near, dim=1)[0]
+        likely = F.interpolate(logits, size, mode="area").log_softmax(1).clamp(min=_UNLIKELY)
+        near = F.interpolate(features.float(), size, mode="bilinear", align_corners=False)
+        unit = F.normalize(near - near.mean((2, 3), keepdim=True), dim=1)[0]
         small = F.interpolate(lightness.float(), size, mode="area")
         return cls(unit.cpu(), likely[0].cpu(), small.cpu())
 
