@@ -25,7 +25,7 @@ from semcolor_worker import color, tone
 from .scenes import Scene
 from .upsampling import Size, bilinear_rows, fit_to_lightness
 
-_SURE = 0.0  # logit from which a pixel belongs to the object
+_SURE = 0.7  # logit from which a pixel belongs to the object: a wrong one is worse than one missed
 _EXAMPLES = 48  # of the stroke's pixels, that others are compared with
 _RIDGE = 0.1  # of the features' variance, in telling the stroke from the rest
 _BLOCK = 8  # pixels of the working grid: a side of what is looked at again at full resolution
@@ -95,10 +95,10 @@ def refine(
         nearest = cv2.resize(strokes, size[::-1], interpolation=cv2.INTER_NEAREST)
         painted = own | nearest.astype(np.bool_)
     given = cues(scene, ids, own, painted, class_id)
-    logits = cast(Tensor, network(given))[0, 0].numpy()
+    logits = cast(Tensor, network(given))[0, 0].numpy() - _SURE
     logits[own] = np.maximum(logits[own], 4)
     logits[painted & (ids != class_id)] = -4
-    found = logits > _SURE
+    found = logits > 0
     if not everywhere:
         reached = _connected(found | own, own)
         logits[found & ~reached] = -1
@@ -134,7 +134,7 @@ def _outlined(
     (height, width), (h, w) = photo.shape, scene.size
     share = torch.from_numpy(1 / (1 + np.exp(-logits)))[None, None]
     coefficients = fit_to_lightness(scene.lightness, share, torch.zeros(h, w))
-    sure = logits > _SURE
+    sure = logits > 0
     edge = cv2.morphologyEx(
         sure.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1))
     )
