@@ -84,6 +84,15 @@ def test_edits_stay_local(engine, discs):
     assert (after[other] == WALL).all()
 
 
+def test_others_like_it_follow_when_asked(engine, discs):
+    gray, (disc, other) = discs
+    place = Rectangle(140, 230, 60, 20)
+    ids, strokes = painted(np.full(disc.shape, WALL, np.uint8), place, DISC)
+    after = refined(engine, gray, ids, place, DISC, strokes, everywhere=True)
+    assert (after[other] == DISC).mean() > 0.9
+    assert (after[~disc & ~other] == DISC).mean() < 0.02
+
+
 def test_a_photo_without_strokes_known_takes_the_class_in_the_rectangle(engine, discs):
     gray, (disc, _) = discs
     place = Rectangle(140, 230, 60, 20)

@@ -25,9 +25,11 @@ from semcolor_worker import color, tone
 from .scenes import Scene
 from .upsampling import Size, bilinear_rows, fit_to_lightness
 
-_SURE = 0.7  # logit from which a pixel belongs to the object: a wrong one is worse than one missed
+_SURE = 0.0  # logit from which a pixel belongs to the object
 _EXAMPLES = 48  # of the stroke's pixels, that others are compared with
 _RIDGE = 0.1  # of the features' variance, in telling the stroke from the rest
+_TOLERANCE = 3.0  # in L*, and in the stroke's own deviations: what still looks as it does
+_BORDERED = 0.95  # share of a plain thing's surroundings that clearly look otherwise
 _BLOCK = 8  # pixels of the working grid: a side of what is looked at again at full resolution
 _NEAR = 2  # how far from the outline that is
 
@@ -95,10 +97,11 @@ def refine(
         nearest = cv2.resize(strokes, size[::-1], interpolation=cv2.INTER_NEAREST)
         painted = own | nearest.astype(np.bool_)
     given = cues(scene, ids, own, painted, class_id)
-    logits = cast(Tensor, network(given))[0, 0].numpy() - _SURE
-    logits[own] = np.maximum(logits[own], 4)
+    logits = cast(Tensor, network(given))[0, 0].numpy()
+    sure = own | _plain(scene, own, everywhere)
+    logits[sure] = np.maximum(logits[sure], 4)
     logits[painted & (ids != class_id)] = -4
-    found = logits > 0
+    found = logits > _SURE
     if not everywhere:
         reached = _connected(found | own, own)
         logits[found & ~reached] = -1
@@ -134,7 +137,7 @@ def _outlined(
     (height, width), (h, w) = photo.shape, scene.size
     share = torch.from_numpy(1 / (1 + np.exp(-logits)))[None, None]
     coefficients = fit_to_lightness(scene.lightness, share, torch.zeros(h, w))
-    sure = logits > 0
+    sure = logits > _SURE
     edge = cv2.morphologyEx(
         sure.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1))
     )
@@ -186,6 +189,32 @@ def _around(stroke: Flags) -> Flags:
     """A stroke's surroundings, whose class in the map is what it corrects."""
     wide: Flags = cv2.dilate(stroke.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     return wide & ~stroke
+
+
+def _plain(scene: Scene, stroke: Flags, everywhere: bool) -> Flags:
+    """What is as light as a stroke and connected with it, if clear edges are all around it.
+
+    With ``everywhere``, such things elsewhere, too, that are not smaller than the stroke.
+    """
+    lightness = tone.evened(scene.lightness)[0, 0].numpy()
+    mine = lightness[stroke]
+    tolerance = _TOLERANCE * max(1.0, float(mine.std()))
+    off = np.abs(lightness - mine.mean())
+    alike = (off < tolerance) | stroke
+    things = [_connected(alike, stroke)]
+    if everywhere:
+        _, numbers = cv2.connectedComponents((alike & ~things[0]).astype(np.uint8), connectivity=4)
+        large = np.flatnonzero(np.bincount(numbers.ravel())[1:] >= stroke.sum()) + 1
+        things += [numbers == number for number in large]
+    plain = np.zeros_like(stroke)
+    for thing in things:
+        near, far = (
+            cv2.dilate(thing.astype(np.uint8), np.ones((side, side), np.uint8)) for side in (3, 5)
+        )
+        rim = off[far > near]
+        if len(rim) and (rim > 2 * tolerance).mean() > _BORDERED:
+            plain |= thing
+    return plain
 
 
 def _connected(mask: Flags, start: Flags) -> Flags:
