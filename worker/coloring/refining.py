@@ -112,10 +112,10 @@ def refine(
     place = _around_found(found, photo.shape)
     before = labels[place.rows, place.columns]
     after = before.copy()
-    after[_outlined(scene, logits, photo, place)] = class_id
+    inside = _outlined(scene, logits, photo, place)
     if strokes is not None:
-        kept = strokes[place.rows, place.columns].astype(np.bool_)
-        after[kept] = before[kept]
+        inside &= strokes[place.rows, place.columns] == 0
+    np.copyto(after, np.uint8(class_id), where=inside)
     return _changed(place, before, after)
 
 
@@ -143,7 +143,7 @@ def _outlined(
     )
     ys, xs = (np.arange(place.y, place.y + place.height) * h // height,
               np.arange(place.x, place.x + place.width) * w // width)  # fmt: skip
-    inside: Flags = sure[ys[:, None], xs[None]]
+    inside: Flags = sure[:, xs][ys]
     for top in range(ys[0] // _BLOCK * _BLOCK, ys[-1] + 1, _BLOCK):
         row = np.flatnonzero((ys >= top) & (ys < top + _BLOCK))
         for first, last in _runs(edge[top : top + _BLOCK].any(0)):
