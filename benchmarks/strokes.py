@@ -118,7 +118,8 @@ def main() -> None:
         seconds = [s for photo in found for s in photo["seconds"]]
         unfinished = sum(count == MOST for count in strokes)
         line = f"{name:14} strokes: median {np.median(strokes):.0f}, mean {np.mean(strokes):.2f}"
-        line += f" ({unfinished} not done after {MOST}); spoilt {spoilt.mean():.2%} a stroke"
+        line += f" ({unfinished} not done after {MOST}); spoilt {spoilt.mean():.2%} a stroke,"
+        line += f" over 1% by {(spoilt > 0.01).mean():.0%} of them"
         print(line + (f"; {1000 * np.median(seconds):.0f} ms" if seconds else ""), flush=True)
 
 
