@@ -56,7 +56,7 @@ def _ours(widths: tuple[int, ...]) -> ModelSpec:
     }
     return ModelSpec(
         task="color", network="two_stream_unet", arguments=arguments, detail=384, tone="evened",
-        mirrored=True, saturation=1.16,
+        mirrored=True, saturation=1.2,
     )  # fmt: skip
 
 
