@@ -26,7 +26,7 @@ class Tone(NamedTuple):
         """The change that evens out a whole picture; ``lightness``: L* 0..100, any shape."""
         pixels = lightness.flatten()
         some = pixels[:: 1 + len(pixels) // _ENOUGH].float()
-        low, high = torch.quantile(some, some.new_tensor(_ENDS)).tolist()
+        low, high = torch.quantile(some, some.new_tensor(_ENDS)).cpu().tolist()
         gain = min(_GAIN, (_LIGHT - _DARK) / max(high - low, 1e-3))
         return cls(gain, (_DARK + _LIGHT) / 2 - gain * (low + high) / 2)
 

@@ -22,6 +22,7 @@ _REACH = 20.0  # around the most likely pixels
 _COVERED = 10.0  # around a suggestion: what looks like it
 _APART = 15.0  # of any two suggestions, at least
 _NARROWER = 0.6  # how much of their pixels' spread the means of parts have
+_RARE = 0.001  # smaller shares are noise
 _STEP = 4.0  # between the colours that are tried
 
 
@@ -52,25 +53,25 @@ def distinct_colours(probabilities: Tensor, centres: Tensor, mean: Tensor) -> li
     """
     left, centres, mean = probabilities.double().clone(), centres.double(), mean.double()
     near = torch.cdist(centres, centres) < _REACH
-    taken = near[(near.double() @ left).argmax()] * left
-    first = taken @ centres / taken.sum()
+    likeliest = near[(near.double() @ left).argmax()]
+    share = float(left[likeliest].sum())
+    a, b = (left[likeliest] @ centres[likeliest] / share).tolist()
+    found = [Likely(a, b, share)]
     means = mean + (centres - mean) * _NARROWER
-    tried = torch.cat([first[None], _grid(centres)])
-    covers = torch.cdist(tried, means) < _COVERED
-    allowed = torch.ones(len(tried), dtype=torch.bool)
-    found: list[Likely] = []
-    best = 0  # the first one, whatever it covers
+    first = torch.tensor([[a, b]], dtype=torch.float64)
+    left[likeliest | (torch.cdist(first, means) < _COVERED)[0]] = 0
+    tried = _grid(centres)
+    covers = (torch.cdist(tried, means) < _COVERED).double()
     while len(found) < MOST:
-        share = float(left[covers[best]].sum())
-        if found and not share > 0:
+        chosen = torch.tensor([(one.a, one.b) for one in found], dtype=torch.float64)
+        allowed = torch.cdist(tried, chosen).amin(1) >= _APART
+        shares = torch.where(allowed, covers @ left, -1.0)
+        best = int(shares.argmax())
+        if shares[best] < _RARE:
             break
         a, b = tried[best].tolist()
-        found.append(Likely(a, b, share))
-        left[covers[best]] = 0
-        allowed &= (tried - tried[best]).norm(dim=1) >= _APART
-        best = int(torch.where(allowed, covers.double() @ left, -1.0).argmax())
-        if not allowed[best]:
-            break
+        found.append(Likely(a, b, float(shares[best])))
+        left[covers[best] > 0] = 0
     return [found[0], *sorted(found[1:], key=lambda likely: -likely.share)]
 
 
