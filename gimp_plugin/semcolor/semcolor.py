@@ -64,7 +64,8 @@ class SemanticColor(Gimp.PlugIn):
         for value in ours.returns:
             _add(procedure, "return_value", value)
         # An action that has a label but no place in the menu can be searched, and given a key.
-        procedure.set_menu_label(ours.label)
+        if ours.label:
+            procedure.set_menu_label(ours.label)
         if ours.menu:
             procedure.add_menu_path(ours.menu)
         procedure.set_documentation(ours.blurb, ours.text, name)
@@ -106,6 +107,7 @@ def _run_for_image(
 def _run_for_nothing(
     procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, ours: Procedure
 ) -> Gimp.ValueArray:
+    _start_gegl()
     return _run(procedure, config.get_property("run-mode"), None, config, ours)
 
 

@@ -7,10 +7,11 @@ from bridge.exchange import Exchange
 from gi.repository import Gegl, Gimp
 from images import layers
 from images.photo import LayerError, Photo
-from images.pixels import is_rgb
+from images.pixels import color_format, depth_of, is_rgb
 from images.roles import COLORIZED, LABELS, check_role_unlocked, find_layer
 from images.undo import one_undo_step
 from language import tr
+from shared.bridge_schema import LABEL_FORMAT
 
 from .action import Action, Outcome
 from .notes import ambiguous_note, lowered_note
@@ -113,7 +114,7 @@ def _put_labels(photo: Photo, labels: Gegl.Buffer, show: bool, replace: bool) ->
         layer = layers.add_label_layer(photo, labels)
         layer.set_visible(show)
     else:
-        layers.replace_pixels(photo, layer, labels)
+        layers.replace_pixels(photo, layer, labels, LABEL_FORMAT)
     return layer
 
 
@@ -121,7 +122,8 @@ def _put_colors(photo: Photo, colors: Gegl.Buffer) -> Gimp.Layer:
     colorized = find_layer(photo, COLORIZED)
     if colorized is None:
         return layers.add_colorized_layer(photo, colors)
-    layers.replace_pixels(photo, colorized, colors)
+    pixel_format = color_format(depth_of(photo.image))
+    layers.replace_pixels(photo, colorized, colors, pixel_format)
     return colorized
 
 

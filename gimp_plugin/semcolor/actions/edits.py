@@ -5,10 +5,10 @@ from collections.abc import Callable
 from bridge.exchange import Exchange, LabelChange
 from gi.repository import Gimp
 from images import fills
-from images.layers import write_labels
 from images.photo import LayerError, Photo
 from images.pixels import read_pixels
 from images.roles import check_unlocked, find_label_layer
+from images.writing import let_write, pixel_file
 from labels.regions import mostly_selected
 from language import tr
 from shared.bridge_schema import LABEL_FORMAT, SELECTION_FORMAT
@@ -102,7 +102,8 @@ def _label_change(
 
     def apply(change: LabelChange) -> Outcome:
         if change.strips:
-            write_labels(photo, label_layer, change.strips)
+            with pixel_file(change.strips, LABEL_FORMAT) as content:
+                let_write(photo, label_layer, content, undoable=True)
         return Outcome({"pixels": change.pixels}, [] if change.strips else [_NOTHING])
 
     return Action(ask, apply)

@@ -21,8 +21,8 @@ from images.pixels import (
     read_pixels,
     row_bytes,
     strips,
-    write_directly,
 )
+from images.writing import let_write, pixel_file, write_directly
 from live.tiles import Edit
 from shared.bridge_schema import LABEL_FORMAT, PAYLOAD_LIMIT, SELECTION_FORMAT
 from shared.geometry import Rectangle
@@ -163,7 +163,7 @@ class Exchange:
             request = {**edit.area._asdict(), "detail": detail, "depth": depth}
             answer, colors = self._bridge.request("stroke", pixels, **request)
             self._ambiguous, self.lowered = int(answer["ambiguous"]), int(answer["lowered"])
-            self._write(colorized, _rectangle(answer), depth, colors)
+            self._write(colorized, _rectangle(answer), depth, colors, edit.is_stroke)
         else:
             self._bridge.request("colorize", detail=detail, depth=depth)
             self._write(colorized, self._whole, depth)
@@ -209,16 +209,25 @@ class Exchange:
         pixels: bytes = self._in_gimp(partial(read_pixels, self._photo, layer, area, pixel_format))
         return pixels
 
-    def _write(self, layer: Gimp.Layer, area: Rectangle, depth: int, first: bytes = b"") -> None:
+    def _write(
+        self, layer: Gimp.Layer, area: Rectangle, depth: int, first: bytes = b"",
+        is_stroke: bool = False,
+    ) -> None:  # fmt: skip
         """Write colours into this rectangle of a layer: its first rows, and then those to fetch."""
+        if not area:
+            return
         pixel_format = color_format(depth)
-        rows = len(first) // row_bytes(area, pixel_format) if area else 0
+        rows = len(first) // row_bytes(area, pixel_format)
         rest = area._replace(y=area.y + rows, height=area.height - rows)
-        for strip, pixels in chain(
+        if is_stroke and not rest:
+            self._in_gimp(partial(write_directly, self._photo, layer, area, pixel_format, first))
+            return
+        strips = chain(
             _cut(area._replace(height=rows), first, pixel_format),
             self._fetch("color_rows", rest, pixel_format),
-        ):
-            self._in_gimp(partial(write_directly, self._photo, layer, strip, pixel_format, pixels))
+        )
+        with pixel_file(strips, pixel_format) as content:
+            self._in_gimp(partial(let_write, self._photo, layer, content, undoable=False))
 
     def _collect(self, op: str, pixel_format: str) -> Gegl.Buffer:
         buffer = Gegl.Buffer.new(pixel_format, *self._whole)

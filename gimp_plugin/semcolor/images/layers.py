@@ -1,16 +1,18 @@
 """Our layers: how they are made, and given new pixels."""
 
 import os
+from collections.abc import Iterator
 
 from gi.repository import Gegl, Gimp
 from language import tr
 from shared.bridge_schema import LABEL_FORMAT
-from shared.geometry import NOWHERE, Rectangle
+from shared.geometry import Rectangle
 
 from .photo import Photo
-from .pixels import is_rgb
+from .pixels import is_rgb, strips
 from .roles import CHOSEN, COLORIZED, LABELS, find_layer, give_role
-from .undo import all_writable, copy_all, filling, nothing_selected
+from .undo import copy_all
+from .writing import let_write, pixel_file
 
 _STAMP = "semcolor-colors"
 
@@ -51,20 +53,15 @@ def set_plain(layer: Gimp.Layer, plain: bool) -> None:
     layer.set_mode(Gimp.LayerMode.NORMAL if plain else Gimp.LayerMode.LCH_COLOR)
 
 
-def replace_pixels(photo: Photo, layer: Gimp.Layer, pixels: Gegl.Buffer) -> None:
+def replace_pixels(photo: Photo, layer: Gimp.Layer, pixels: Gegl.Buffer, pixel_format: str) -> None:
     """Put new pixels in one of our layers, in the photo's extent; its settings stay."""
     x, y = photo.offset_to(layer)
     _, _, width, height = photo.whole
     layer.resize(width, height, -x, -y)
-    # Only the shadow buffer makes an undo step. Merging it is clipped by the selection and leaves
-    # out channels that the user has switched off, so both are set aside meanwhile.
-    with nothing_selected(photo.image), all_writable(photo.image, layer):
-        shadow = layer.get_shadow_buffer()
-        copy_all(pixels, shadow)
-        layer.merge_shadow(True)
+    with pixel_file(_rows(pixels, pixel_format), pixel_format) as content:
+        let_write(photo, layer, content, undoable=True)
     stamp = os.urandom(8).hex().encode()
     layer.attach_parasite(Gimp.Parasite.new(_STAMP, Gimp.PARASITE_UNDOABLE, stamp))
-    layer.update(0, 0, width, height)
 
 
 def colors_stamp(layer: Gimp.Layer) -> bytes:
@@ -73,31 +70,18 @@ def colors_stamp(layer: Gimp.Layer) -> bytes:
     return bytes(parasite.get_data()) if parasite else b""
 
 
-def write_labels(photo: Photo, layer: Gimp.Layer, strips: list[tuple[Rectangle, bytes]]) -> None:
-    """Put new pixels in a rectangle of the label layer, which the strips make up: one undo step."""
-    area = NOWHERE
-    for strip, _ in strips:
-        area = strip.join(area)
-    x, y = photo.offset_to(layer)
-    _, left, top = photo.layer.get_offsets()
-    with filling(photo.image, layer):
-        # Merging the shadow buffer takes all of it, except where a selection says otherwise.
-        in_image = area._replace(x=area.x + left, y=area.y + top)
-        photo.image.select_rectangle(Gimp.ChannelOps.REPLACE, *in_image)
-        shadow = layer.get_shadow_buffer()
-        for strip, pixels in strips:
-            moved = Gegl.Rectangle.new(strip.x + x, strip.y + y, strip.width, strip.height)
-            shadow.set(moved, LABEL_FORMAT, pixels)
-        shadow.flush()
-        layer.merge_shadow(True)
-    layer.update(area.x + x, area.y + y, area.width, area.height)
-
-
 def _new_layer(
     photo: Photo, name: str, kind: Gimp.ImageType, mode: Gimp.LayerMode, opacity: float = 100.0
 ) -> Gimp.Layer:
     _, _, width, height = photo.whole
     return Gimp.Layer.new(photo.image, name, width, height, kind, opacity, mode)
+
+
+def _rows(pixels: Gegl.Buffer, pixel_format: str) -> Iterator[tuple[Rectangle, bytes]]:
+    extent = pixels.get_extent()
+    for strip in strips(Rectangle(0, 0, extent.width, extent.height), pixel_format):
+        area = Gegl.Rectangle.new(*strip)
+        yield strip, pixels.get(area, 1.0, pixel_format, Gegl.AbyssPolicy.NONE)
 
 
 def _insert(

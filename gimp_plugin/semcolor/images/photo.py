@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 
 from gi.repository import Gimp
-from language import UserError
+from language import UserError, tr
 from shared.geometry import NOWHERE, Rectangle
 
 
 class LayerError(UserError):
     """This can't be done with this image or layer."""
+
+
+class ImageChangedError(LayerError):
+    """The image was changed in the middle of this."""
+
+    def __init__(self) -> None:
+        super().__init__(tr("The image was changed meanwhile. Please try again."))
 
 
 @dataclass(frozen=True)

@@ -38,15 +38,6 @@ def filling(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def nothing_selected(image: Gimp.Image) -> Iterator[None]:
-    """No selection in the block, and the same selection after it."""
-    with selection_kept(image):
-        if not Gimp.Selection.is_empty(image):
-            Gimp.Selection.none(image)
-        yield
-
-
-@contextlib.contextmanager
 def selection_kept(image: Gimp.Image) -> Iterator[None]:
     """The same selection after the block as before it, whatever the block does."""
     if Gimp.Selection.is_empty(image):

@@ -16,16 +16,18 @@ class Edit(NamedTuple):
     area: Rectangle
     pixels: bytes | None = None
     """Its RGBA u8 as it was read; None: to be read."""
+    is_stroke: bool = False
+    """Whether it is new, not what undo or redo has brought back, and nothing else changed."""
 
     def __bool__(self) -> bool:
         return bool(self.area)
 
     def then(self, later: "Edit") -> "Edit":
         """Both in one. What lies around two rectangles was not read, and is, when it is sent."""
-        if not later:
-            return self
-        area = self.area.join(later.area)
-        return later if area == later.area else Edit(area)
+        if not (self and later):
+            return self or later
+        area, is_stroke = self.area.join(later.area), self.is_stroke and later.is_stroke
+        return Edit(area, later.pixels if area == later.area else None, is_stroke)
 
 
 class Tiles:
@@ -34,6 +36,7 @@ class Tiles:
     def __init__(self, whole: Rectangle) -> None:
         self._whole = whole
         self._digests: dict[Rectangle, bytes] = {}
+        self._earlier: set[tuple[Rectangle, bytes]] = set()
 
     def changed(self, area: Rectangle, read: Callable[[Rectangle], bytes]) -> Edit:
         """Read the tiles that this area touches, once; those that are not as before, and around.
@@ -43,12 +46,14 @@ class Tiles:
         piece = self._around(area.clip(self._whole))
         if not piece:
             return Edit(NOWHERE)
-        pixels, different = read(piece), NOWHERE
+        pixels, different, is_new = read(piece), NOWHERE, False
         for tile, digest in _digests(self._tiles(piece), piece, pixels):
             if self._digests.get(tile, digest) != digest:
                 different = tile.join(different)
+                is_new |= (tile, digest) not in self._earlier
             self._digests[tile] = digest
-        return Edit(different, b"".join(_rows(pixels, piece, different)))
+            self._earlier.add((tile, digest))
+        return Edit(different, b"".join(_rows(pixels, piece, different)), is_new)
 
     def _around(self, area: Rectangle) -> Rectangle:
         """The tiles that this area touches."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from actions import chosen_colors, coloring, edits
 from actions.action import Outcome
 from gi.repository import Gimp
+from images.calls import call_for
 from images.photo import LayerError, Photo
 from images.roles import find_label_layer
 from labels.regions import beside
@@ -60,7 +61,7 @@ class Commands:
 
     def choose_color(self, color: str) -> None:
         """Give the selection one of the suggested colours."""
-        self._jobs.guarded(lambda: chosen_colors.choose_color(self._photo, color))
+        self._jobs.guarded(lambda: call_for(self._photo, "choose-color", color=color))
         Gimp.displays_flush()
 
     @property
@@ -74,7 +75,7 @@ class Commands:
         self._jobs.do(coloring.add_label_layer(self._photo, self._detail))
 
     def _label_selection(self) -> None:
-        edits.fill_selection(self._photo, self._picker.picked())
+        call_for(self._photo, "label-selection", **{"class": self._picker.picked().name})
         Gimp.displays_flush()
 
     def _fill_region(self) -> None:
@@ -87,7 +88,8 @@ class Commands:
             raise LayerError(
                 tr("Paint a dab of this class into the region first, then press this.")
             )
-        edits.fill_region(self._photo, entry, *seed)
+        x, y = seed
+        call_for(self._photo, "fill-region", x=x, y=y, **{"class": entry.name})
         Gimp.displays_flush()
 
     def _snap(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from gi.repository import Gimp, GLib
 from images.label_colors import LabelColors
 from images.layers import colors_stamp
-from images.photo import Photo
+from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
 from language import error_text
 from shared.geometry import Rectangle
@@ -126,6 +126,8 @@ class PanelController:
         try:
             if self._photo.is_open:
                 self._serve()
+        except ImageChangedError:
+            pass  # the next look sees what it is now
         except Exception as error:
             if self._photo.is_open:  # otherwise it was closed in the middle of this
                 traceback.print_exc()

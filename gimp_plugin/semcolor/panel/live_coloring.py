@@ -7,7 +7,7 @@ from actions.notes import ambiguous_note, lowered_note
 from bridge.exchange import Exchange, InGimp
 from bridge.process import BridgeError
 from gi.repository import Gimp
-from images.photo import Photo
+from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
 from language import error_text, tr
 from live.tiles import Edit
@@ -100,6 +100,8 @@ class LiveColoring:
                 self._go_on()
             return
         pause = self._unsent.failed(time.monotonic())
+        if isinstance(error, ImageChangedError):
+            return  # what it is now will be seen, and sent, soon
         if error and _may_pass(error):
             message = tr("{error} Trying again in {seconds} s.")
             message = message.format(error=error_text(error), seconds=round(pause))

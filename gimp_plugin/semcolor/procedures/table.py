@@ -3,8 +3,10 @@
 from actions import chosen_colors, coloring, edits
 from actions.worker import worker_status
 from gi.repository import Gimp
+from images.writing import WRITE
 from language import tr
 from shared.classes import PALETTE_NAME
+from shared.geometry import Rectangle
 from shared.limits import DETAIL_LIMIT
 
 from . import run
@@ -56,6 +58,7 @@ _LAYER_KIND = Value(
 _FILE = "file", "file", tr("_File")
 _ANY_FILE = (Gimp.FileChooserAction.ANY, True, None)  # we say ourselves what is wrong with it
 _LAYER = "layer", "layer", tr("Layer")
+_PHOTO = "layer", "photo", tr("Photo")
 _MAYBE_NO_LAYER = (False,)
 _PIXELS = "int", "pixels", tr("Pixels")
 _COUNT = (0, _LARGEST, 0)
@@ -300,6 +303,25 @@ _ALL = (
                 ("",),
             ),
         ),
+        None,
+        for_image=False,
+    ),
+    Procedure(
+        WRITE,
+        "",
+        tr("Write pixels into a layer"),
+        tr("For the other procedures and the panel, which outlive it if GIMP kills it."),
+        run.write_pixels,
+        (
+            Value("image", "image", tr("Image"), "", (False,)),
+            Value(*_PHOTO, "", (False,)),
+            Value(*_LAYER, "", (False,)),
+            Value("string", "pixels", tr("_File"), tr("The rectangle's pixels, row by row"), ("",)),
+            *(Value("int", name, name, "", (-_LARGEST, _LARGEST, 0)) for name in Rectangle._fields),
+            Value("string", "format", tr("Format"), tr("Of babl"), ("",)),
+            Value("boolean", "undoable", tr("Undoable"), "", (False,)),
+        ),
+        (),
         None,
         for_image=False,
     ),

@@ -1,0 +1,35 @@
+"""Our own procedures, called: each runs in a process of its own, which GIMP may kill."""
+
+from typing import Any
+
+from gi.repository import Gimp
+from language import tr
+
+from .photo import LayerError, Photo
+
+PREFIX = "plug-in-semcolor-"
+
+
+def call(name: str, **arguments: Any) -> None:
+    """Run a procedure and wait for it; a list is of drawables.
+
+    Raises:
+        LayerError: what it says against that, or that GIMP has killed it.
+    """
+    procedure = Gimp.get_pdb().lookup_procedure(PREFIX + name)
+    config = procedure.create_config()
+    for key, value in arguments.items():
+        if isinstance(value, list):
+            config.set_core_object_array(key, value)
+        else:
+            config.set_property(key.replace("_", "-"), value)
+    result = procedure.run(config)
+    if result.index(0) == Gimp.PDBStatusType.SUCCESS:
+        return
+    message = result.index(1) if result.length() > 1 else None
+    raise LayerError(message or tr("The image was changed meanwhile. Please try again."))
+
+
+def call_for(photo: Photo, name: str, **arguments: Any) -> None:
+    """The same, of a procedure that is for a photo."""
+    call(name, image=photo.image, drawables=[photo.layer], **arguments)
