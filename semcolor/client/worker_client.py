@@ -31,6 +31,8 @@ _SILENCE_SECONDS = 20.0  # the worker says every second that it lives
 TRIES = 3
 _BACK_OFF_SECONDS = 0.25  # doubled after each try
 _SLICE_MS = 100  # how soon a cancellation is noticed
+# A connection over which nothing comes back any more (suspend, Wi-Fi) is found out about in time.
+_PING_MS, _PONG_MS = 1000, 2000
 _AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
 _COPY_BYTES = 65536  # larger frames are sent without a copy
 _R = TypeVar("_R", bound=Result)
@@ -121,7 +123,7 @@ class ZmqWorkerClient(WorkerClient):
         self, requests: Sequence[Request], frame: Frame, on_stage: OnStage
     ) -> Iterator[tuple[Result, bytes]]:
         """Results in order. The worker has the next requests already while one is on its way."""
-        socket = self._socket or self._open()
+        socket = self._connected()
         jobs = {uuid.uuid4().hex: request for request in requests}
         unsent, waiting = iter(jobs.items()), deque(jobs)
         results: dict[str, tuple[Result, bytes]] = {}
@@ -170,16 +172,28 @@ class ZmqWorkerClient(WorkerClient):
                 self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), zmq.DONTWAIT)
             self.close(linger=200)
 
+    def _connected(self) -> zmq.Socket[bytes]:
+        """The socket; a fresh one if its connection has ended while nobody looked."""
+        try:
+            self._check_monitor()
+        except _ConnectionLostError:
+            self.close()
+        return self._socket or self._open()
+
     def _open(self) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         socket.linger = 0
+        # One connection for each socket. Else ZeroMQ would try again and again behind a client that
+        # rests, until the events that nobody reads have filled the monitor and block everything.
+        socket.reconnect_ivl = -1
+        socket.heartbeat_ivl, socket.heartbeat_timeout = _PING_MS, _PONG_MS
         socket.immediate = True  # never queue for a worker that is not there
         socket.sndhwm = socket.rcvhwm = 4
         socket.curve_serverkey = self.connection.server_key.encode()
         socket.curve_publickey = self.connection.client.public.encode()
         socket.curve_secretkey = self.connection.client.secret.encode()
         self._monitor = socket.get_monitor_socket(
-            zmq.EVENT_CONNECTED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
+            zmq.EVENT_CONNECTED | zmq.EVENT_CLOSED | zmq.EVENT_DISCONNECTED
             | zmq.EVENT_HANDSHAKE_FAILED_AUTH
         )  # fmt: skip
         socket.connect(self.connection.address)

@@ -24,6 +24,8 @@ from shared.timings import timed
 INSTALL_FILE = Path(__file__).resolve().parent.parent / "install.json"
 SET_UP_AGAIN = tr("Run semcolor's set-up again, then restart GIMP.")
 
+_LAST_WORDS_SECONDS = 10.0
+
 Progress = Callable[[float, Stage], None]
 Header = dict[str, Any]
 
@@ -71,7 +73,11 @@ class BridgeProcess:
             # Closing flushes, and a bridge that died can't take what is left.
             with contextlib.suppress(OSError):
                 pipe.close()
-        self._child.wait()
+        try:
+            self._child.wait(_LAST_WORDS_SECONDS)
+        except subprocess.TimeoutExpired:  # it hangs, and nothing of it is needed any more
+            self._child.kill()
+            self._child.wait()
 
     def abandon(self) -> None:
         """End the bridge at once, from any thread; a request that waits fails."""
