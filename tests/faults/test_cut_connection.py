@@ -14,7 +14,9 @@ from semcolor.client.session import Session
 from semcolor.client.worker_client import ZmqWorkerClient
 from semcolor.shared.geometry import Rectangle
 
-SILENCE = 20.0  # seconds that a client waits for a worker that it has reached, and that says nothing
+SILENCE = (
+    20.0  # seconds that a client waits for a worker that it has reached, and that says nothing
+)
 
 
 class Wire:

@@ -6,7 +6,7 @@ from typing import Any
 from actions import coloring
 from bridge.process import BridgeProcess
 from gi.repository import Gimp
-from images.roles import COLORIZED, LABELS, find_photo
+from images.roles import COLORIZED, LABELS, find_label_layer, find_photo
 from inside import load, paint, save, structure
 from language import UserError
 from pictures import RGB, make, profile
@@ -112,6 +112,29 @@ def _duplicated(role: str) -> Callable[[Work], Changed]:
     return scene
 
 
+def _labels_pasted(work: Work) -> Changed:
+    """A part of the labels as a layer of its own, painted over; it is on top."""
+    labels = work.layer(LABELS)
+    work.image.select_rectangle(Gimp.ChannelOps.REPLACE, 5, 5, 40, 40)
+    Gimp.edit_copy([labels])
+    pasted = Gimp.edit_paste(labels, True)[0]
+    Gimp.floating_sel_to_layer(pasted)
+    copy = work.image.get_selected_layers()[0]
+    copy.attach_parasite(labels.get_parasite("semcolor-layer"))  # GIMP 3.2 does that by itself
+    Gimp.Selection.none(work.image)
+    paint(copy, named("water").hex, 0, 0, 40, 40)
+    return work.image, work.photo
+
+
+def _labels_made_anew_in_a_duplicate(work: Work) -> Changed:
+    image = work.image.duplicate()
+    photo = find_photo(image, [image.get_layers()[-1]])
+    image.remove_layer(find_label_layer(photo))
+    again = Work(work.bridge, image, photo.layer)
+    again.add_labels()
+    return image, photo.layer
+
+
 def _photo_duplicated(work: Work) -> Changed:
     copy = work.photo.copy()
     work.image.insert_layer(copy, None, 0)
@@ -140,6 +163,8 @@ def _to_adobe(image: Gimp.Image) -> None:
 _CHANGES: dict[str, Callable[[Work], Changed]] = {
     "image duplicated": _image_duplicated,
     "labels duplicated": _duplicated(LABELS),
+    "labels pasted": _labels_pasted,
+    "labels made anew in a duplicate": _labels_made_anew_in_a_duplicate,
     "colours duplicated": _duplicated(COLORIZED),
     "photo duplicated": _photo_duplicated,
     "flattened": _flattened,

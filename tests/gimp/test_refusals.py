@@ -57,6 +57,13 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
         refuse("no colour", "choose-color", image, color="red")
         refuse("panel", "panel", image)
+        copy = labels.copy()
+        image.insert_layer(copy, None, 0)
+        refuse("copy", "clean-labels", image, copy)
+        image.remove_layer(copy)
+        other = load_gray({gimp.path(photo_file)!r}, 8)
+        for name in ("colorize", "label-selection", "choose-color", "import-labels"):
+            refuse("foreign " + name, name, image, other.get_layers()[0])
         labels.set_offsets(50, 0)
         refuse("region elsewhere", "fill-region", image, **{{"class": "sky"}})
         labels.set_offsets(0, 0)
@@ -113,6 +120,11 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         ("no class", f"{SOFT}, is no class's"),
         ("no colour", "“red” is no colour: write it as #rrggbb"),
         ("panel", "needs a window"),
+        ("copy", "“Labels copy” is a copy of “Labels”"),
+        ("foreign colorize", "another image"),
+        ("foreign label-selection", "another image"),
+        ("foreign choose-color", "another image"),
+        ("foreign import-labels", "another image"),
         ("selected elsewhere", "Select an area of the photo"),
         ("snapped elsewhere", "Select an area of the photo"),
         ("locked label-selection", "Unlock"),

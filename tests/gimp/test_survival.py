@@ -31,6 +31,8 @@ def _moved(labels: Labels) -> Labels:
 CHANGES: dict[str, tuple[int, Callable[[Labels], Labels] | None]] = {
     "image duplicated": (0, _same),
     "labels duplicated": (0, _same),
+    "labels pasted": (0, _same),
+    "labels made anew in a duplicate": (0, None),
     "colours duplicated": (0, _same),
     "photo duplicated": (2, None),  # the copy is another photo
     "flattened": (2, None),

@@ -32,9 +32,17 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Photo:
     if len(drawables) != 1:
         raise LayerError(tr("Select one layer, the photo, and try again."))
     layer = drawables[0]
+    if layer.get_image() != image:
+        raise LayerError(tr("This layer is of another image."))
     mark = _read_mark(layer)
     if mark and mark["role"] != _PHOTO:
-        layer = _layer_of_photo(image, mark["key"])
+        ours = _original(image, mark["role"], mark["key"])
+        if ours and ours != layer:
+            message = tr(
+                "“{copy}” is a copy of “{layer}”, and only that one counts. Select it, or the photo."
+            )
+            raise LayerError(message.format(copy=layer.get_name(), layer=ours.get_name()))
+        layer = _original(image, _PHOTO, mark["key"])
         if layer is None:
             raise LayerError(
                 tr("This layer's photo is gone. Select the photo's layer and try again.")
@@ -44,9 +52,9 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Photo:
 
 
 def find_layer(photo: Photo, role: str) -> Gimp.Layer | None:
-    """The photo's layer with this role, the topmost if several; None without any."""
+    """The photo's layer with this role; None without one. A copy of it has none."""
     key = _key_of(photo)
-    return next(_layers_with(photo.image, role, key), None) if key else None
+    return _original(photo.image, role, key) if key else None
 
 
 def find_label_layer(photo: Photo) -> Gimp.Layer:
@@ -63,6 +71,12 @@ def give_role(photo: Photo, layer: Gimp.Layer, role: str) -> None:
     if key is None:
         key = uuid.uuid4().hex
         _write_mark(photo.layer, _PHOTO, key)
+    elif not _is_original(photo.layer):  # in a duplicated image: its layers are originals now
+        roles = (_PHOTO, LABELS, COLORIZED, CHOSEN)
+        found = {role: _original(photo.image, role, key) for role in roles}
+        for its_role, duplicate in found.items():
+            if duplicate:
+                _write_mark(duplicate, its_role, key)
     _write_mark(layer, role, key)
 
 
@@ -110,18 +124,32 @@ def _all_layers(layers: list[Gimp.Item]) -> Iterator[Gimp.Layer]:
 
 
 def _layers_with(image: Gimp.Image, role: str, key: str) -> Iterator[Gimp.Layer]:
-    for layer in _all_layers(image.get_layers()):
+    for layer in _all_ours(image, key):
         mark = _read_mark(layer)
-        if mark and (mark["role"], mark["key"]) == (role, key):
+        if mark and mark["role"] == role:
             yield layer
 
 
-def _layer_of_photo(image: Gimp.Image, key: str) -> Gimp.Layer | None:
-    """The photo, not a duplicate of its layer. GIMP gives all layers of a duplicated image new
-    tattoos; then it is the lowest with this key."""
-    photos = list(_layers_with(image, _PHOTO, key))
-    originals = [photo for photo in photos if _is_original(photo)]
-    return (originals or photos or [None])[-1]
+def _all_ours(image: Gimp.Image, key: str) -> Iterator[Gimp.Layer]:
+    """The photo with this key, its layers, and copies of them."""
+    for layer in _all_layers(image.get_layers()):
+        mark = _read_mark(layer)
+        if mark and mark["key"] == key:
+            yield layer
+
+
+def _original(image: Gimp.Image, role: str, key: str) -> Gimp.Layer | None:
+    """The layer that was given this role, not a copy, which has the same parasite.
+
+    GIMP gives all layers of a duplicated image new tattoos; then it is the lowest with this key.
+    """
+    found = list(_layers_with(image, role, key))
+    originals = [layer for layer in found if _is_original(layer)]
+    if originals:
+        return originals[-1]
+    # Copied alone into another image, or left over there, it has no photo.
+    is_duplicate = not any(map(_is_original, _all_ours(image, key)))
+    return found[-1] if found and is_duplicate else None
 
 
 def _key_of(photo: Photo) -> str | None:
@@ -130,10 +158,7 @@ def _key_of(photo: Photo) -> str | None:
     if not mark or mark["role"] != _PHOTO:
         return None
     key: str = mark["key"]
-    if _is_original(photo.layer):
-        return key
-    original = _layer_of_photo(photo.image, key)
-    return key if original and original.get_id() == photo.layer.get_id() else None
+    return key if _original(photo.image, _PHOTO, key) == photo.layer else None
 
 
 def _is_original(layer: Gimp.Layer) -> bool:
