@@ -300,7 +300,7 @@ class Painter:
         self.requests = self._plugin.requests - asked
 
     def _stroke(self, place: dict[str, int], pixels: bytes) -> None:
-        answer, _ = self._plugin.ask("stroke", pixels, detail=0, depth=8, **place)
+        answer, _ = self._plugin.ask("stroke", pixels, by_hand=True, detail=0, depth=8, **place)
         assert answer["rows"] == answer["height"]
 
     def _steps(self, place: dict[str, int], pixels: bytes) -> None:

@@ -16,20 +16,27 @@ answers with any number of `progress` frames and exactly one `result` or `error`
     begin_labels {width, height}              with the palette as the image gives it back, then
                                               `rows` with "R'G'B'A u8"; the last one
                                               → {ambiguous}: how many pixels of all labels are
-    edit_labels {x, y, width, height}         then `rows` of this rectangle, as for begin_labels
+    edit_labels {x, y, width, height, by_hand}
+                                              then `rows` of this rectangle, as for begin_labels.
+                                              `by_hand`: the restorer has painted that
     label_rows {first_row, rows, x?, width?}  → payload "R'G'B'A u8"
-    snap_labels {x, y, width, height, class_id}
+    snap_labels {x, y, width, height, class_id, selected}
                                               → {x, y, width, height, pixels}: where, and at how
                                               many pixels, fitting the class in this rectangle to
-                                              the photo's edges changed labels
+                                              the photo's edges changed labels; with `selected`,
+                                              only inside the selection that was sent last
+    refine_labels {class_id, selected, everywhere}
+                                              → the same, of labelling the object under what was
+                                              painted by hand last, and, `everywhere`, what is
+                                              plainly the same
     clean_labels {}                           → {x, y, width, height, pixels}: where, and how many,
                                               pixels were impure; label_rows has them pure
     encode_labels {}                          → payload: the current labels as an indexed PNG
     decode_labels {name}, payload: such a file, or any other that the command line reads
                                               → {ambiguous}; these are the current labels
     colorize {detail, depth}                  → {}
-    stroke {x, y, width, height, detail, depth}, payload: this rectangle of the label layer,
-                                              "R'G'B'A u8"; empty where that is larger than a
+    stroke {x, y, width, height, by_hand, detail, depth}, payload: this rectangle of the label
+                                              layer, "R'G'B'A u8"; empty where that is larger than a
                                               payload may be and went before, by edit_labels
                                               → {x, y, width, height, rows, ambiguous, lowered},
                                               payload: the first `rows` rows, "R'G'B' u8" or

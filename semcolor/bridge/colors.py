@@ -34,9 +34,9 @@ class ColorAnswers:
         return {}, b""
 
     def _stroke(
-        self, payload: bytes, detail: int, depth: int, **place: int
+        self, payload: bytes, detail: int, depth: int, by_hand: bool, **place: int
     ) -> tuple[Header, memoryview]:
-        edit = IncomingEdit(self._photo.inside(**place), self._photo)
+        edit = IncomingEdit(self._photo.inside(**place), self._photo, by_hand)
         if payload:
             edit.add(payload)
             if not edit.is_complete:

@@ -115,12 +115,17 @@ class IncomingLabels(Incoming):
 
 
 class IncomingEdit(Incoming):
-    """A rectangle of the label layer, which changes the photo's labels."""
+    """A rectangle of the label layer, which changes the photo's labels.
 
-    def __init__(self, region: Rectangle, photo: OpenPhoto) -> None:
+    ``by_hand``: the restorer has painted that; else it may be undo.
+    """
+
+    def __init__(self, region: Rectangle, photo: OpenPhoto, by_hand: bool) -> None:
         super().__init__(region.width, region.height, 4, np.uint8)
-        self._region, self._colors = region, photo.colors
+        self._region, self._colors, self._by_hand = region, photo.colors, by_hand
         self._session, self._certainty = photo.session, photo.certainty
+        self._painted = photo.painted
+        self._painted.begin()
 
     def _take(self, first_row: int, pixels: Pixels) -> None:
         region, labels = self._region, self._session.labels
@@ -130,6 +135,7 @@ class IncomingEdit(Incoming):
         if not self.is_complete:
             around[-1] = UNKNOWN  # these rows are still to come
         ids, certainty = from_rgba(pixels, around, self._colors)
+        self._painted.write(strip, labels[strip.rows, strip.columns] != ids, self._by_hand)
         self._session.edit_labels(strip, ids)
         self._certainty.write(strip, certainty)
 

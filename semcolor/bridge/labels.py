@@ -1,6 +1,7 @@
 """Answers about labels."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,10 +11,13 @@ from semcolor.photos.label_files import decode_label_map, encode_label_map
 from semcolor.shared.bridge_schema import PAYLOAD_LIMIT
 from semcolor.shared.classes import NUM_LABELS
 from semcolor.shared.errors import Code, SemcolorError, malformed
+from semcolor.shared.geometry import NOWHERE, Rectangle
 
 from .frames import Answers, Header
 from .incoming import Incoming, IncomingEdit, IncomingLabels
 from .open_photo import OpenPhoto
+
+_HALF = 128  # of 255: from there on, a pixel counts as selected
 
 
 class LabelAnswers:
@@ -25,6 +29,7 @@ class LabelAnswers:
             "segment": self._segment,
             "label_rows": self._label_rows,
             "snap_labels": self._snap_labels,
+            "refine_labels": self._refine_labels,
             "clean_labels": self._clean_labels,
             "encode_labels": self._encode_labels,
             "decode_labels": self._decode_labels,
@@ -37,9 +42,9 @@ class LabelAnswers:
         self._photo.colors = np.frombuffer(palette, np.uint8).reshape(NUM_LABELS, 4)[:, :3]
         return IncomingLabels(width, height, self._photo)
 
-    def begin_edit(self, _: bytes, **place: int) -> Incoming:
+    def begin_edit(self, _: bytes, by_hand: bool, **place: int) -> Incoming:
         """A rectangle of the labels that is to come."""
-        return IncomingEdit(self._photo.inside(**place), self._photo)
+        return IncomingEdit(self._photo.inside(**place), self._photo, by_hand)
 
     def _segment(self, _: bytes, detail: int) -> tuple[Header, bytes]:
         session = self._photo.session
@@ -54,14 +59,36 @@ class LabelAnswers:
         labels = self._photo.labels
         return {}, to_rgba(labels[region.rows, region.columns]).data.cast("B")
 
-    def _snap_labels(self, _: bytes, class_id: int, **place: int) -> tuple[Header, bytes]:
-        labels, certainty = self._photo.labels, self._photo.certainty
-        region = self._photo.inside(**place)
-        before = labels[region.rows, region.columns].copy()
-        changed = self._photo.session.snap(region, class_id, self._on_progress)
-        certainty.write(changed, EXACT)  # the plug-in takes these pixels over
-        pixels = int((labels[region.rows, region.columns] != before).sum())
-        return {**changed._asdict(), "pixels": pixels}, b""
+    def _snap_labels(
+        self, _: bytes, class_id: int, selected: bool, **place: int
+    ) -> tuple[Header, bytes]:
+        region, session = self._photo.inside(**place), self._photo.session
+        return self._change(lambda: session.snap(region, class_id, self._on_progress), selected)
+
+    def _refine_labels(
+        self, _: bytes, class_id: int, selected: bool, everywhere: bool
+    ) -> tuple[Header, bytes]:
+        session, painted = self._photo.session, self._photo.painted
+        if not painted.last:
+            return {**NOWHERE._asdict(), "pixels": 0}, b""
+        return self._change(
+            lambda: session.refine(
+                painted.last, class_id, self._on_progress, painted.mask, everywhere
+            ),
+            selected,
+        )
+
+    def _change(self, change: Callable[[], Rectangle], selected: bool) -> tuple[Header, bytes]:
+        """Change labels, only inside the selection if so wished; tell where, and how many."""
+        labels, before = self._photo.labels, self._photo.labels.copy()
+        changed = change()
+        old, new = (ids[changed.rows, changed.columns] for ids in (before, labels))
+        if selected:
+            outside = self._photo.mask[changed.rows, changed.columns] < _HALF
+            new = np.where(outside, old, new)
+            self._photo.session.edit_labels(changed, new)
+        self._photo.certainty.write(changed, EXACT)  # the plug-in takes these pixels over
+        return {**changed._asdict(), "pixels": int((new != old).sum())}, b""
 
     def _clean_labels(self, _: bytes) -> tuple[Header, bytes]:
         region, pixels = self._photo.certainty.clear()

@@ -7,6 +7,7 @@ from semcolor.shared.errors import malformed
 from semcolor.shared.geometry import Rectangle
 
 from .certainty import CertaintyMap
+from .painted import Painted
 
 
 class OpenPhoto:
@@ -20,10 +21,12 @@ class OpenPhoto:
         self._session: Session | None = None
         self._certainty: CertaintyMap | None = None
         self._mask: Mask | None = None
+        self._painted: Painted | None = None
 
     def open(self, session: Session | None) -> None:
         """Another photo; None: it is still to come."""
-        self._session, self._certainty, self._mask = session, None, None
+        self._session, self._certainty = session, None
+        self._mask, self._painted = None, None
 
     @property
     def session(self) -> Session:
@@ -36,6 +39,7 @@ class OpenPhoto:
         """Other labels; without ``certainty`` they are exact. Raises SIZE_MISMATCH too."""
         self.session.set_labels(labels)
         self._certainty = certainty or CertaintyMap(*labels.shape)
+        self._painted = Painted(*labels.shape)
 
     @property
     def labels(self) -> LabelMap:
@@ -51,6 +55,13 @@ class OpenPhoto:
         if self.session.labels is None or self._certainty is None:
             raise malformed("there are no labels yet")
         return self._certainty
+
+    @property
+    def painted(self) -> Painted:
+        """Where the restorer has painted the current labels."""
+        if self.session.labels is None or self._painted is None:
+            raise malformed("there are no labels yet")
+        return self._painted
 
     @property
     def mask(self) -> Mask:

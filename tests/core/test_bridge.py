@@ -59,6 +59,11 @@ def frame(op, payload=b"", **fields):
     return struct.pack(">II", len(header), len(payload)) + header + payload
 
 
+def edited(**place):
+    """The restorer has painted in this rectangle."""
+    return frame("edit_labels", by_hand=True, **place)
+
+
 def answers(client, *frames):
     """All frames that the bridge sends, as (header, payload); for a client, or what makes one."""
     out = io.BytesIO()
@@ -158,15 +163,21 @@ def test_neutral_colours_are_the_same_photo_as_gray():
             [*PHOTO, frame("begin_labels", PALETTE, width=2, height=2), frame("rows", bytes(16))],
             "2 × 2",
         ),
-        ([*PHOTO, frame("edit_labels", x=0, y=0, width=1, height=1)], "no labels yet"),
+        (
+            [*PHOTO, edited(x=0, y=0, width=1, height=1)],
+            "no labels yet",
+        ),
         ([*PHOTO, frame("color_rows", first_row=2, rows=2)], "not inside the photo"),
         ([*PHOTO, frame("color_rows", first_row=0, rows=1, x=3, width=2)], "not inside the photo"),
-        ([*LABELLED, frame("edit_labels", x=2, y=0, width=3, height=1)], "not inside the photo"),
+        (
+            [*LABELLED, edited(x=2, y=0, width=3, height=1)],
+            "not inside the photo",
+        ),
         ([*LABELLED, frame("label_rows", first_row=0, rows=0)], "not inside the photo"),
         (
             [
                 *LABELLED,
-                frame("edit_labels", x=0, y=0, width=2, height=1),
+                edited(x=0, y=0, width=2, height=1),
                 frame("rows", bytes(16)),
             ],
             "more rows",
@@ -207,7 +218,9 @@ def test_the_end_of_the_plug_in_cancels_the_work():
 
 
 WHERE = geometry.Rectangle(1, 0, 2, 2)
-STROKE = {"x": 1, "y": 0, "width": 2, "height": 2, "detail": 0, "depth": 8}
+STROKE = {
+    "x": 1, "y": 0, "width": 2, "height": 2, "by_hand": True, "detail": 0, "depth": 8
+}  # fmt: skip
 
 
 def recolored(request):
@@ -221,7 +234,11 @@ def test_a_stroke_is_one_request_and_brings_its_colour(in_rows):
     """Pixels that go into no payload are sent in rows before."""
     client = FakeWorkerClient(colorize=blue, recolor=recolored)
     place = {key: STROKE[key] for key in ("x", "y", "width", "height")}
-    before = [frame("edit_labels", **place), frame("rows", GRASS * 2), frame("rows", GRASS * 2)]
+    before = [
+        edited(**place),
+        frame("rows", GRASS * 2),
+        frame("rows", GRASS * 2),
+    ]
     replies = answers(
         client, *LABELLED, frame("colorize", detail=0, depth=8), *(before if in_rows else []),
         frame("stroke", b"" if in_rows else GRASS * 4, **STROKE),
@@ -263,7 +280,7 @@ def test_the_first_colour_is_everywhere():
 def test_an_edit_in_rows_counts_what_is_ambiguous():
     replies = answers(
         FakeWorkerClient(), *LABELLED,
-        frame("edit_labels", x=1, y=0, width=2, height=2),
+        edited(x=1, y=0, width=2, height=2),
         frame("rows", GRASS * 2), frame("rows", GRASS * 2),
         frame("label_rows", first_row=0, rows=3),
     )  # fmt: skip
@@ -277,11 +294,11 @@ def test_soft_pixels_become_what_is_beside_them_and_are_counted_until_they_are_c
     pixel = {"x": 3, "y": 2, "width": 1, "height": 1}
     replies = answers(
         FakeWorkerClient(), *LABELLED,
-        frame("edit_labels", x=3, y=1, width=1, height=2),
+        edited(x=3, y=1, width=1, height=2),
         frame("rows", soft), frame("rows", GRASS),
-        frame("edit_labels", x=0, y=0, width=1, height=1), frame("rows", soft),
-        frame("edit_labels", **pixel), frame("rows", GRASS), frame("clean_labels"),
-        frame("edit_labels", **pixel), frame("rows", GRASS),
+        edited(x=0, y=0, width=1, height=1), frame("rows", soft),
+        edited(**pixel), frame("rows", GRASS), frame("clean_labels"),
+        edited(**pixel), frame("rows", GRASS),
         frame("clean_labels"), frame("label_rows", first_row=0, rows=3),
     )  # fmt: skip
     assert [replies[i][0]["ambiguous"] for i in (7, 9, 11, 14)] == [1, 2, 2, 0]
@@ -299,12 +316,56 @@ def test_snapping_changes_the_labels():
 
     replies = answers(
         FakeWorkerClient(snap=snapped), *LABELLED,
-        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=50),
+        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=50, selected=False),
         frame("label_rows", first_row=1, rows=1),
     )  # fmt: skip
     keys = ("x", "y", "width", "height", "pixels")
     assert [replies[-2][0][key] for key in keys] == [2, 1, 2, 1, 2]
     assert replies[-1][1] == SKY * 2 + GRASS * 2
+
+
+def test_snapping_stays_inside_the_selection():
+    """And the labels that the bridge has are those that the plug-in gets."""
+
+    def snapped(_):
+        return results.SnapResult(geometry.Rectangle(0, 0, 4, 3)), planes.pack_labels(
+            bytes([36] * 12)
+        )
+
+    replies = answers(
+        FakeWorkerClient(snap=snapped), *LABELLED,
+        frame("begin_mask", x=1, y=0, width=2, height=2), frame("rows", bytes([255, 127, 0, 128])),
+        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=36, selected=True),
+        frame("label_rows", first_row=0, rows=3),
+    )  # fmt: skip
+    assert replies[-2][0]["pixels"] == 2
+    assert replies[-1][1] == SKY + GRASS + SKY * 4 + GRASS + SKY * 5
+
+
+def test_the_object_under_a_stroke_is_labelled():
+    """What was painted by hand travels along, and what undo has brought back does not."""
+    seen = []
+
+    def refined(request):
+        seen.append(request)
+        return results.SnapResult(geometry.Rectangle(0, 2, 4, 1)), planes.pack_labels(
+            bytes([36] * 4)
+        )
+
+    client = FakeWorkerClient(refine=refined)
+    refine = frame("refine_labels", class_id=36, selected=False, everywhere=False)
+    replies = answers(
+        client, *LABELLED, refine,
+        frame("edit_labels", by_hand=False, x=0, y=0, width=1, height=1), frame("rows", GRASS),
+        refine,
+        edited(x=1, y=0, width=2, height=2),
+        frame("rows", SKY + GRASS + SKY * 2), refine, frame("label_rows", first_row=0, rows=3),
+    )  # fmt: skip
+    assert [reply["pixels"] for reply, _ in replies if "pixels" in reply] == [0, 0, 4]
+    (request,) = seen
+    assert (request.region, request.class_id) == (geometry.Rectangle(2, 0, 1, 1), 36)
+    assert request.strokes
+    assert replies[-1][1] == GRASS + SKY + GRASS + SKY * 5 + GRASS * 4
 
 
 def test_label_files_need_no_worker(tmp_path):
@@ -315,7 +376,7 @@ def test_label_files_need_no_worker(tmp_path):
         raise AssertionError("the worker is not needed")
 
     (*_, encoded) = answers(
-        connect, *LABELLED, frame("edit_labels", x=0, y=0, width=2, height=1),
+        connect, *LABELLED, edited(x=0, y=0, width=2, height=1),
         frame("rows", GRASS + soft), frame("encode_labels"),
     )  # fmt: skip
     file = tmp_path / "labels.png"
@@ -414,7 +475,7 @@ def test_a_selection_gets_suggestions_and_one_of_them():
 def test_a_prediction_can_be_edited():
     replies = answers(
         FakeWorkerClient(segment=sky), *PHOTO, frame("segment", detail=0),
-        frame("edit_labels", x=0, y=0, width=1, height=1), frame("rows", GRASS),
+        edited(x=0, y=0, width=1, height=1), frame("rows", GRASS),
         frame("label_rows", first_row=0, rows=1),
     )  # fmt: skip
     assert replies[-1][1] == GRASS + SKY * 3

@@ -101,7 +101,7 @@ def colors_after_a_stroke(bridge, gray):
     bridge.ask("colorize", detail=256, depth=8)
     corner = {"first_row": 0, "rows": 64, "x": 0, "width": 64}
     before = bridge.ask("color_rows", **corner)[1]
-    bridge.ask("edit_labels", x=0, y=0, width=64, height=64)
+    bridge.ask("edit_labels", by_hand=True, x=0, y=0, width=64, height=64)
     bridge.ask("rows", to_rgba(np.full((64, 64), GRASS, np.uint8)).tobytes())
     bridge.ask("recolor", detail=256, depth=8)
     return before, bridge.ask("color_rows", **corner)[1]

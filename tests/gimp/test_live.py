@@ -327,7 +327,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_preferences_survive(file: Path) -> None:
     assert preferences.load(file) == preferences.Preferences()
-    saved = preferences.Preferences([5, 3], 512, True, Rectangle(-5, 20, 300, 720))
+    saved = preferences.Preferences([5, 3], 512, True, Rectangle(-5, 20, 300, 720), True)
     preferences.change(file, lambda _: saved)
     assert preferences.load(file) == saved
 

@@ -59,6 +59,8 @@ def edited(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         after("clean", "clean-labels")
         after("clean again", "clean-labels")
         after("snapped", "snap-to-edges", **{{"class": "water"}})
+        image.select_ellipse(Gimp.ChannelOps.REPLACE, 90, 140, 60, 60)
+        after("snapped inside", "snap-to-edges", **{{"class": "water"}})
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 0, 40, 20)
         after("not snapped", "snap-to-edges", **{{"class": "water"}})
 
@@ -113,6 +115,17 @@ def test_snap_to_edges_counts_what_it_changes(edited: dict, drawn: LabelMap) -> 
     assert changed.any()
     assert edited["not snapped"] == [0]  # there is no water in the selection
     assert (edited["not snapped labels"] == to_rgba(drawn)).all()
+
+
+def test_snap_to_edges_stays_inside_the_selection(edited: dict, drawn: LabelMap) -> None:
+    """The selection itself, an ellipse, not its bounds."""
+    changed = (edited["snapped inside labels"] != to_rgba(drawn)).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert len(rows)
+    assert np.hypot(rows - 169.5, columns - 119.5).max() < 31
+    outside = np.hypot(*np.ogrid[-169.5:76.5, -119.5:200.5]) > 31
+    would_change = (edited["snapped labels"] != to_rgba(drawn)).any(axis=2)
+    assert would_change[140:200, 90:150][outside[140:200, 90:150]].any()
 
 
 def test_chosen_colour_lies_in_the_selection_alone(edited: dict) -> None:

@@ -186,7 +186,7 @@ def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str
         return parasite and bytes(parasite.get_data())
 
     activate(panel)
-    press("alt+v", lambda: True)  # off
+    press("alt+v", lambda: not preferences()["live"])
     stroke(0, 80)
     wait(lambda: content(labels) != labels_before)
     result["stale"] = content(colors) == colors_before
@@ -205,6 +205,42 @@ def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str
     result = run_live(gimp, live, script)
     assert result["stale"]
     assert result["coloured"]
+
+
+def test_a_smart_stroke_labels_the_object_under_it(gimp: Gimp, live: str) -> None:
+    """In one undo step beside the stroke's own, in which nothing that was painted changes."""
+    script = """
+    activate(panel)
+    press("alt+m", lambda: preferences()["smart"])
+    choose_class(panel, "water")
+    result["before"] = pixels(labels, "R'G'B'A u8")
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    smart = content(labels)
+    result["labels"] = pixels(labels, "R'G'B'A u8")
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    activate_image()
+    press("ctrl+z", lambda: content(labels) != smart)
+    settle(colors)
+    result["stroke"] = pixels(labels, "R'G'B'A u8")
+    painted = content(labels)
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    wait(lambda: content(colors) == colors_before)
+    press("ctrl+y", lambda: content(labels) == painted)
+    press("ctrl+y", lambda: content(labels) == smart)
+    settle(colors)
+    assert content(labels) == smart  # redo is no stroke
+    colorize(image)
+    result["colorized"] = pixels(colors, "R'G'B' u8")
+    """
+    result = run_live(gimp, live, script)
+    stroke = (result["stroke"] != result["before"]).any(axis=2)
+    changed = (result["labels"] != result["before"]).any(axis=2)
+    assert np.count_nonzero(changed) > 3 * np.count_nonzero(stroke) > 0
+    assert changed[stroke].all()
+    assert (result["labels"][changed] == WATER).all()
+    assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
 
 
 def test_live_and_image_end_while_the_worker_works(gimp: Gimp, live: str) -> None:

@@ -13,7 +13,7 @@ from labels.regions import mostly_selected
 from language import tr
 from shared.bridge_schema import LABEL_FORMAT, SELECTION_FORMAT
 from shared.classes import UNLABELLED, LabelClass
-from shared.geometry import Rectangle
+from shared.geometry import NOWHERE, Rectangle
 
 from .action import Action, Outcome
 
@@ -74,7 +74,7 @@ def snap(
     area: Rectangle,
     edit: Rectangle | None = None,
 ) -> Action[LabelChange]:
-    """Fit what is this class in an area to the photo's edges.
+    """Fit what is this class in an area to the photo's edges, inside the selection if any.
 
     Args:
         edit: where the bridge may not have the label layer as it is; None: anywhere.
@@ -82,22 +82,26 @@ def snap(
     Raises:
         LayerError: there is no label layer, or it is locked.
     """
-    return _label_change(photo, edit, "snap_labels", class_id=entry.id, **area._asdict())
+    selected = photo.selection.clip(photo.whole)
+    fields = {"class_id": entry.id, "selected": bool(selected), **area._asdict()}
+    return _label_change(photo, edit, "snap_labels", selected, **fields)
 
 
 def clean(photo: Photo, edit: Rectangle | None = None) -> Action[LabelChange]:
     """Give each pixel that is no class's colour that of a class beside it. Else as `snap`."""
-    return _label_change(photo, edit, "clean_labels")
+    return _label_change(photo, edit, "clean_labels", NOWHERE)
 
 
 def _label_change(
-    photo: Photo, edit: Rectangle | None, op: str, **fields: int
+    photo: Photo, edit: Rectangle | None, op: str, selected: Rectangle, **fields: int
 ) -> Action[LabelChange]:
     label_layer = find_label_layer(photo)
     check_unlocked(label_layer)
 
     def ask(exchange: Exchange) -> LabelChange:
         exchange.send_labels(label_layer, edit)
+        if selected:
+            exchange.send_selection(selected)
         return exchange.change_labels(op, **fields)
 
     def apply(change: LabelChange) -> Outcome:

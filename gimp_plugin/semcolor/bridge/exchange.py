@@ -36,6 +36,7 @@ InGimp = Callable[[Callable[[], Any]], Any]
 class LabelChange(NamedTuple):
     """What the bridge has changed in its labels: the new pixels, in strips, and how many differ."""
 
+    area: Rectangle
     strips: list[tuple[Rectangle, bytes]]
     pixels: int
 
@@ -67,7 +68,7 @@ class Exchange:
         self._label_colors = label_colors or LabelColors(photo.image)
         self._whole: Rectangle = in_gimp(lambda: photo.whole)
         self._has_photo = self._has_labels = False
-        self._ambiguous = 0
+        self.ambiguous = 0  # pixels of the label layer that are no class's colour
         self.lowered = 0  # the last result's detail, where the worker had no memory for more
         self._palette = b""  # the classes' colours as the image gave them back last
         self._colored_at: int | None = None  # the detail of the colours that GIMP has
@@ -84,11 +85,16 @@ class Exchange:
         self._send_photo()
         answer, _ = self._bridge.request("segment", detail=detail)
         self.lowered = answer["lowered"]
-        self._has_labels, self._ambiguous = True, 0
+        self._has_labels, self.ambiguous = True, 0
         return self._collect("label_rows", LABEL_FORMAT)
 
-    def send_labels(self, layer: Gimp.Layer, edit: Rectangle | None = None) -> int:
+    def send_labels(
+        self, layer: Gimp.Layer, edit: Rectangle | None = None, by_hand: bool = False
+    ) -> int:
         """Send the label layer, or only `edit` when the bridge has had the rest.
+
+        Args:
+            by_hand: the user has just painted that.
 
         Returns:
             How many pixels of the whole layer were no class's colour, as far as they were sent.
@@ -102,18 +108,25 @@ class Exchange:
             edit, self._palette = self._whole, palette
             self._bridge.request("begin_labels", palette, width=edit.width, height=edit.height)
         elif not edit:
-            return self._ambiguous
+            return self.ambiguous
         else:
-            self._bridge.request("edit_labels", **edit._asdict())
+            self._bridge.request("edit_labels", by_hand=by_hand, **edit._asdict())
         answer = self._send_rows(layer, edit, LABEL_FORMAT)
-        self._has_labels, self._ambiguous = True, int(answer["ambiguous"])
-        return self._ambiguous
+        self._has_labels, self.ambiguous = True, int(answer["ambiguous"])
+        return self.ambiguous
+
+    def send_selection(self, area: Rectangle) -> None:
+        """Send the selection, whose bounds in the photo these are."""
+        self._bridge.request("begin_mask", **area._asdict())
+        selection = self._in_gimp(self._photo.image.get_selection)
+        self._send_rows(selection, area, SELECTION_FORMAT)
 
     def change_labels(self, op: str, **fields: int) -> LabelChange:
         """Let the bridge change its labels."""
         answer, _ = self._bridge.request(op, **fields)
-        changed = self._fetch("label_rows", _rectangle(answer), LABEL_FORMAT)
-        return LabelChange(list(changed), int(answer["pixels"]))
+        area = _rectangle(answer)
+        changed = self._fetch("label_rows", area, LABEL_FORMAT)
+        return LabelChange(area, list(changed), int(answer["pixels"]))
 
     def encode_labels(self) -> bytes:
         """The labels that were sent, as the file that the command line writes."""
@@ -131,7 +144,7 @@ class Exchange:
         self._require_label_colors()
         self._send_photo()
         answer, _ = self._bridge.request("decode_labels", content, name=name)
-        self._has_labels, self._ambiguous = True, 0
+        self._has_labels, self.ambiguous = True, 0
         return self._collect("label_rows", LABEL_FORMAT), int(answer["ambiguous"])
 
     # --- Colours ---------------------------------------------------------------------------------
@@ -157,18 +170,36 @@ class Exchange:
         if self._has_labels and palette == self._palette and _fits(edit.area):
             pixels = edit.pixels or self._read(labels, edit.area, LABEL_FORMAT)
         else:
-            self.send_labels(labels, edit.area)
+            self.send_labels(labels, edit.area, edit.is_stroke)
+        place = {**edit.area._asdict(), "by_hand": edit.is_stroke}
+        self._follow(colorized, detail, depth, edit.is_stroke, "stroke", pixels, place)
+        return self.ambiguous
+
+    def label_object(self, labels: Gimp.Layer, edit: Edit, class_id: int) -> LabelChange:
+        """Send a stroke of this class, and let the object under it become that."""
+        self.send_labels(labels, edit.area, by_hand=True)
+        fields = {"class_id": class_id, "selected": False, "everywhere": False}
+        return self.change_labels("refine_labels", **fields)
+
+    def recolor(self, detail: int, colorized: Gimp.Layer) -> None:
+        """Write the colours into the colorized layer that have changed, as `stroke` does."""
+        depth = self._in_gimp(lambda: depth_of(self._photo.image))
+        self._follow(colorized, detail, depth, True, "recolor", b"", {})
+
+    def _follow(
+        self, colorized: Gimp.Layer, detail: int, depth: int, is_stroke: bool,
+        op: str, payload: bytes, fields: dict[str, int],
+    ) -> None:  # fmt: skip
         is_colored, self._colored_at = self._colored_at == detail, None  # until it is written
         if is_colored:
-            request = {**edit.area._asdict(), "detail": detail, "depth": depth}
-            answer, colors = self._bridge.request("stroke", pixels, **request)
-            self._ambiguous, self.lowered = int(answer["ambiguous"]), int(answer["lowered"])
-            self._write(colorized, _rectangle(answer), depth, colors, edit.is_stroke)
+            request = {**fields, "detail": detail, "depth": depth}
+            answer, colors = self._bridge.request(op, payload, **request)
+            self.ambiguous, self.lowered = int(answer["ambiguous"]), int(answer["lowered"])
+            self._write(colorized, _rectangle(answer), depth, colors, is_stroke)
         else:
             self._bridge.request("colorize", detail=detail, depth=depth)
             self._write(colorized, self._whole, depth)
         self._colored_at = detail
-        return self._ambiguous
 
     def suggest(self, area: Rectangle, detail: int) -> list[tuple[str, float]]:
         """Plausible colours for the selection, whose bounds are given, most likely first.
@@ -176,9 +207,7 @@ class Exchange:
         Returns:
             Pairs of `#rrggbb` and how likely that is (0..1).
         """
-        self._bridge.request("begin_mask", **area._asdict())
-        selection = self._in_gimp(self._photo.image.get_selection)
-        self._send_rows(selection, area, SELECTION_FORMAT)
+        self.send_selection(area)
         answer, _ = self._bridge.request("suggest", detail=detail)
         return [(color["rgb"], color["share"]) for color in answer["colors"]]
 

@@ -39,7 +39,7 @@ def find_photo(image: Gimp.Image, drawables: list[Gimp.Drawable]) -> Photo:
         ours = _original(image, mark["role"], mark["key"])
         if ours and ours != layer:
             message = tr(
-                "“{copy}” is a copy of “{layer}”, and only that one counts. Select it, or the photo."
+                "“{copy}” is a copy of “{layer}”, which alone counts. Select that, or the photo."
             )
             raise LayerError(message.format(copy=layer.get_name(), layer=ours.get_name()))
         layer = _original(image, _PHOTO, mark["key"])

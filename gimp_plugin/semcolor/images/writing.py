@@ -30,6 +30,10 @@ WRITE = "write-pixels"
 """The procedure's name, without the prefix that all of ours have."""
 
 
+Rows = Iterable[tuple[Rectangle, bytes]]
+"""Full rows of a rectangle of the photo, from top to bottom, without gaps."""
+
+
 class PixelFile(NamedTuple):
     """The pixels of a rectangle of the photo, row by row, in a file."""
 
@@ -39,8 +43,8 @@ class PixelFile(NamedTuple):
 
 
 @contextlib.contextmanager
-def pixel_file(rows: Iterable[tuple[Rectangle, bytes]], pixel_format: str) -> Iterator[PixelFile]:
-    """A file for the block, of full rows of a rectangle from top to bottom. Calls nothing of GIMP.
+def pixel_file(rows: Rows, pixel_format: str) -> Iterator[PixelFile]:
+    """A file with these rows, for the block. Calls nothing of GIMP.
 
     Raises:
         SemcolorError: there is no place for it.
@@ -70,8 +74,7 @@ def write_directly(
         LayerError: the layer is locked.
         ImageChangedError: it is in no image any more.
     """
-    if not layer.is_valid() or photo.image.get_item_position(layer) < 0:
-        raise ImageChangedError
+    _check_is_there(photo, layer)
     check_unlocked(layer)
     moved = _in_layer(photo, layer, area)
     buffer = layer.get_buffer()
@@ -104,25 +107,35 @@ def let_write(photo: Photo, layer: Gimp.Layer, content: PixelFile, undoable: boo
 
 def write_file(photo: Photo, layer: Gimp.Layer, content: PixelFile, undoable: bool) -> None:
     """What that process does."""
+    rows = _rows(content)
     if undoable:
-        _write_step(photo, layer, content)
+        write_step(photo, layer, content.area, content.pixel_format, rows)
         return
-    for strip, pixels in _rows(content):
+    for strip, pixels in rows:
         write_directly(photo, layer, strip, content.pixel_format, pixels)
 
 
-def _write_step(photo: Photo, layer: Gimp.Layer, content: PixelFile) -> None:
-    """Only merging the shadow buffer makes an undo step."""
+@timed("write")
+def write_step(
+    photo: Photo, layer: Gimp.Layer, area: Rectangle, pixel_format: str, rows: Rows
+) -> None:
+    """Write rows that make up a rectangle of the photo: one undo step. No selection applies.
+
+    Raises:
+        LayerError: the layer is locked.
+        ImageChangedError: it is in no image any more.
+    """
+    _check_is_there(photo, layer)
     x, y = photo.offset_to(layer)
     _, left, top = photo.layer.get_offsets()
-    area = content.area
     with filling(photo.image, layer):
-        # All of the shadow buffer is taken, except where a selection says otherwise.
+        # Only merging the shadow buffer makes an undo step. All of it is taken, except where a
+        # selection says otherwise.
         in_image = area._replace(x=area.x + left, y=area.y + top)
         photo.image.select_rectangle(Gimp.ChannelOps.REPLACE, *in_image)
         shadow = layer.get_shadow_buffer()
-        for strip, pixels in _rows(content):
-            shadow.set(_in_layer(photo, layer, strip), content.pixel_format, pixels)
+        for strip, pixels in rows:
+            shadow.set(_in_layer(photo, layer, strip), pixel_format, pixels)
         shadow.flush()
         layer.merge_shadow(True)
     layer.update(area.x + x, area.y + y, area.width, area.height)
@@ -133,6 +146,11 @@ def _rows(content: PixelFile) -> Iterator[tuple[Rectangle, bytes]]:
     with content.path.open("rb") as file:
         for strip in strips(content.area, content.pixel_format):
             yield strip, file.read(strip.height * stride)
+
+
+def _check_is_there(photo: Photo, layer: Gimp.Layer) -> None:
+    if not layer.is_valid() or photo.image.get_item_position(layer) < 0:
+        raise ImageChangedError
 
 
 def _in_layer(photo: Photo, layer: Gimp.Drawable, area: Rectangle) -> Gegl.Rectangle:

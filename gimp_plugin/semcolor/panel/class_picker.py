@@ -57,6 +57,12 @@ class ClassPicker:
             raise LayerError(_PICK_FIRST)
         return entry
 
+    @property
+    def painted_class(self) -> int | None:
+        """The id of the class of the foreground colour; None when it is no class's."""
+        entry = self._colors.class_of(self._foreground) if self._foreground else None
+        return entry.id if entry else None
+
     def stored(self, entry: LabelClass) -> bytes:
         """A pixel of this class, as the label layer has it: RGBA u8. Raises LayerError."""
         return self._colors.stored[4 * entry.id :][:4] if entry.id != UNLABELLED else bytes(4)

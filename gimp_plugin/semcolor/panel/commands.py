@@ -1,9 +1,11 @@
 """What the panel's buttons do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from actions import chosen_colors, coloring, edits
-from actions.action import Outcome
+from actions.action import Action, Outcome
+from bridge.exchange import LabelChange
 from gi.repository import Gimp
 from images.calls import call_for
 from images.photo import LayerError, Photo
@@ -75,6 +77,7 @@ class Commands:
         self._jobs.do(coloring.add_label_layer(self._photo, self._detail))
 
     def _label_selection(self) -> None:
+        self._watcher.changed_by_us(self._photo.whole)
         call_for(self._photo, "label-selection", **{"class": self._picker.picked().name})
         Gimp.displays_flush()
 
@@ -89,6 +92,7 @@ class Commands:
                 tr("Paint a dab of this class into the region first, then press this.")
             )
         x, y = seed
+        self._watcher.changed_by_us(self._photo.whole)
         call_for(self._photo, "fill-region", x=x, y=y, **{"class": entry.name})
         Gimp.displays_flush()
 
@@ -96,10 +100,17 @@ class Commands:
         """In the selection's bounds, or where the user painted last."""
         selected = self._photo.selection.clip(self._photo.whole)
         area = selected or self._last_stroke(_SNAP_MARGIN)
-        self._jobs.do(edits.snap(self._photo, self._picker.picked(), area, self._live.unsent))
+        self._relabel(edits.snap(self._photo, self._picker.picked(), area, self._live.unsent))
 
     def _clean(self) -> None:
-        self._jobs.do(edits.clean(self._photo, self._live.unsent))
+        self._relabel(edits.clean(self._photo, self._live.unsent))
+
+    def _relabel(self, action: Action[LabelChange]) -> None:
+        def apply(change: LabelChange) -> Outcome:
+            self._watcher.changed_by_us(change.area)
+            return action.apply(change)
+
+        self._jobs.do(replace(action, apply=apply))
 
     def _suggest(self) -> None:
         action = chosen_colors.suggest(self._photo, self._detail, self._live.unsent)

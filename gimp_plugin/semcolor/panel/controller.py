@@ -51,7 +51,10 @@ class PanelController:
         self._window = window
         self._picker = ClassPicker(photo, window, colors, remembered)
         self._jobs = Jobs(photo, window, colors, lambda: self._live.start_over())
-        self._live = LiveColoring(photo, window, self._jobs, remembered, self._start_next_job)
+        self._live = LiveColoring(
+            photo, window, self._jobs, remembered, self._start_next_job,
+            lambda: self._picker.painted_class, lambda area: self._watcher.changed_by_us(area),
+        )  # fmt: skip
         self._watcher = LabelWatcher(photo, self._live.edited)
         self._commands = Commands(
             photo, window, self._jobs, self._live, self._picker, self._watcher, remembered
@@ -62,6 +65,7 @@ class PanelController:
         remembered = self._remembered.now
         self._window.state.show_state(WorkerState.STARTING, "")
         self._window.settings.show_detail(remembered.detail)
+        self._window.state.show_smart(remembered.smart)
         self._switch_live(remembered.live and find_layer(self._photo, LABELS) is not None)
         self._tick()
         self._loop.run()
@@ -84,6 +88,10 @@ class PanelController:
         """Let colour follow the strokes, or not."""
         self._switch_live(on)
         self._remembered.change(lambda own: replace(own, live=on))
+
+    def smart_switched(self, on: bool) -> None:
+        """Let strokes label objects, or not."""
+        self._remembered.change(lambda own: replace(own, smart=on))
 
     def detail_chosen(self, detail: int) -> None:
         """The network shall look at the photo at this size from now on."""

@@ -13,6 +13,7 @@ from shared.geometry import NOWHERE, Rectangle
 from shared.timings import timed
 
 _THUMBNAIL = 256  # pixels, the longer side
+_OURS_SECONDS = 5.0
 
 
 class LabelWatcher:
@@ -33,6 +34,7 @@ class LabelWatcher:
         self.whole = self._photo.whole
         self._tiles, self._watch = Tiles(self.whole), Watch(self.whole)
         self._edit_so_far = NOWHERE
+        self._ours, self._ours_until = NOWHERE, 0.0
         self.last_stroke: Rectangle | None = None
         """Where the user painted last."""
 
@@ -49,6 +51,10 @@ class LabelWatcher:
         """Whether there was a change that is not read yet; nothing should be sent before it is."""
         return self._watch.has_suspicion
 
+    def changed_by_us(self, area: Rectangle) -> None:
+        """What changes here within the next moments is no stroke of the user's."""
+        self._ours, self._ours_until = area, time.monotonic() + _OURS_SECONDS
+
     def look(self, label_layer: Gimp.Layer) -> None:
         """Look at the layer, and read a part of it when it is time."""
         now = time.monotonic()
@@ -59,6 +65,8 @@ class LabelWatcher:
             return
         with timed("tiles"):
             edit = self._tiles.changed(area, lambda piece: self.read(label_layer, piece))
+        if edit and now < self._ours_until and edit.area.clip(self._ours):
+            edit, self._ours = edit._replace(is_stroke=False), NOWHERE
         if edit:
             self._on_edit(edit)
             self._edit_so_far = edit.area.join(self._edit_so_far)

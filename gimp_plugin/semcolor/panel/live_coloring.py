@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable
 
 from actions.notes import ambiguous_note, lowered_note
-from bridge.exchange import Exchange, InGimp
+from bridge.exchange import Exchange, InGimp, LabelChange
 from bridge.process import BridgeError
 from gi.repository import Gimp
 from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
+from images.writing import write_step
 from language import error_text, tr
 from live.tiles import Edit
 from live.unsent import Unsent
+from shared.bridge_schema import LABEL_FORMAT
 from shared.codes import NEEDS_A_CHANGE
 from shared.errors import SemcolorError
 from shared.geometry import Rectangle
@@ -22,14 +24,19 @@ from windows.panel import PanelWindow
 from .jobs import Jobs
 from .preferences import Remembered
 
+_LARGE = 0.2  # share of the photo from which a change by one stroke is told
 _FULL_DETAIL = tr("The worker has memory for the full detail again.")
 
 
 class LiveColoring:
     """Sends what was painted, one edit at a time, for as long as it is switched on.
 
+    With *Smart*, the object under a stroke is labelled first.
+
     Args:
         go_on: called when an edit has been sent and the bridge is free again.
+        painted_class: gives the id of the class that the user paints; None: of no class.
+        on_relabel: called before labels are written, with where.
     """
 
     def __init__(
@@ -39,8 +46,11 @@ class LiveColoring:
         jobs: Jobs,
         remembered: Remembered,
         go_on: Callable[[], None],
+        painted_class: Callable[[], int | None],
+        on_relabel: Callable[[Rectangle], None],
     ) -> None:
         self._photo, self._window, self._go_on = photo, window, go_on
+        self._painted_class, self._on_relabel = painted_class, on_relabel
         self._jobs, self._remembered = jobs, remembered
         self._unsent = Unsent(photo.whole)
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
@@ -71,25 +81,45 @@ class LiveColoring:
 
     def start_next(self) -> None:
         """Send what is to be sent now, if anything."""
-        if not self.is_on or self._jobs.busy:
+        if not (self.is_on or self._remembered.now.smart) or self._jobs.busy:
             return
         labels, colorized = (find_layer(self._photo, role) for role in (LABELS, COLORIZED))
-        if not (labels and colorized):
+        if self.is_on and not (labels and colorized):
             self._stop(tr("Live is off, because one of its layers is gone."))
             return
-        edit = self._unsent.next_job(time.monotonic())
-        if edit:
-            self._send(edit, labels, colorized)
+        edit = self._unsent.next_job(time.monotonic()) if labels else None
+        if edit and labels:
+            self._send(edit, labels, colorized if self.is_on else None)
 
-    def _send(self, edit: Edit, labels: Gimp.Layer, colorized: Gimp.Layer) -> None:
-        detail = self._remembered.now.detail
+    def _send(self, edit: Edit, labels: Gimp.Layer, colorized: Gimp.Layer | None) -> None:
+        """Let labels and colours follow; None: not the colours."""
+        own = self._remembered.now
+        class_id = self._painted_class() if own.smart and edit.is_stroke else None
 
         def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
-            ambiguous = exchange.stroke(labels, edit, detail, colorized)
+            if class_id is not None:
+                change = exchange.label_object(labels, edit, class_id)
+                if change.strips:
+                    in_gimp(lambda: self._relabel(labels, change))
+                if colorized:
+                    exchange.recolor(own.detail, colorized)
+            elif colorized:
+                exchange.stroke(labels, edit, own.detail, colorized)
+            else:
+                exchange.send_labels(labels, edit.area, edit.is_stroke)
             in_gimp(timed("flush")(Gimp.displays_flush))
-            return ambiguous, exchange.lowered
+            return exchange.ambiguous, exchange.lowered
 
         self._jobs.submit(job, self._done)
+
+    def _relabel(self, labels: Gimp.Layer, change: LabelChange) -> None:
+        """Right after a stroke: see `images.writing` about writing directly."""
+        self._on_relabel(change.area)
+        write_step(self._photo, labels, change.area, LABEL_FORMAT, change.strips)
+        share = change.pixels / self._photo.whole.pixels
+        if share > _LARGE:
+            message = tr("{share} of the photo changed. Ctrl+Z takes it back.")
+            self._window.say(message.format(share=f"{share:.0%}"))
 
     def _done(self, found: tuple[int, int] | None, error: Exception | None) -> None:
         if found:

@@ -16,13 +16,14 @@ from shared.stored_settings import SettingsFile, Stored
 
 @dataclass(frozen=True)
 class Preferences:
-    """Recently used classes (ids, newest first), detail (0: the model's default), live, and where
-    the window was on the screen."""
+    """Recently used classes (ids, newest first), detail (0: the model's default), live, where the
+    window was on the screen, and whether strokes label objects."""
 
     recent: list[int] = field(default_factory=list)
     detail: int = 0
     live: bool = False
     window: Rectangle | None = None
+    smart: bool = False
 
 
 class Remembered:
@@ -64,7 +65,11 @@ def _from_1_to_2(stored: Stored) -> Stored:
     return {**stored, "window": None}
 
 
-_STEPS = (_from_1_to_2,)
+def _from_2_to_3(stored: Stored) -> Stored:
+    return {**stored, "smart": False}
+
+
+_STEPS = (_from_1_to_2, _from_2_to_3)
 
 
 def _parse(stored: Stored) -> Preferences:
@@ -77,6 +82,7 @@ def _parse(stored: Stored) -> Preferences:
             detail,
             bool(stored["live"]),
             stored["window"] and Rectangle(*map(int, stored["window"])),
+            bool(stored["smart"]),
         )
     except (KeyError, TypeError, ValueError):  # nothing, or damaged
         return Preferences()

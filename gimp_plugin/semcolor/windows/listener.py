@@ -17,6 +17,9 @@ class Listener(Protocol):
     def live_switched(self, on: bool) -> None:
         """Colour shall follow the strokes, or not."""
 
+    def smart_switched(self, on: bool) -> None:
+        """A stroke shall label the object under it, or not."""
+
     def detail_chosen(self, detail: int) -> None:
         """The network shall look at the photo at this size."""
 

@@ -1,4 +1,4 @@
-"""The worker's state, and the switch for live colouring."""
+"""The worker's state, and the switches for what follows a stroke."""
 
 from gi.repository import Gtk
 from language import tr
@@ -19,7 +19,7 @@ _STATES = {
 
 
 class StateBox:
-    """A dot, a word and a sentence; and a switch."""
+    """A dot, a word and a sentence; and two switches."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -30,6 +30,11 @@ class StateBox:
         self._live = Gtk.Switch(valign=Gtk.Align.CENTER)
         self._live.set_tooltip_text(tr("Colour follows each stroke on the label layer"))
         self._live.connect("notify::active", self._on_live)
+        self._smart = Gtk.CheckButton(label=tr("S_mart"), use_underline=True)
+        self._smart.set_tooltip_text(
+            tr("A stroke, or a click, labels the whole object under it, to the photo's edges")
+        )
+        self._smart.connect("toggled", self._on_smart)
         self.widget = self._box()
 
     def show_state(self, state: WorkerState, sentence: str) -> None:
@@ -44,12 +49,19 @@ class StateBox:
         self._live.set_active(on)
         self._quiet = False
 
+    def show_smart(self, on: bool) -> None:
+        """Move that switch."""
+        self._quiet = True
+        self._smart.set_active(on)
+        self._quiet = False
+
     def _box(self) -> Gtk.Widget:
         line = Gtk.Box(spacing=8)
         line.pack_start(self._state, True, True, 0)
         line.pack_end(self._live, False, False, 0)
         live = Gtk.Label(label=tr("Li_ve"), use_underline=True, mnemonic_widget=self._live)
         line.pack_end(live, False, False, 0)
+        line.pack_end(self._smart, False, False, 0)
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
         box.pack_start(line, False, False, 0)
         box.pack_start(self._sentence, False, False, 0)
@@ -58,3 +70,7 @@ class StateBox:
     def _on_live(self, *_: object) -> None:
         if not self._quiet:
             self._listener.live_switched(self._live.get_active())
+
+    def _on_smart(self, *_: object) -> None:
+        if not self._quiet:
+            self._listener.smart_switched(self._smart.get_active())
