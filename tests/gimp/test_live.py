@@ -388,3 +388,25 @@ def test_damaged_preferences_are_the_defaults_and_are_replaced(file: Path, damag
     assert preferences.load(file) == preferences.Preferences()
     preferences.change(file, lambda stored: replace(stored, detail=512))
     assert preferences.load(file).detail == 512
+
+
+@pytest.mark.parametrize(
+    ("search", "name"),
+    [
+        ("clo", "clothes"), ("wal", "wall"), ("sky", "sky"), ("street", "road"),
+        ("face", "person"), ("uniform", "clothes"), ("river", "water"), ("sand", "ground"),
+        ("roof", "building"), ("dach", "building"), ("haut", "person"), ("walk", "sidewalk"),
+        ("  Sofa ", "sofa"), ("himm", "sky"),
+    ],
+)  # fmt: skip
+def test_search_finds_what_is_meant_first(search: str, name: str) -> None:
+    """By the beginning of a name, by an everyday word in any language, by any part of a name."""
+    german = {"sky": "Himmel"}
+    names = [(entry, german.get(entry.name, entry.name)) for entry in all_classes()]
+    assert classes.found(search, names)[0].name == name
+
+
+def test_search_may_find_nothing_and_knows_words_for_all() -> None:
+    names = [(entry, entry.name) for entry in all_classes()]
+    assert classes.found("zzz", names) == []
+    assert set(classes._everyday_words()) == {entry.name for entry in all_classes()[1:]}

@@ -238,3 +238,21 @@ def class_id(name: str) -> int:
 
 def _colors(rgba: np.ndarray) -> set[tuple[int, ...]]:
     return set(map(tuple, np.unique(rgba.reshape(-1, 4), axis=0).tolist()))
+
+
+def test_search_tells_when_there_is_no_class_and_gives_the_keyboard_back(
+    gimp: Gimp, live: str
+) -> None:
+    script = """
+    activate(panel)
+    for words in (("key", "ctrl+f"), ("type", "zzz"), ("sleep", "0.5"), ("key", "Return")):
+        subprocess.run(["xdotool", *words], check=True)
+    time.sleep(1)
+    assert foreground() == PALETTE["grass"]
+    assert is_active(panel)
+    for words in (("key", "ctrl+a"), ("type", "river"), ("sleep", "0.5"), ("key", "Return")):
+        subprocess.run(["xdotool", *words], check=True)
+    wait(lambda: foreground() == PALETTE["water"])
+    wait(lambda: not is_active(panel))
+    """
+    run_live(gimp, live, script)

@@ -226,7 +226,7 @@ def test_a_smart_stroke_labels_the_object_under_it(gimp: Gimp, live: str) -> Non
     result["stroke"] = pixels(labels, "R'G'B'A u8")
     painted = content(labels)
     press("ctrl+z", lambda: content(labels) == labels_before)
-    wait(lambda: content(colors) == colors_before)
+    settle(colors)
     press("ctrl+y", lambda: content(labels) == painted)
     press("ctrl+y", lambda: content(labels) == smart)
     settle(colors)

@@ -2,7 +2,9 @@
 
 import struct
 from collections import Counter
+from functools import cache
 from itertools import product
+from pathlib import Path
 
 from shared.classes import UNLABELLED, LabelClass, all_classes
 
@@ -42,9 +44,40 @@ def nearly(color: str) -> LabelClass | None:
     return nearest if distances[nearest] <= _SHADE else None
 
 
-def matches(name: str, search: str) -> bool:
-    """Whether a name has every word that is searched for."""
-    return all(word in name.lower() for word in search.lower().split())
+def found(search: str, names: list[tuple[LabelClass, str]]) -> list[LabelClass]:
+    """The classes that a search means, the likeliest first; all of them for an empty one.
+
+    First those whose name begins like that, then those for which an everyday word does (street,
+    face; `words.tsv`), then those that have it somewhere else.
+
+    Args:
+        names: the classes with their names in the user's language.
+    """
+    wanted = " ".join(search.lower().split())
+    ranks = {entry: _rank(wanted, (name, entry.name), entry) for entry, name in names}
+    likely = [entry for entry, _ in names if ranks[entry] is not None]
+    return sorted(likely, key=lambda entry: ranks[entry] or 0)
+
+
+def _rank(wanted: str, names: tuple[str, str], entry: LabelClass) -> int | None:
+    """How well a class fits, 0 is best; None: not at all."""
+    own = [name.lower() for name in names]
+    words = [word.lower() for word in _everyday_words().get(entry.name, ())]
+    tests = (
+        wanted in own,
+        any(name.startswith(wanted) for name in own),
+        wanted in words,
+        any(word.startswith(wanted) for word in words),
+        any(all(part in name for part in wanted.split()) for name in own),
+    )
+    return next((rank for rank, fits in enumerate(tests) if fits), None)
+
+
+@cache
+def _everyday_words() -> dict[str, list[str]]:
+    """What people also call the classes, in all languages, by the class's name."""
+    rows = (Path(__file__).parent / "words.tsv").read_text("utf-8").splitlines()[1:]
+    return {name: " ".join(words).split() for name, *words in (row.split("\t") for row in rows)}
 
 
 def shares_of(shown: bytes, pixels: bytes, component: str, channels: int = 4) -> dict[int, float]:

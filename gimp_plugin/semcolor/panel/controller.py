@@ -78,6 +78,9 @@ class PanelController:
         """The next stroke paints this class."""
         if self._photo.is_open:
             self._picker.choose(class_id)
+            display = Gimp.default_display()
+            if display:
+                display.present()  # the next keys are the brush's
 
     def button_pressed(self, name: str) -> None:
         """Do it now, or as soon as the bridge is free."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from gi.repository import GLib, Gtk, Pango
-from labels.classes import matches
+from labels.classes import found
 from language import tr
 from shared.classes import UNLABELLED, LabelClass, all_classes
 
@@ -28,8 +28,12 @@ class ClassList:
         self._list.set_header_func(self._set_header)
         self._chosen = chosen
         self._list.connect("row-activated", lambda _, row: self._choose(row))
-        self._search.connect("search-changed", lambda _: self._list.invalidate_filter())
+        self._found: list[int] | None = None  # class ids, while something is searched for
+        self._search.connect("search-changed", self._on_search)
         self._search.connect("activate", self._choose_first)
+        nothing = Gtk.Label(label=tr("No class has that name."), margin=12)
+        nothing.show()
+        self._list.set_placeholder(nothing)
         self._search.connect("stop-search", lambda _: self._search.set_text(""))
         scrolled = Gtk.ScrolledWindow(
             hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=200
@@ -96,6 +100,9 @@ class ClassList:
 
     def _key(self, row: Gtk.ListBoxRow) -> tuple[int, float, str]:
         class_id = row.class_id
+        if self._found is not None:
+            place = self._found.index(class_id) if class_id in self._found else len(self._rows)
+            return 0, place, ""
         group = self._group(class_id)
         within = {1: -self._shares.get(class_id, 0.0)}
         if group == 2:
@@ -107,7 +114,11 @@ class ClassList:
 
     def _set_header(self, row: Gtk.ListBoxRow, before: Gtk.ListBoxRow | None) -> None:
         group = self._group(row.class_id)
-        if group == 0 or (before and self._group(before.class_id) == group):
+        if (
+            self._found is not None
+            or group == 0
+            or (before and self._group(before.class_id) == group)
+        ):
             row.set_header(None)
             return
         title = {1: tr("In this photo"), 2: tr("Recently used"), 3: tr("Other classes")}[group]
@@ -118,14 +129,20 @@ class ClassList:
         row.set_header(label)
 
     def _is_found(self, row: Gtk.ListBoxRow) -> bool:
-        names = (self._names[row.class_id], all_classes()[row.class_id].name)
-        return any(matches(name, self._search.get_text()) for name in names)
+        return self._found is None or row.class_id in self._found
 
-    def _choose_first(self, _: Gtk.SearchEntry) -> None:
-        self._list.invalidate_filter()  # the search itself is told of the last keys with a delay
-        found = [row for row in self._list.get_children() if self._is_found(row)]
-        if found:
-            self._choose(found[0])
+    def _on_search(self, _: Gtk.SearchEntry) -> None:
+        text = self._search.get_text().strip()
+        names = [(entry, self._names[entry.id]) for entry in all_classes()]
+        self._found = [entry.id for entry in found(text, names)] if text else None
+        self._list.invalidate_filter()
+        self._list.invalidate_sort()
+        self._list.invalidate_headers()
+
+    def _choose_first(self, search: Gtk.SearchEntry) -> None:
+        self._on_search(search)  # it is told of the last keys with a delay
+        if self._found:
+            self._choose(self._rows[self._found[0]])
 
     def _choose(self, row: Gtk.ListBoxRow) -> None:
         self._search.set_text("")
