@@ -256,3 +256,61 @@ def test_search_tells_when_there_is_no_class_and_gives_the_keyboard_back(
     wait(lambda: not is_active(panel))
     """
     run_live(gimp, live, script)
+
+
+def test_panel_says_where_strokes_go_and_puts_it_right(gimp: Gimp, live: str) -> None:
+    script = """
+    def put_right(name, break_it, is_right):
+        break_it()
+        Gimp.displays_flush()
+        activate(panel)
+        time.sleep(1.5)  # the panel looks twice a second
+        wait(lambda: subprocess.run(["xdotool", "key", "alt+p"]) and (time.sleep(0.3), is_right())[1])
+        result[name] = True
+
+    put_right(
+        "photo", lambda: image.set_selected_layers([photo]),
+        lambda: image.get_selected_layers() == [labels],
+    )
+    put_right("hidden", lambda: labels.set_visible(False), labels.get_visible)
+    put_right("locked", lambda: labels.set_lock_content(True), lambda: not labels.get_lock_content())
+    put_right("alpha", lambda: labels.set_lock_alpha(True), lambda: not labels.get_lock_alpha())
+    labels.add_mask(labels.create_mask(Gimp.AddMaskType.WHITE))
+    put_right("mask", lambda: labels.set_edit_mask(True), lambda: not labels.get_edit_mask())
+    labels.remove_mask(Gimp.MaskApplyMode.DISCARD)
+    channel = Gimp.Channel.new(image, "Channel", 640, 492, 50, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    put_right(
+        "channel", lambda: image.set_selected_channels([channel]),
+        lambda: image.get_selected_layers() == [labels],
+    )
+    image.remove_channel(channel)
+    """
+    result = run_live(gimp, live, script)
+    assert len(result) == 6
+
+
+def test_what_only_changes_the_view_is_no_undo_step(gimp: Gimp, live: str) -> None:
+    """Ctrl+Z takes back the stroke. And Escape does not close the panel."""
+    script = """
+    stroke(0, 80)
+    wait(lambda: content(labels) != labels_before)
+    settle(colors)
+    activate(panel)
+    press("Escape", lambda: True)
+    from images import view
+    from images.roles import find_photo
+
+    ours = find_photo(image, [photo])
+    hidden = view.hide(ours, view.ALL)
+    result["before"] = [layer.get_visible() for layer in (labels, colors)]
+    view.show(ours, hidden)
+    view.set_opacity(ours, "labels", 80)
+    result["after"] = [layer.get_visible() for layer in (labels, colors)]
+    activate_image()
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    assert round(labels.get_opacity()) == 80
+    assert panels() == [panel]
+    """
+    result = run_live(gimp, live, script)
+    assert result == {"before": [False, False], "after": [True, True]}

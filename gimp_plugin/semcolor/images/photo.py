@@ -31,6 +31,13 @@ class Photo:
         return bool(self.image.is_valid() and self.layer.is_valid())
 
     @property
+    def name(self) -> str:
+        """The image's file, as the user knows it."""
+        file = self.image.get_imported_file() or self.image.get_file()
+        name: str = file.get_basename() if file else self.image.get_name().strip("[]")
+        return name
+
+    @property
     def whole(self) -> Rectangle:
         """The photo's own rectangle, from (0, 0)."""
         return Rectangle(0, 0, self.layer.get_width(), self.layer.get_height())

@@ -21,6 +21,19 @@ def one_undo_step(image: Gimp.Image) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def no_undo_step(image: Gimp.Image) -> Iterator[None]:
+    """No undo step is made in the block, which changes only how the image is seen.
+
+    Nothing of the user's may happen in it: so it takes no time, and the pointer is in our window.
+    """
+    image.undo_freeze()
+    try:
+        yield
+    finally:
+        image.undo_thaw()
+
+
+@contextlib.contextmanager
 def filling(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
     """One undo step in which the selection may be changed, with GIMP's own settings for filling.
 

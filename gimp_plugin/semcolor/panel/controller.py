@@ -1,12 +1,15 @@
 """The panel's listener, and the loop that watches the image."""
 
+import time
 import traceback
 from dataclasses import replace
 from pathlib import Path
 
 from gi.repository import Gimp, GLib
+from images import view
 from images.label_colors import LabelColors
 from images.layers import colors_stamp
+from images.painting import find_obstacle
 from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
 from language import error_text
@@ -22,6 +25,8 @@ from .jobs import Jobs
 from .label_watcher import LabelWatcher
 from .live_coloring import LiveColoring
 from .preferences import Remembered
+
+_OBSTACLE_SECONDS = 0.5  # between two looks for one
 
 
 def run(photo: Photo) -> None:
@@ -44,8 +49,10 @@ class PanelController:
         self._photo, self._remembered = photo, remembered
         self._colors_stamp: bytes | None = None
         self._loop = GLib.MainLoop()
-        name = photo.image.get_name().removesuffix(" (imported)").strip("[]")
-        window = PanelWindow(f"Semantic Color: {name}", self, remembered.now.window)
+        self._hidden: list[Gimp.Layer] = []
+        self._obstacle_at = float("-inf")
+        title = f"Semantic Color: {photo.name}"
+        window = PanelWindow(title, self, remembered.now.window)
         one_panel.be_the_one(photo, window.to_front)
         colors = LabelColors(photo.image)
         self._window = window
@@ -69,6 +76,7 @@ class PanelController:
         self._switch_live(remembered.live and find_layer(self._photo, LABELS) is not None)
         self._tick()
         self._loop.run()
+        self.compare_held(())
         self._jobs.close()
         self._window.close()
 
@@ -78,9 +86,7 @@ class PanelController:
         """The next stroke paints this class."""
         if self._photo.is_open:
             self._picker.choose(class_id)
-            display = Gimp.default_display()
-            if display:
-                display.present()  # the next keys are the brush's
+            self._to_image()
 
     def button_pressed(self, name: str) -> None:
         """Do it now, or as soon as the bridge is free."""
@@ -108,10 +114,25 @@ class PanelController:
 
     def opacity_chosen(self, role: str, percent: float) -> None:
         """How strong labels or colours are shown."""
-        layer = find_layer(self._photo, role) if self._photo.is_open else None
-        if layer:
-            layer.set_opacity(percent)
+        if self._photo.is_open:
+            view.set_opacity(self._photo, role, percent)
             Gimp.displays_flush()
+
+    def compare_held(self, roles: tuple[str, ...]) -> None:
+        """Hide these layers for as long as a button is held; none: show all again."""
+        if self._photo.is_open:
+            view.show(self._photo, self._hidden)
+            self._hidden = view.hide(self._photo, roles)
+            Gimp.displays_flush()
+
+    def obstacle_removed(self) -> None:
+        """Put right what keeps strokes from the label layer."""
+        labels = find_layer(self._photo, LABELS) if self._photo.is_open else None
+        obstacle = find_obstacle(self._photo, labels) if labels else None
+        if obstacle:
+            obstacle.remove()
+            Gimp.displays_flush()
+            self._to_image()
 
     def window_moved(self, area: Rectangle) -> None:
         """The user has moved the window, or changed its size."""
@@ -153,6 +174,19 @@ class PanelController:
         if self._watcher.seen and not self._jobs.busy:  # colour comes first
             self._picker.show_shares(self._watcher.seen)
 
+    def _to_image(self) -> None:
+        """The next keys are the brush's."""
+        display = Gimp.default_display()
+        if display:
+            display.present()
+
+    def _show_obstacle(self, labels: Gimp.Layer | None) -> None:
+        now = time.monotonic()
+        if now - self._obstacle_at > _OBSTACLE_SECONDS and not self._hidden:
+            self._obstacle_at = now
+            obstacle = find_obstacle(self._photo, labels) if labels else None
+            self._window.show_obstacle(obstacle.sentence if obstacle else "")
+
     def _start_next_job(self) -> None:
         self._jobs.start_wanted()
         if not self._watcher.has_suspicion:
@@ -164,6 +198,7 @@ class PanelController:
             self._window.settings.show_opacity(role, layer.get_opacity() if layer else None)
         labels, colorized = found[LABELS], found[COLORIZED]
         self._window.buttons.show_layers(labels is not None, colorized is not None)
+        self._show_obstacle(labels)
         if labels:
             self._watcher.look(labels)
         if colorized:

@@ -35,9 +35,7 @@ class ClassList:
         nothing.show()
         self._list.set_placeholder(nothing)
         self._search.connect("stop-search", lambda _: self._search.set_text(""))
-        scrolled = Gtk.ScrolledWindow(
-            hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=200
-        )
+        scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=60)
         scrolled.set_shadow_type(Gtk.ShadowType.IN)
         scrolled.add(self._list)
         self.widget = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
@@ -47,6 +45,11 @@ class ClassList:
     def start_search(self) -> None:
         """Give the search the keyboard."""
         self._search.grab_focus()  # and selects what was searched for last
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether the user has typed something to find a class."""
+        return self._found is not None
 
     def show_shares(self, shares: dict[int, float]) -> None:
         """How much of the photo each class has; the order stays."""

@@ -29,6 +29,12 @@ class Listener(Protocol):
     def opacity_chosen(self, role: str, percent: float) -> None:
         """The layer with this role shall have this opacity."""
 
+    def compare_held(self, roles: tuple[str, ...]) -> None:
+        """The layers with these roles shall be hidden for now; none: no longer."""
+
+    def obstacle_removed(self) -> None:
+        """What keeps strokes from the label layer shall be put right."""
+
     def window_moved(self, area: Rectangle) -> None:
         """The window lies there now, in pixels of the whole desktop."""
 

@@ -14,6 +14,7 @@ from .state_box import StateBox
 from .widgets import Timers, swatch, wrapped_label
 
 _MARGIN = 12
+_READ_SECONDS = 20
 _HINT = tr("Click a class, then paint with the Pencil on the label layer.")
 
 
@@ -34,10 +35,14 @@ class PanelWindow:
         self.buttons = Buttons(listener)
         self.settings = SettingsBox(listener, self._timers)
         self._message = wrapped_label()
+        self._obstacle = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
+        self._put_right = Gtk.Button(label=tr("_Put Right"), use_underline=True)
+        self._put_right.connect("clicked", lambda _: listener.obstacle_removed())
         self._current = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
         self._current_swatch = Gtk.Image()
         self._window = self._make_window(title, area)
         self.say(_HINT)
+        self.show_obstacle("")
 
     def close(self) -> None:
         """Take the window away. Timers end."""
@@ -56,8 +61,18 @@ class PanelWindow:
         self._window.present_with_time(Gdk.CURRENT_TIME)
 
     def say(self, message: str) -> None:
-        """A sentence about what the user has just done."""
+        """A sentence about what the user has just done; it goes after a while."""
         self._message.set_text(message)
+        self._timers.cancel("message")
+        if message:
+            self._timers.later("message", _READ_SECONDS, lambda: self._message.set_text(""))
+
+    def show_obstacle(self, sentence: str) -> None:
+        """What keeps strokes from the label layer; "": nothing does."""
+        self._obstacle.set_text(sentence)
+        self._obstacle.set_tooltip_text(sentence)
+        self._put_right.set_opacity(1.0 if sentence else 0.0)  # so that nothing moves
+        self._put_right.set_sensitive(bool(sentence))
 
     def show_current(self, entry: LabelClass | None, color: str) -> None:
         """The class that the foreground colour paints; None: that colour is no class's."""
@@ -79,9 +94,12 @@ class PanelWindow:
         box.pack_start(self.state.widget, False, False, 0)
         box.pack_start(self.buttons.making, False, False, 0)
         box.pack_start(self._current_box(), False, False, 0)
+        box.pack_start(self._obstacle_box(), False, False, 0)
         box.pack_start(self.classes.widget, True, True, 0)
         box.pack_start(self.buttons.editing, False, False, 0)
-        box.pack_start(self.settings.widget, False, False, 0)
+        view = Gtk.Expander(label=tr("View and detail"), expanded=True)
+        view.add(self.settings.widget)
+        box.pack_start(view, False, False, 0)
         box.pack_start(Gtk.Separator(), False, False, 0)
         box.pack_start(self._message, False, False, 0)
         if area:
@@ -97,6 +115,12 @@ class PanelWindow:
         box.pack_start(self._current, True, True, 0)
         return box
 
+    def _obstacle_box(self) -> Gtk.Widget:
+        box = Gtk.Box(spacing=8)
+        box.pack_start(self._obstacle, True, True, 0)
+        box.pack_end(self._put_right, False, False, 0)
+        return box
+
     def _on_configure(self, window: Gtk.Window, _: Gdk.Event) -> bool:
         tell = self._listener.window_moved
         self._timers.when_at_rest(
@@ -108,7 +132,8 @@ class PanelWindow:
         if event.state & Gdk.ModifierType.CONTROL_MASK and event.keyval == Gdk.KEY_f:
             self.classes.start_search()
             return True
-        return False
+        # A dialog would close: but this one is a tool, and the user means what he types into it.
+        return bool(event.keyval == Gdk.KEY_Escape and not self.classes.is_searching)
 
     def _on_delete(self, *_: object) -> bool:
         self._listener.closed()

@@ -1,4 +1,4 @@
-"""The panel's sliders, and its choice of detail."""
+"""The panel's sliders, its choice of detail, and the buttons to compare."""
 
 from functools import partial
 
@@ -8,6 +8,11 @@ from language import tr
 from .listener import Listener
 from .widgets import Timers
 
+LABELS, COLORIZED, CHOSEN = "labels", "colorized", "chosen colours"  # roles of layers
+_COMPARED = (
+    (tr("Before"), tr("Hold to see the photo as it was"), (LABELS, COLORIZED, CHOSEN)),
+    (tr("Colours"), tr("Hold to see the colours without the labels"), (LABELS,)),
+)
 _DETAILS = (0, 256, 384, 512, 768, 1024, 1536)
 
 
@@ -38,7 +43,7 @@ class SettingsBox:
 
     def _grid(self) -> Gtk.Grid:
         grid = Gtk.Grid(row_spacing=4, column_spacing=8)
-        sliders = (("labels", tr("Label opacity")), ("colorized", tr("Saturation")))
+        sliders = ((LABELS, tr("Label opacity")), (COLORIZED, tr("Saturation")))
         for row, (role, label) in enumerate(sliders):
             grid.attach(Gtk.Label(label=label, xalign=0), 0, row, 1, 1)
             grid.attach(self._slider(role), 1, row, 1, 1)
@@ -46,7 +51,19 @@ class SettingsBox:
         detail.set_mnemonic_widget(self._detail)
         grid.attach(detail, 0, 2, 1, 1)
         grid.attach(self._detail, 1, 2, 1, 1)
+        grid.attach(self._comparing(), 0, 3, 2, 1)
         return grid
+
+    def _comparing(self) -> Gtk.Widget:
+        """Buttons to hold."""
+        box = Gtk.Box(spacing=6, homogeneous=True)
+        for label, tooltip, roles in _COMPARED:
+            button = Gtk.Button(label=label)
+            button.set_tooltip_text(tooltip)
+            button.connect("pressed", lambda _, roles=roles: self._listener.compare_held(roles))
+            button.connect("released", lambda _: self._listener.compare_held(()))
+            box.pack_start(button, True, True, 0)
+        return box
 
     def _slider(self, role: str) -> Gtk.Scale:
         scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0, 100, 1)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gi.repository import GdkPixbuf, GLib, Gtk
 
 _SWATCH = 18  # pixels
-_REST_MS = 300
+_REST_SECONDS = 0.3
 
 
 class Timers:
@@ -16,15 +16,23 @@ class Timers:
 
     def when_at_rest(self, what: str, action: Callable[[], None]) -> None:
         """Act when this has not moved for a moment."""
+        self.later(what, _REST_SECONDS, action)
 
-        def rested() -> bool:
+    def later(self, what: str, seconds: float, action: Callable[[], None]) -> None:
+        """Act when so much time has passed, unless this is called again, or cancelled."""
+
+        def passed() -> bool:
             del self._timers[what]
             action()
             return False
 
+        self.cancel(what)
+        self._timers[what] = GLib.timeout_add(round(1000 * seconds), passed)
+
+    def cancel(self, what: str) -> None:
+        """Don't act."""
         if what in self._timers:
-            GLib.source_remove(self._timers[what])
-        self._timers[what] = GLib.timeout_add(_REST_MS, rested)
+            GLib.source_remove(self._timers.pop(what))
 
     def moves(self, what: str) -> bool:
         """Whether this has moved a moment ago."""
