@@ -12,7 +12,7 @@ from shared.limits import DETAIL_LIMIT
 from . import run
 from .procedure import MENU, Procedure, Value
 
-_EDIT_MENU = f"{MENU}/Edit Labels"
+_EDIT_MENU = f"{MENU}/" + tr("Edit Labels")
 _LARGEST = 2**31 - 1  # pixels
 
 
@@ -168,8 +168,8 @@ _ALL = (
         tr("_Snap to Edges"),
         tr("Fit what is of the foreground colour's class to the photo's edges"),
         tr(
-            "Lets what has the class grow or shrink to the photo's edges, in the selection's "
-            "bounds, or in the whole photo when nothing is selected."
+            "Lets what has the class grow or shrink to the photo's edges, inside the selection, or "
+            "in the whole photo when nothing is selected."
         ),
         run.snap,
         (_CLASS,),
