@@ -265,7 +265,7 @@ def test_panel_says_where_strokes_go_and_puts_it_right(gimp: Gimp, live: str) ->
         Gimp.displays_flush()
         activate(panel)
         time.sleep(1.5)  # the panel looks twice a second
-        wait(lambda: subprocess.run(["xdotool", "key", "alt+p"]) and (time.sleep(0.3), is_right())[1])
+        press("alt+p", is_right)
         result[name] = True
 
     put_right(
@@ -273,7 +273,9 @@ def test_panel_says_where_strokes_go_and_puts_it_right(gimp: Gimp, live: str) ->
         lambda: image.get_selected_layers() == [labels],
     )
     put_right("hidden", lambda: labels.set_visible(False), labels.get_visible)
-    put_right("locked", lambda: labels.set_lock_content(True), lambda: not labels.get_lock_content())
+    put_right(
+        "locked", lambda: labels.set_lock_content(True), lambda: not labels.get_lock_content()
+    )
     put_right("alpha", lambda: labels.set_lock_alpha(True), lambda: not labels.get_lock_alpha())
     labels.add_mask(labels.create_mask(Gimp.AddMaskType.WHITE))
     put_right("mask", lambda: labels.set_edit_mask(True), lambda: not labels.get_edit_mask())

@@ -49,3 +49,24 @@ def test_panel_outlives_undo_and_redo_while_it_reads_and_writes(
     result = run_live(gimp, live, script)
     assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
     assert not result["message"]
+
+
+def test_colours_follow_a_photo_that_is_mirrored_or_retouched(gimp: Gimp, live: str) -> None:
+    script = """
+    def check(name):
+        wait(lambda: content(colors) != before)
+        settle(colors)
+        result[name] = pixels(colors, "R'G'B' u8")
+        colorize(image)
+        result[name + " again"] = pixels(colors, "R'G'B' u8")
+
+    image.flip(Gimp.OrientationType.HORIZONTAL)
+    before = content(colors)
+    check("mirrored")
+    photo.invert(False)
+    before = content(colors)
+    check("retouched")
+    """
+    result = run_live(gimp, live, script)
+    for name in ("mirrored", "retouched"):
+        assert np.abs(result[name].astype(int) - result[name + " again"]).max() <= 1

@@ -207,6 +207,28 @@ def test_undone_colorize_leaves_no_colours_of_other_labels(gimp: Gimp, live: str
     assert result["coloured"]
 
 
+def test_live_goes_on_when_redo_brings_the_layers_back(gimp: Gimp, live: str) -> None:
+    """With colours of the labels as they are then."""
+    script = """
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    painted = content(labels)
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    wait(lambda: content(colors) == colors_before)
+    press("ctrl+z", lambda: len(image.get_layers()) == 1)
+    time.sleep(1)
+    press("ctrl+y", lambda: len(image.get_layers()) == 3)
+    press("ctrl+y", lambda: content(labels) == painted)
+    settle(colors)
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    colorize(image)
+    result["colorized"] = pixels(colors, "R'G'B' u8")
+    """
+    result = run_live(gimp, live, script)
+    assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
+
+
 def test_a_smart_stroke_labels_the_object_under_it(gimp: Gimp, live: str) -> None:
     """In one undo step beside the stroke's own, in which nothing that was painted changes."""
     script = """

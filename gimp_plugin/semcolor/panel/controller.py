@@ -166,8 +166,8 @@ class PanelController:
                 self._window.say(error_text(error))
 
     def _serve(self) -> None:
-        if self._photo.whole != self._watcher.whole:  # scaled or cropped
-            self._start_over()
+        if self._photo.whole != self._watcher.whole or self._watcher.has_another_photo():
+            self._start_over()  # scaled, cropped, mirrored, retouched
         self._picker.show_foreground()
         self._look()
         self._start_next_job()

@@ -1,4 +1,4 @@
-"""Looks at the label layer, and reads what was painted there."""
+"""Looks at the label layer, and reads what was painted there; and at the photo."""
 
 import time
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from shared.timings import timed
 
 _THUMBNAIL = 256  # pixels, the longer side
 _OURS_SECONDS = 5.0
+_PHOTO_SECONDS = 1.0  # between two looks at the photo
 
 
 class LabelWatcher:
@@ -25,6 +26,8 @@ class LabelWatcher:
 
     def __init__(self, photo: Photo, on_edit: Callable[[Edit], None]) -> None:
         self._photo, self._on_edit = photo, on_edit
+        self._photo_due, self._photo_changed = 0.0, False
+        self._photo_seen: Thumbnail | None = None
         self.seen: Thumbnail | None = None
         """The layer as it was when it was read last."""
         self.start_over()
@@ -73,6 +76,19 @@ class LabelWatcher:
         if self._edit_so_far and not self._watch.has_suspicion:
             self.last_stroke, self._edit_so_far = self._edit_so_far, NOWHERE
         self.seen = thumbnail
+
+    def has_another_photo(self) -> bool:
+        """Whether the photo itself was changed, mirrored for instance, and rests now."""
+        now = time.monotonic()
+        if now < self._photo_due:
+            return False
+        self._photo_due = now + _PHOTO_SECONDS
+        last, self._photo_seen = self._photo_seen, self._thumbnail(self._photo.layer)
+        if last is not None and last != self._photo_seen:
+            self._photo_changed = True
+            return False
+        changed, self._photo_changed = self._photo_changed, False
+        return changed
 
     def read(self, label_layer: Gimp.Layer, area: Rectangle) -> bytes:
         """The labels in a rectangle of the photo: RGBA u8."""

@@ -54,11 +54,11 @@ class LiveColoring:
         self._jobs, self._remembered = jobs, remembered
         self._unsent = Unsent(photo.whole)
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
-        self.is_on = False
+        self.is_on = self._waits_for_layers = False
 
     def switch(self, on: bool) -> None:
         """Go on from here, or stop."""
-        self.is_on = on
+        self.is_on, self._waits_for_layers = on, False
         self._window.state.show_live(on)
 
     @property
@@ -81,12 +81,18 @@ class LiveColoring:
 
     def start_next(self) -> None:
         """Send what is to be sent now, if anything."""
-        if not (self.is_on or self._remembered.now.smart) or self._jobs.busy:
+        is_wanted = self.is_on or self._waits_for_layers or self._remembered.now.smart
+        if not is_wanted or self._jobs.busy:
             return
         labels, colorized = (find_layer(self._photo, role) for role in (LABELS, COLORIZED))
         if self.is_on and not (labels and colorized):
             self._stop(tr("Live is off, because one of its layers is gone."))
+            self._waits_for_layers = True
             return
+        if self._waits_for_layers and labels and colorized:  # redo, or the user, has them back
+            self.switch(True)
+            self.start_over()
+            self._window.say("")
         edit = self._unsent.next_job(time.monotonic()) if labels else None
         if edit and labels:
             self._send(edit, labels, colorized if self.is_on else None)
