@@ -20,12 +20,13 @@ from .frames import Answers, Header
 
 Connect = Callable[[threading.Event], WorkerClient]
 _STATUS_SECONDS = 0.4  # to connect, and as many to answer
+_GONE = (Code.UNREACHABLE, Code.KEY_REFUSED)  # what a worker says that has ended, or its successor
 
 
 class ClientWhenNeeded(WorkerClient):
     """A client that looks for the worker, or starts it, with its first request: files need none.
 
-    ``gone`` is set when nobody waits any more.
+    A worker that has ended since is looked for again. ``gone`` is set when nobody waits any more.
     """
 
     def __init__(self, connect: Connect, gone: threading.Event, on_progress: OnProgress) -> None:
@@ -36,10 +37,21 @@ class ClientWhenNeeded(WorkerClient):
         self, requests: Sequence[Request], frame: Frame = b"", on_stage: OnStage | None = None
     ) -> Iterator[tuple[Result, bytes]]:
         """See :meth:`WorkerClient.exchange`."""
-        if self._client is None:
-            self._on_progress(Stage.LOOKING_FOR_WORKER, 0.0)
-            self._client = self._connect(self._gone)
-        return self._client.exchange(requests, frame, on_stage)
+        answered, known = 0, self._client
+        if known is not None:
+            try:
+                for result in known.exchange(requests, frame, on_stage):
+                    yield result
+                    answered, frame = answered + 1, b""
+                return
+            except SemcolorError as error:
+                if error.code not in _GONE:
+                    raise
+                known.close()
+                self._client = None
+        self._on_progress(Stage.LOOKING_FOR_WORKER, 0.0)
+        self._client = self._connect(self._gone)
+        yield from self._client.exchange(requests[answered:], frame, on_stage)
 
 
 class WorkerAnswers:

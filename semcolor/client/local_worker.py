@@ -133,8 +133,7 @@ def start(cancel: threading.Event | None = None) -> ZmqWorkerClient:
             process = _spawn()  # the other worker, which it gave way to, has ended
         time.sleep(_LOOK_SECONDS)
     if client.hello().pid != process.pid:  # another start was faster
-        process.terminate()
-        process.wait()
+        _end(process)
     return client
 
 
@@ -195,6 +194,15 @@ def _spawn() -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True, cwd=Path.home(),
         )  # fmt: skip
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _check_version(client: ZmqWorkerClient) -> None:

@@ -1,5 +1,6 @@
 """Talking to a worker: requests with deadlines and retries, and sessions on top of them."""
 
+import contextlib
 import math
 import threading
 import time
@@ -31,7 +32,8 @@ _SILENCE_SECONDS = 20.0  # the worker says every second that it lives
 TRIES = 3
 _BACK_OFF_SECONDS = 0.25  # doubled after each try
 _SLICE_MS = 100  # how soon a cancellation is noticed
-# A connection over which nothing comes back any more (suspend, Wi-Fi) is found out about in time.
+# A connection over which nothing comes any more (suspend, Wi-Fi) is found out about in time. Over a
+# slow one, the worker's own pings, or an answer's next frame, come in time for that.
 _PING_MS, _PONG_MS = 1000, 2000
 _AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
 _COPY_BYTES = 65536  # larger frames are sent without a copy
@@ -108,7 +110,8 @@ class ZmqWorkerClient(WorkerClient):
                 if failures == TRIES or self._timeout < math.inf:
                     address = self.connection.address
                     raise SemcolorError(Code.UNREACHABLE, address=address) from error
-                time.sleep(_BACK_OFF_SECONDS * 2**failures)
+                if self.cancel.wait(_BACK_OFF_SECONDS * 2**failures):
+                    raise SemcolorError(Code.CANCELLED) from error
 
     def close(self, linger: int = 0) -> None:
         """Close the socket, ``linger`` ms after its last message; the next request opens one."""
@@ -159,17 +162,19 @@ class ZmqWorkerClient(WorkerClient):
         while True:
             with timed("wire"):
                 self._wait(socket, zmq.POLLIN, _SILENCE_SECONDS)
-                header, *frames = socket.recv_multipart()
+                first, *frames = socket.recv_multipart(copy=False)
+            header = first.bytes
             job = str(unpack(header).get("id"))
             if job in jobs:  # otherwise an answer to something given up earlier
                 _, reply = decode_reply(header, jobs[job])
-                return job, reply, frames[0] if frames else b""
+                return job, reply, b"".join(frame.buffer for frame in frames)
 
     def _forget(self, jobs: Iterable[str]) -> None:
         """Tell the worker that nobody waits any more, as far as it listens; then start afresh."""
         if self._socket is not None and self._socket.poll(0, zmq.POLLOUT):
-            for job in islice(jobs, _AHEAD):
-                self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), zmq.DONTWAIT)
+            with contextlib.suppress(zmq.Again):  # its queue is full: it will see the end anyway
+                for job in islice(jobs, _AHEAD):
+                    self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), zmq.DONTWAIT)
             self.close(linger=200)
 
     def _connected(self) -> zmq.Socket[bytes]:
@@ -187,6 +192,7 @@ class ZmqWorkerClient(WorkerClient):
         # rests, until the events that nobody reads have filled the monitor and block everything.
         socket.reconnect_ivl = -1
         socket.heartbeat_ivl, socket.heartbeat_timeout = _PING_MS, _PONG_MS
+        socket.heartbeat_ttl = int(1000 * _SILENCE_SECONDS)  # so long the worker waits for us
         socket.immediate = True  # never queue for a worker that is not there
         socket.sndhwm = socket.rcvhwm = 4
         socket.curve_serverkey = self.connection.server_key.encode()

@@ -5,6 +5,7 @@ from semcolor.shared.geometry import Rectangle
 from semcolor.shared.limits import DETAIL_LIMIT, PIXEL_LIMIT, SIDE_LIMIT
 
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes
+ANSWER_FRAME = 128 * 1024  # bytes; of these, an answer's pixels are as many as it takes
 
 
 def require(fine: bool, otherwise: str) -> None:

@@ -42,7 +42,7 @@ from .results import (
     SuggestResult,
 )
 
-PROTOCOL = 5
+PROTOCOL = 6
 PIECE_LIMIT = FRAME_LIMIT // 2  # bytes of colour in one answer
 TINTS_LIMIT = 16
 PREDICTED = "predicted"  # instead of a digest: the labels that `segment` would give

@@ -19,7 +19,7 @@ import zmq
 import semcolor
 from semcolor.client import settings
 from semcolor.client.local_worker import connection_file
-from semcolor.protocol.checks import FRAME_LIMIT
+from semcolor.protocol.checks import ANSWER_FRAME, FRAME_LIMIT
 from semcolor.protocol.codec import HEADER_LIMIT, encode_reply, job_of, request_of, unpack
 from semcolor.protocol.results import (
     CancelResult,
@@ -202,7 +202,8 @@ class Supervisor:
         header = reply if isinstance(reply, zmq.Frame) else encode_reply(job_id, reply)
         parts: list[Any] = [session, header]
         if blob is not None:
-            parts.append(blob)
+            pixels = blob.buffer
+            parts += [pixels[at : at + ANSWER_FRAME] for at in range(0, len(pixels), ANSWER_FRAME)]
         try:
             self._socket.send_multipart(parts, flags=zmq.DONTWAIT, copy=False)
         except zmq.ZMQError as error:  # the client takes nothing any more, or …
@@ -217,6 +218,9 @@ class Supervisor:
         socket.sndhwm = socket.rcvhwm = 16
         socket.maxmsgsize = FRAME_LIMIT + HEADER_LIMIT
         socket.router_mandatory = True
+        # A client that sends much over a slow network hears us all the same; none is dropped for
+        # being slow to answer that.
+        socket.heartbeat_ivl, socket.heartbeat_timeout = int(1000 * _HEARTBEAT_SECONDS), 0
         self._access.guard(socket)
         socket.bind("tcp://127.0.0.1:*")
         self.address = socket.getsockopt_string(zmq.LAST_ENDPOINT)
