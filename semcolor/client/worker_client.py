@@ -192,7 +192,6 @@ class ZmqWorkerClient(WorkerClient):
         # rests, until the events that nobody reads have filled the monitor and block everything.
         socket.reconnect_ivl = -1
         socket.heartbeat_ivl, socket.heartbeat_timeout = _PING_MS, _PONG_MS
-        socket.heartbeat_ttl = int(1000 * _SILENCE_SECONDS)  # so long the worker waits for us
         socket.immediate = True  # never queue for a worker that is not there
         socket.sndhwm = socket.rcvhwm = 4
         socket.curve_serverkey = self.connection.server_key.encode()

@@ -109,8 +109,8 @@ def hang_up(listener: socket.socket) -> None:
             listener.accept()[0].close()
 
 
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def open_descriptors(process: int | str = "self") -> int:
+    return len(os.listdir(f"/proc/{process}/fd"))
 
 
 def quiet(*_: object) -> None:
@@ -160,6 +160,20 @@ def test_a_connection_cut_in_the_middle_of_a_job(
     assert stages
     assert time.monotonic() - begin < SILENCE
     assert wire.connections >= 2
+
+
+def test_the_worker_too_lets_go_of_a_connection_that_was_cut(own_worker: ZmqWorkerClient) -> None:
+    """Else a laptop that sleeps each day leaves one behind each day."""
+    wait_until(lambda: own_worker.status().state == "ready")
+    pid = own_worker.hello().pid
+    before = open_descriptors(pid)
+    with wire_to(own_worker) as wire:
+        client = client_over(wire, own_worker)
+        client.status()
+        wire.cut()
+        client.close()
+        assert open_descriptors(pid) > before
+        wait_until(lambda: open_descriptors(pid) <= before, 2 * SILENCE)
 
 
 def test_a_slow_connection_that_sends_much_is_kept(far: ZmqWorkerClient, wire: Wire) -> None:

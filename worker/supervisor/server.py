@@ -55,6 +55,7 @@ log = logging.getLogger("semcolor.worker")
 
 _TICK_MS = 200
 _HEARTBEAT_SECONDS = 1.0
+_PING_MS, _PONG_MS = 1000, 20_000
 _SESSION_SECONDS = 300.0  # a session without requests no longer counts as open
 
 
@@ -218,9 +219,9 @@ class Supervisor:
         socket.sndhwm = socket.rcvhwm = 16
         socket.maxmsgsize = FRAME_LIMIT + HEADER_LIMIT
         socket.router_mandatory = True
-        # A client that sends much over a slow network hears us all the same; none is dropped for
-        # being slow to answer that.
-        socket.heartbeat_ivl, socket.heartbeat_timeout = int(1000 * _HEARTBEAT_SECONDS), 0
+        # A client that sends much over a slow network hears these all the same; one that does not
+        # answer them is gone, though nobody has said so.
+        socket.heartbeat_ivl, socket.heartbeat_timeout = _PING_MS, _PONG_MS
         self._access.guard(socket)
         socket.bind("tcp://127.0.0.1:*")
         self.address = socket.getsockopt_string(zmq.LAST_ENDPOINT)
