@@ -135,10 +135,6 @@ def lack_of_memory(gimp: Gimp) -> Iterator[Path]:
 def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) -> None:
     script = """
     stroke(0, 80, meanwhile=kill_worker)
-    wait(lambda: shows(panel, LOST))
-    first = content(labels)
-    stroke(0, -80)
-    wait(lambda: content(labels) != first)
     wait(lambda: content(colors) != colors_before)
     settle(colors)
     wait(lambda: shows(panel, READY))
@@ -147,7 +143,7 @@ def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) 
     result["colorized again"] = pixels(colors, "R'G'B' u8")
     """
     result = run_live(gimp, live, script)
-    # With both strokes. If the second one came by itself, what it changed invisibly was left.
+    # All that it lacked was sent again. If only the stroke had been, what was before it was lost.
     assert np.abs(result["colors"].astype(int) - result["colorized again"]).max() <= 1
 
 
