@@ -73,3 +73,14 @@ def test_set_up_that_is_gone_is_named_in_a_sentence(gimp: Gimp, photo_file: Path
     finally:
         hidden.rename(install)
     assert "not set up" in result["message"]
+
+
+def test_bridge_that_hangs_does_not_keep_the_plug_in(gimp: Gimp) -> None:
+    result = gimp.run("""
+        import signal
+        from bridge.process import BridgeProcess
+        with BridgeProcess(print) as bridge:
+            os.kill(bridge.pid, signal.SIGSTOP)
+        result["ended"] = ended(bridge.pid)
+    """)
+    assert result["ended"]
