@@ -148,7 +148,7 @@ def test_a_connection_that_was_cut_is_found_out_about(
 def test_a_connection_cut_in_the_middle_of_a_job(
     far: ZmqWorkerClient, wire: Wire, sample_gray: np.ndarray
 ) -> None:
-    session, stages = Session(far, sample_gray), []
+    session, stages = Session(far, sample_gray[::-1]), []  # that the worker does not have yet
 
     def cut_once(stage: object, _: float) -> None:
         if not stages:
