@@ -26,12 +26,14 @@ class EditedLabels:
         self._edited: Rectangle | None = None  # … where ours may differ from it
 
     def edit(self, region: Rectangle, ids: LabelMap) -> None:
-        """Change a rectangle: height×width class ids. Raises SemcolorError (LABELS_MISMATCH)."""
+        """Change a rectangle, or nothing: height×width class ids. Raises SemcolorError (LABELS_MISMATCH)."""
         part = self.map[region.rows, region.columns]
         if part.shape != ids.shape or part.shape != (region.height, region.width):
             raise SemcolorError(
                 Code.LABELS_MISMATCH, detail="the edit does not fit into the label map"
             )
+        if not region:
+            return
         part[:] = ids
         touched = whole_blocks(region.rows, self.height)
         self._hash = self._hash.edited(touched.start, self.map[touched].data.cast("B"))

@@ -28,8 +28,7 @@ def check_soft(gray: bytes) -> Check:
         _WAYS[way](image, labels, named(STROKES[2]).hex)
         work = Work(bridge, image, work.photo)  # its size may be another
         result["soft"] = _read(work, labels)
-        strips = work.exchange.change_labels("clean_labels").strips
-        layers.write_labels(Photo(image, work.photo), labels, strips)
+        work.clean()
         result["clean"] = _read(work, labels)
         stored = LabelColors(image).stored
         result["stored"] = to_array(stored, [len(all_classes()), 4], "uint8")

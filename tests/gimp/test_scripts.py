@@ -35,12 +35,12 @@ def test_documented_procedures_are_those_that_there_are(gimp: Gimp) -> None:
         }
     """)
     there = {}
+    del result["there"]["plug-in-semcolor-write-pixels"]  # is for the others only
     for name, (arguments, returns) in result["there"].items():
         if [argument[0] for argument in arguments[:3]] == ["run-mode", "image", "drawables"]:
             del arguments[:3]
         assert all(text for *_, text in arguments + returns), name
-        short = name.removeprefix("plug-in-semcolor-")
-        there[short] = tuple(
+        there[name.removeprefix("plug-in-semcolor-")] = tuple(
             [(value, _KINDS[kind]) for value, kind, _ in values] for values in (arguments, returns)
         )
     assert _documented() == there

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from actions import coloring
+from actions import coloring, edits
 from actions.action import Action
 from bridge.exchange import Exchange
 from bridge.process import BridgeProcess
@@ -56,6 +56,10 @@ class Work:
         """As Colorize does; returns what the user is told."""
         photo = find_photo(self.image, [self.photo])
         return self._do(coloring.colorize(photo, DETAIL, show_labels=False))
+
+    def clean(self) -> None:
+        """As Clean Labels does."""
+        self._do(edits.clean(find_photo(self.image, [self.photo])))
 
     def _do(self, action: Action[Any]) -> list[str]:
         return action.apply(action.ask(self.exchange)).notes

@@ -82,9 +82,9 @@ def snap(
     Raises:
         LayerError: there is no label layer, or it is locked.
     """
-    selected = photo.selection.clip(photo.whole)
-    fields = {"class_id": entry.id, "selected": bool(selected), **area._asdict()}
-    return _label_change(photo, edit, "snap_labels", selected, **fields)
+    inside = photo.selection.clip(photo.whole)
+    fields = {"class_id": entry.id, "selected": bool(inside), **area._asdict()}
+    return _label_change(photo, edit, "snap_labels", inside, **fields)
 
 
 def clean(photo: Photo, edit: Rectangle | None = None) -> Action[LabelChange]:
@@ -93,15 +93,15 @@ def clean(photo: Photo, edit: Rectangle | None = None) -> Action[LabelChange]:
 
 
 def _label_change(
-    photo: Photo, edit: Rectangle | None, op: str, selected: Rectangle, **fields: int
+    photo: Photo, edit: Rectangle | None, op: str, inside: Rectangle, **fields: int
 ) -> Action[LabelChange]:
     label_layer = find_label_layer(photo)
     check_unlocked(label_layer)
 
     def ask(exchange: Exchange) -> LabelChange:
         exchange.send_labels(label_layer, edit)
-        if selected:
-            exchange.send_selection(selected)
+        if inside:
+            exchange.send_selection(inside)
         return exchange.change_labels(op, **fields)
 
     def apply(change: LabelChange) -> Outcome:

@@ -313,13 +313,16 @@ _ALL = (
         tr("For the other procedures and the panel, which outlive it if GIMP kills it."),
         run.write_pixels,
         (
-            Value("image", "image", tr("Image"), "", (False,)),
-            Value(*_PHOTO, "", (False,)),
-            Value(*_LAYER, "", (False,)),
+            Value("image", "image", tr("Image"), tr("Whose layer it is"), (False,)),
+            Value(*_PHOTO, tr("By which the rectangle is measured"), (False,)),
+            Value(*_LAYER, tr("Into which they go"), (False,)),
             Value("string", "pixels", tr("_File"), tr("The rectangle's pixels, row by row"), ("",)),
-            *(Value("int", name, name, "", (-_LARGEST, _LARGEST, 0)) for name in Rectangle._fields),
+            *(
+                Value("int", name, name, tr("Of the rectangle"), (-_LARGEST, _LARGEST, 0))
+                for name in Rectangle._fields
+            ),
             Value("string", "format", tr("Format"), tr("Of babl"), ("",)),
-            Value("boolean", "undoable", tr("Undoable"), "", (False,)),
+            Value("boolean", "undoable", tr("Undoable"), tr("One undo step, or none"), (False,)),
         ),
         (),
         None,

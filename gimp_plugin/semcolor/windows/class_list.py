@@ -15,6 +15,7 @@ class ClassList:
 
     def __init__(self, chosen: Callable[[int], None]) -> None:
         self._shares: dict[int, float] = {}
+        self._found: list[int] | None = None  # class ids, while something is searched for
         self._recent: list[int] = []
         self._search = Gtk.SearchEntry(placeholder_text=tr("Search a class"))
         self._list = Gtk.ListBox(activate_on_single_click=True)
@@ -28,7 +29,6 @@ class ClassList:
         self._list.set_header_func(self._set_header)
         self._chosen = chosen
         self._list.connect("row-activated", lambda _, row: self._choose(row))
-        self._found: list[int] | None = None  # class ids, while something is searched for
         self._search.connect("search-changed", self._on_search)
         self._search.connect("activate", self._choose_first)
         nothing = Gtk.Label(label=tr("No class has that name."), margin=12)
