@@ -134,6 +134,14 @@ def test_edits_that_do_not_fit_are_refused():
     assert not session.labels.any()
 
 
+def test_an_edit_of_nothing_changes_nothing():
+    session = Session(StoreClient(), np.zeros((4, 4), np.uint8))
+    session.set_labels(np.zeros((4, 4), np.uint8))
+    session.edit_labels(Rectangle(0, 0, 0, 0), np.zeros((0, 0), np.uint8))
+    assert not session.labels.any()
+    assert colorize(session)[-1] == "colorize"
+
+
 def quiet(*_):
     pass
 
