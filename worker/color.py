@@ -63,6 +63,13 @@ def rgb_from_lab(lab: Tensor) -> Tensor:
     return srgb_from_linear(linear.clamp(0, 1))
 
 
+def chroma_of(color: str) -> tuple[float, float]:
+    """a* and b* of “#rrggbb”."""
+    levels = list(bytes.fromhex(color.removeprefix("#")))
+    a, b = lab_from_rgb(torch.tensor(levels).view(3, 1, 1) / 255)[1:].flatten().tolist()
+    return a, b
+
+
 def gray_lightness(gray: Tensor) -> Tensor:
     """L* (0..100, float32) of gray pixels, uint8 or uint16."""
     return _look_up(_tables(gray.dtype, gray.device).lightness, gray)

@@ -47,11 +47,12 @@ answers with any number of `progress` frames and exactly one `result` or `error`
     color_rows {first_row, rows, x?, width?}  → {lowered}, payload as from stroke, by the detail and
                                               depth of the last colorize, stroke or recolor
     begin_mask {x, y, width, height}          then `rows` with "Y u8" of this rectangle: a selection
-    suggest {detail}                          → {colors: [{a, b, share, rgb: "#rrggbb"}]}, at most
-                                              6, most likely first, for the selection
-    tint {a, b}                               → {}; the selection's mean chroma becomes this, which
-                                              colorize and recolor take into account from now on
-    clear_tints {}                            → {}
+    suggest {detail, x?, y?}                  → {colors: [{a, b, share, rgb: "#rrggbb"}]}, at most
+                                              6, most likely first, for the object that has this
+                                              pixel, or else for the selection
+    color_notes {}, payload: the text of :mod:`semcolor.shared.color_notes`
+                                              → {}; objects have these colours of their own, from
+                                              the next colorize, stroke or recolor on
     status {}                                 → {state, device, models}: a `WorkerState`; and
                                               `error` {code, parameters} where something is wrong
 

@@ -5,6 +5,7 @@ import numpy as np
 from semcolor.client.session import Colored
 from semcolor.client.worker_client import OnProgress
 from semcolor.photos.pixels import Rgb
+from semcolor.shared.color_notes import parse_notes
 from semcolor.shared.errors import malformed
 from semcolor.shared.geometry import Rectangle
 
@@ -20,11 +21,17 @@ class ColorAnswers:
         self._photo, self._on_progress = photo, on_progress
         self._detail, self._depth = 0, 8  # of the last colour
         self.answers: Answers = {
+            "color_notes": self._color_notes,
             "colorize": self._colorize,
             "stroke": self._stroke,
             "recolor": self._recolor,
             "color_rows": self._color_rows,
         }
+
+    def _color_notes(self, payload: bytes) -> tuple[Header, bytes]:
+        text = payload.decode("utf-8", "replace")
+        self._photo.session.set_notes(parse_notes(text, "the colour notes"))
+        return {}, b""
 
     def _colorize(self, _: bytes, detail: int, depth: int) -> tuple[Header, bytes]:
         session = self._photo.session

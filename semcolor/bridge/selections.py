@@ -1,4 +1,4 @@
-"""Answers about a selected part of the photo, and colours of its own."""
+"""Answers about a selected part of the photo."""
 
 from dataclasses import asdict
 
@@ -16,8 +16,6 @@ class SelectionAnswers:
         self._photo, self._on_progress = photo, on_progress
         self.answers: Answers = {
             "suggest": self._suggest,
-            "tint": self._tint,
-            "clear_tints": self._clear_tints,
         }
 
     def begin(self, _: bytes, **place: int) -> Incoming:
@@ -25,14 +23,9 @@ class SelectionAnswers:
         area, shape = self._photo.inside(**place), self._photo.session.gray.shape
         return IncomingMask(area, shape, self._photo.select)
 
-    def _suggest(self, _: bytes, detail: int) -> tuple[Header, bytes]:
-        colors = self._photo.session.suggest(self._photo.mask, detail, self._on_progress)
+    def _suggest(
+        self, _: bytes, detail: int, x: int | None = None, y: int = 0
+    ) -> tuple[Header, bytes]:
+        part = self._photo.mask if x is None else (x, y)
+        colors = self._photo.session.suggest(part, detail, self._on_progress)
         return {"colors": [asdict(color) for color in colors]}, b""
-
-    def _tint(self, _: bytes, a: float, b: float) -> tuple[Header, bytes]:
-        self._photo.session.tint(self._photo.mask, float(a), float(b))
-        return {}, b""
-
-    def _clear_tints(self, _: bytes) -> tuple[Header, bytes]:
-        self._photo.session.tints = ()
-        return {}, b""

@@ -16,6 +16,7 @@ from semcolor.client.session import Session
 from semcolor.client.worker_client import OnProgress
 from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import all_classes
+from semcolor.shared.color_notes import ColorNote, parse_notes
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.limits import DETAIL_LIMIT
 from semcolor.shared.sentences import STAGES
@@ -38,6 +39,10 @@ def add_commands(commands: "Commands") -> None:
         "--labels", type=Path, metavar="LABELS",
         help="label map: an indexed or gray PNG of class ids, or a picture in palette colours "
         "(default: predicted)",
+    )  # fmt: skip
+    colorize.add_argument(
+        "--notes", type=Path, metavar="NOTES",
+        help="colour notes: a text file with lines such as “clothes: #5b5a3c”",
     )  # fmt: skip
 
 
@@ -64,8 +69,10 @@ def _colorize(options: argparse.Namespace) -> None:
     photo = read_photo(options.photo)
     check_output(options.output, photo.depth)
     given = read_label_map(options.labels) if options.labels else None
+    notes = _read_notes(options.notes) if options.notes else ()
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
+        session.set_notes(notes)
         if given is None:
             session.use_predicted_labels()
         else:
@@ -74,6 +81,16 @@ def _colorize(options: argparse.Namespace) -> None:
     write_photo(options.output, colored.rgb, photo)
     print(options.output)
     _tell_lowered(colored.detail)
+
+
+def _read_notes(path: Path) -> tuple[ColorNote, ...]:
+    try:
+        return parse_notes(path.read_text("utf-8", "replace"), str(path))
+    except FileNotFoundError as error:
+        raise SemcolorError(Code.NO_FILE, file=str(path)) from error
+    except OSError as error:
+        reason = str(error.strerror)
+        raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason) from error
 
 
 def _tell_lowered(detail: int) -> None:

@@ -26,7 +26,10 @@ class EditedLabels:
         self._edited: Rectangle | None = None  # … where ours may differ from it
 
     def edit(self, region: Rectangle, ids: LabelMap) -> None:
-        """Change a rectangle, or nothing: height×width class ids. Raises SemcolorError (LABELS_MISMATCH)."""
+        """Change a rectangle, perhaps an empty one: height×width class ids.
+
+        Raises SemcolorError (LABELS_MISMATCH).
+        """
         part = self.map[region.rows, region.columns]
         if part.shape != ids.shape or part.shape != (region.height, region.width):
             raise SemcolorError(

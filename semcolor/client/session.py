@@ -1,6 +1,6 @@
 """One open photo of one client."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
@@ -21,7 +21,6 @@ from semcolor.protocol.results import (
 from semcolor.protocol.schema import (
     PIECE_LIMIT,
     PREDICTED,
-    TINTS_LIMIT,
     Colorize,
     LabelsRequest,
     PhotoRequest,
@@ -33,6 +32,7 @@ from semcolor.protocol.schema import (
     SuggestAll,
     Tint,
 )
+from semcolor.shared.color_notes import NOTES_LIMIT, ColorNote
 from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
 from semcolor.shared.states import Stage
@@ -88,7 +88,7 @@ class Session:
         self.client = client
         self.gray = np.ascontiguousarray(gray)
         self.height, self.width = gray.shape
-        self.tints: tuple[Tint, ...] = ()  # see :meth:`tint`
+        self._tints: tuple[Tint, ...] = ()  # see :meth:`set_notes`
         self._uploads = Uploads(client, self.gray)
         self.photo = self._uploads.photo
         self._labels: EditedLabels | None = None
@@ -137,7 +137,7 @@ class Session:
         return Rectangle(0, 0, self.width, self.height)
 
     def upload(self, on_progress: OnProgress) -> None:
-        """Bring photo, label map and masks to the worker, as far as it lacks them.
+        """Bring photo, label map and mask to the worker, as far as it lacks them.
 
         Not so what is only edited: that travels with the request.
         """
@@ -146,7 +146,7 @@ class Session:
         if labels is not None and labels.must_be_sent:
             self._uploads.put(labels.digest, labels.map, Stage.SENDING_LABELS, on_progress)
             labels.are_there(labels.digest)
-        self._uploads.put_masks(on_progress)
+        self._uploads.put_mask(on_progress)
 
     def segment(self, region: Rectangle, detail: int, on_progress: OnProgress) -> Labelled:
         """Predicted label map of a rectangle, height×width class ids."""
@@ -183,7 +183,7 @@ class Session:
         bits. One request; where the region is large, its ``rest`` is for :meth:`colorize`.
         """
         before = self._painted
-        now = _Painted(self.labels_digest, self.tints, detail)
+        now = _Painted(self.labels_digest, self._tints, detail)
         if before and before.detail == detail and PREDICTED not in (before.labels, now.labels):
             request = Recolor(
                 self.photo, now.labels, before.labels, detail, now.tints, before.tints
@@ -201,14 +201,19 @@ class Session:
         first = _parts(self.whole, PIECE_LIMIT // Colorize.bytes_per_pixel)[0]
         return self.colorize(first, detail, on_progress)._replace(region=self.whole)
 
-    def suggest(self, mask: Mask, detail: int, on_progress: OnProgress) -> tuple[Suggestion, ...]:
+    def suggest(
+        self, part: Mask | tuple[int, int], detail: int, on_progress: OnProgress
+    ) -> tuple[Suggestion, ...]:
         """At most six plausible colours, most likely first, for a part of the photo.
 
-        ``mask``: H×W uint8, how much of each pixel is meant. Raises SemcolorError: NO_SUGGESTIONS
-        where the model can't tell; LABELS_MISMATCH for an empty mask; SIZE_MISMATCH for one of
-        another size.
+        ``part``: H×W uint8, how much of each pixel is meant; or a pixel (x, y) of the object that
+        is meant. Raises SemcolorError: NO_SUGGESTIONS where the model can't tell; LABELS_MISMATCH
+        for an empty part; SIZE_MISMATCH for a mask of another size.
         """
-        request = Suggest(self.photo, self.labels_digest, self._keep_mask(mask), detail)
+        if isinstance(part, tuple):
+            request = Suggest(self.photo, self.labels_digest, "", detail, *part)
+        else:
+            request = Suggest(self.photo, self.labels_digest, self._keep_mask(part), detail)
         result, _ = self._ask(request, on_progress)
         return cast(SuggestResult, result).colors
 
@@ -223,15 +228,25 @@ class Session:
         result, _ = self._ask(SuggestAll(self.photo, self._labels.digest, detail), on_progress)
         return cast(SuggestAllResult, result).objects
 
-    def tint(self, mask: Mask, a: float, b: float) -> None:
-        """Give a part of the photo a colour of its own, from the next colorize or recolor on.
+    def set_notes(self, notes: Iterable[ColorNote]) -> None:
+        """Give objects colours of their own, from the next colorize or recolor on.
 
-        Its mean chroma becomes a*, b*; it keeps its own variation. Raises SemcolorError
-        (TOO_MANY_TINTS, SIZE_MISMATCH); assign to ``tints`` to take some back.
+        An object keeps its own variation around that colour. Of notes for one object the last one
+        counts. Raises SemcolorError (TOO_MANY_TINTS).
         """
-        if len(self.tints) == TINTS_LIMIT:
-            raise SemcolorError(Code.TOO_MANY_TINTS, limit=TINTS_LIMIT)
-        self.tints = (*self.tints, Tint(self._keep_mask(mask), a, b))
+        # Those for whole classes come first, so that single objects can be exceptions.
+        ordered = sorted(notes, key=lambda note: note.place is not None)
+        if len(ordered) > NOTES_LIMIT:
+            raise SemcolorError(Code.TOO_MANY_TINTS, limit=NOTES_LIMIT)
+        self._tints = tuple(self._tint(note) for note in ordered)
+
+    def _tint(self, note: ColorNote) -> Tint:
+        if note.place is None:
+            return Tint(note.class_id, note.color)
+        x, y = note.place
+        column, row = int(x * self.width), int(y * self.height)
+        at = min(column, self.width - 1), min(row, self.height - 1)
+        return Tint(note.class_id, note.color, *at)
 
     def snap(self, region: Rectangle, class_id: int, on_progress: OnProgress) -> Rectangle:
         """Fit what is labelled ``class_id`` in a rectangle to the photo's edges.
@@ -270,15 +285,14 @@ class Session:
         return changed
 
     def _keep_mask(self, mask: Mask) -> str:
-        """The mask's digest. Of the masks before, only those that colour now, or did last, stay."""
+        """The mask's digest; the one before goes."""
         if mask.shape != self.gray.shape:
             raise _mismatch("The selection", mask.shape, self.gray.shape)
-        painted = self._painted.tints if self._painted else ()
-        return self._uploads.keep_mask(mask, {tint.mask for tint in (*self.tints, *painted)})
+        return self._uploads.keep_mask(mask)
 
     def _paint(self, detail: int) -> _Painted:
         """From now on this is the last colour."""
-        self._painted = _Painted(self.labels_digest, self.tints, detail)
+        self._painted = _Painted(self.labels_digest, self._tints, detail)
         return self._painted
 
     def _ask(self, request: PhotoRequest, on_progress: OnProgress) -> tuple[Result, bytes]:

@@ -29,21 +29,20 @@ class Uploads:
         self._depth = gray.dtype.itemsize * 8
         self.photo = plane_digest(self._width, self._height, self._depth, gray.data.cast("B"))
         self._photo_is_there = False
-        self._masks: dict[str, Mask] = {}
-        self._masks_there: set[str] = set()
+        self._mask: tuple[str, Mask] | None = None
+        self._mask_is_there = False
 
     def forget(self) -> None:
         """The worker has lost what it had."""
         self._photo_is_there = False
-        self._masks_there.clear()
+        self._mask_is_there = False
 
-    def keep_mask(self, mask: Mask, used: set[str]) -> str:
-        """The digest of one more mask; of those before, all but the used ones go."""
+    def keep_mask(self, mask: Mask) -> str:
+        """The digest of a mask; the one before goes."""
         mask = np.array(mask, np.uint8, order="C")
         digest = plane_digest(self._width, self._height, 8, mask.data.cast("B"))
-        self._masks = {name: kept for name, kept in self._masks.items() if name in used}
-        self._masks[digest] = mask
-        self._masks_there &= self._masks.keys()
+        self._mask_is_there &= self._mask is not None and self._mask[0] == digest
+        self._mask = digest, mask
         return digest
 
     def put_photo(self, on_progress: OnProgress) -> None:
@@ -60,11 +59,11 @@ class Uploads:
             row = self._next_row(put, strip)
         self._photo_is_there = True
 
-    def put_masks(self, on_progress: OnProgress) -> None:
-        """Send the masks that the worker lacks."""
-        for digest in self._masks.keys() - self._masks_there:
-            self.put(digest, self._masks[digest], Stage.SENDING_SELECTION, on_progress)
-            self._masks_there.add(digest)
+    def put_mask(self, on_progress: OnProgress) -> None:
+        """Send the mask if the worker lacks it."""
+        if self._mask and not self._mask_is_there:
+            self.put(*self._mask, Stage.SENDING_SELECTION, on_progress)
+            self._mask_is_there = True
 
     def put(
         self, digest: str, plane: LabelMap | Mask, stage: Stage, on_progress: OnProgress

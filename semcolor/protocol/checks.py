@@ -35,6 +35,11 @@ def check_size(width: int, height: int) -> None:
         )  # fmt: skip
 
 
+def check_pixel(x: int, y: int) -> None:
+    """A pixel of some photo."""
+    require(0 <= min(x, y) <= max(x, y) < 1 << 31, "a pixel is inside the photo")
+
+
 def check_place(region: Rectangle) -> None:
     """A rectangle in some picture."""
     sides = (region.x, region.y, region.width - 1, region.height - 1)

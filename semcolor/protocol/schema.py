@@ -10,10 +10,12 @@ with the request that needs it. Results are pulled by rectangle, so that neither
 more than one strip in flight.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from semcolor.shared.classes import NUM_LABELS
+from semcolor.shared.color_notes import NOTES_LIMIT
 from semcolor.shared.geometry import Rectangle
 from semcolor.shared.states import Stage
 
@@ -22,6 +24,7 @@ from .checks import (
     check_detail,
     check_digest,
     check_no_frame,
+    check_pixel,
     check_place,
     check_region,
     check_size,
@@ -42,23 +45,24 @@ from .results import (
     SuggestResult,
 )
 
-PROTOCOL = 6
+PROTOCOL = 7
 PIECE_LIMIT = FRAME_LIMIT // 2  # bytes of colour in one answer
-TINTS_LIMIT = 16
 PREDICTED = "predicted"  # instead of a digest: the labels that `segment` would give
-_CHROMA_LIMIT = 128.0  # a*, b*
+_COLOR = re.compile("#[0-9a-f]{6}")
 
 
 @dataclass(frozen=True)
 class Tint:
-    """A part of a photo gets a colour of its own: its mean chroma becomes ``a``, ``b``.
+    """An object gets a colour of its own: its mean chroma becomes that of ``color``, “#rrggbb”.
 
-    ``mask``: digest of a plane like a label map, how much of each pixel is meant, 0..255.
+    It is the connected region of a class that has the pixel (``x``, ``y``) of the photo; none where
+    that pixel is of another class by now. Without a pixel: all objects of the class together.
     """
 
-    mask: str
-    a: float
-    b: float
+    class_id: int
+    color: str
+    x: int | None = None
+    y: int | None = None
 
 
 @dataclass(frozen=True)
@@ -246,7 +250,7 @@ class Colorize(LabelsRequest):
     def planes(self) -> list[str]:
         """See :attr:`PhotoRequest.planes`."""
         labels = "" if self.labels == PREDICTED else self.labels
-        return named(self.photo, labels, *(tint.mask for tint in self.tints))
+        return named(self.photo, labels)
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
@@ -272,14 +276,9 @@ class Recolor(LabelsRequest):
     tints_before: tuple[Tint, ...] = ()
 
     @property
-    def planes(self) -> list[str]:
-        """See :attr:`PhotoRequest.planes`."""
-        return named(self.photo, self.labels, *(tint.mask for tint in self.tints))
-
-    @property
     def planes_before(self) -> list[str]:
         """See :attr:`PhotoRequest.planes_before`."""
-        return named(self.before, *(tint.mask for tint in self.tints_before))
+        return named(self.before)
 
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
@@ -344,13 +343,17 @@ class Refine(LabelsRequest):
 class Suggest(LabelsRequest):
     """Which colours are plausible for a part of a photo? → SuggestResult.
 
-    ``mask`` as in :class:`Tint`. Fails with NO_SUGGESTIONS where the model can't tell.
+    ``mask``: digest of a plane like a label map, how much of each pixel is meant, 0..255. Empty:
+    the object, a connected region of one class, that has the pixel (``x``, ``y``) of the photo.
+    Fails with NO_SUGGESTIONS where the model can't tell.
     """
 
     op = "suggest"
     stage = Stage.LOOKING_FOR_COLORS
     mask: str
     detail: int = 0
+    x: int = 0
+    y: int = 0
 
     @property
     def planes(self) -> list[str]:
@@ -360,7 +363,9 @@ class Suggest(LabelsRequest):
     def check(self, frame_bytes: int) -> None:
         """See :meth:`Request.check`."""
         super().check(frame_bytes)
-        check_digest(self.mask)
+        if self.mask:
+            check_digest(self.mask)
+        check_pixel(self.x, self.y)
         check_detail(self.detail)
 
 
@@ -435,8 +440,9 @@ def _check_class(class_id: int) -> None:
 
 
 def _check_tints(tints: tuple[Tint, ...]) -> None:
-    require(len(tints) <= TINTS_LIMIT, f"there are at most {TINTS_LIMIT} tints")
+    require(len(tints) <= NOTES_LIMIT, f"there are at most {NOTES_LIMIT} tints")
     for tint in tints:
-        check_digest(tint.mask)
-        fits = all(abs(value) <= _CHROMA_LIMIT for value in (tint.a, tint.b))  # NaN does not
-        require(fits, f"a tint's a* and b* are at most {_CHROMA_LIMIT:.0f}")
+        require(0 <= tint.class_id < NUM_LABELS, "a tint is for a class")
+        require(bool(_COLOR.fullmatch(tint.color)), "a tint's colour is “#rrggbb”")
+        require((tint.x is None) == (tint.y is None), "a tint's place has x and y")
+        check_pixel(tint.x or 0, tint.y or 0)

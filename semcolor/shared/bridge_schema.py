@@ -6,7 +6,7 @@ a JSON object in UTF-8, and the payload.
 
 import struct
 
-PROTOCOL = 6
+PROTOCOL = 7
 PAYLOAD_LIMIT = 64 * 1024 * 1024  # bytes of a header or a payload, both ways
 PREFIX_BYTES = 8
 

@@ -23,6 +23,7 @@ class Code(StrEnum):
     LABELS_MISMATCH = "labels_mismatch"
     EMPTY_SELECTION = "empty_selection"
     TOO_MANY_TINTS = "too_many_tints"
+    BAD_NOTES = "bad_notes"
     LABEL_FILE_TOO_LARGE = "label_file_too_large"
     # Labels
     FOREIGN_COLORS = "foreign_colors"

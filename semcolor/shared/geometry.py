@@ -11,6 +11,11 @@ class Rectangle(NamedTuple):
     width: int
     height: int
 
+    @property
+    def middle(self) -> tuple[int, int]:
+        """x and y of the pixel in its middle."""
+        return self.x + self.width // 2, self.y + self.height // 2
+
     def __bool__(self) -> bool:
         return self.width > 0 and self.height > 0
 

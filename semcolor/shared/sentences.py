@@ -44,7 +44,11 @@ ERRORS: dict[Code, str] = {
         "labels again."
     ),
     Code.EMPTY_SELECTION: "Nothing of the photo is selected. Select an object first.",
-    Code.TOO_MANY_TINTS: "At most {limit} parts of a photo can have colours of their own.",
+    Code.TOO_MANY_TINTS: "At most {limit} objects of a photo can have colours of their own.",
+    Code.BAD_NOTES: (
+        "Line {line} of {file} is no colour note: “{text}”. Write a class's name and a colour, for "
+        "instance “clothes: #5b5a3c”."
+    ),
     Code.LABEL_FILE_TOO_LARGE: "This label map makes too large a file ({limit} MiB at most).",
     Code.FOREIGN_COLORS: (
         "{share} of the label layer is in colours that are no class. If the image got another "

@@ -19,6 +19,7 @@ from semcolor.photos.label_colors import palette, to_rgba
 from semcolor.photos.label_files import read_label_map, write_label_map
 from semcolor.protocol import planes, results, schema
 from semcolor.shared import bridge_schema, geometry
+from semcolor.shared.classes import all_classes
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.sentences import error_sentence
 from semcolor.shared.states import Stage
@@ -447,8 +448,27 @@ def too_large():
     return file[:12] + header + struct.pack(">I", zlib.crc32(header)) + file[33:]
 
 
-def test_a_selection_gets_suggestions_and_one_of_them():
+def test_a_selection_gets_suggestions():
     suggestion = results.Suggestion(10.0, 20.0, 0.75, "#aa8866")
+    seen = []
+
+    def suggest(request):
+        seen.append(request.mask)
+        return results.SuggestResult((suggestion,)), b""
+
+    replies = answers(
+        FakeWorkerClient(suggest=suggest),
+        *PHOTO, frame("suggest", detail=0),
+        frame("begin_mask", x=1, y=1, width=2, height=2), frame("rows", bytes([255] * 4)),
+        frame("suggest", detail=0),
+    )  # fmt: skip
+    assert "no selection yet" in sentence(replies[3][0])
+    assert replies[6][0]["colors"] == [{"a": 10.0, "b": 20.0, "share": 0.75, "rgb": "#aa8866"}]
+    mask = bytes([0, 0, 0, 0, 0, 255, 255, 0, 0, 255, 255, 0])
+    assert seen == [planes.plane_digest(4, 3, 8, mask)]
+
+
+def test_colour_notes_colour_from_then_on():
     seen = []
 
     def colorize(request):
@@ -456,20 +476,15 @@ def test_a_selection_gets_suggestions_and_one_of_them():
         return blue(request)
 
     replies = answers(
-        FakeWorkerClient(
-            suggest=lambda _: (results.SuggestResult((suggestion,)), b""), colorize=colorize
-        ),
-        *PHOTO, frame("suggest", detail=0),
-        frame("begin_mask", x=1, y=1, width=2, height=2), frame("rows", bytes([255] * 4)),
-        frame("suggest", detail=0), frame("tint", a=10, b=20.0),
-        frame("colorize", detail=0, depth=8), frame("clear_tints"),
-        frame("colorize", detail=0, depth=8),
+        FakeWorkerClient(colorize=colorize),
+        *PHOTO, frame("color_notes", b"car at 99.9% 50%: #102030\nsky: #4060ff\n"),
+        frame("colorize", detail=0, depth=8), frame("color_notes"),
+        frame("colorize", detail=0, depth=8), frame("color_notes", b"sky is blue"),
     )  # fmt: skip
-    assert "no selection yet" in sentence(replies[3][0])
-    assert replies[6][0]["colors"] == [{"a": 10.0, "b": 20.0, "share": 0.75, "rgb": "#aa8866"}]
-    mask = bytes([0, 0, 0, 0, 0, 255, 255, 0, 0, 255, 255, 0])
-    digest = planes.plane_digest(4, 3, 8, mask)
-    assert seen == [(schema.Tint(digest, 10.0, 20.0),), ()]
+    ids = {entry.name: entry.id for entry in all_classes()}
+    sky, car = schema.Tint(ids["sky"], "#4060ff"), schema.Tint(ids["car"], "#102030", 3, 1)
+    assert seen == [(sky, car), ()]
+    assert "Line 1" in sentence(replies[-1][0])
 
 
 def test_a_prediction_can_be_edited():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from semcolor.protocol import codec, planes, results, schema
 from semcolor.protocol.planes import BLOCK_ROWS, PlaneHash, plane_digest, whole_blocks
 from semcolor.protocol.schema import Colorize, Edit, PutPhoto, Tint
+from semcolor.shared.color_notes import NOTES_LIMIT
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import Rectangle
 from semcolor.shared.states import WorkerState
@@ -17,7 +18,7 @@ DIGEST = "0123456789abcdef" * 2
 
 # One header per message as it travels: a change here is a change of the protocol.
 GOLDEN = {
-    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c06"),
+    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c07"),
     "cancel": (schema.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
 }
 
@@ -42,9 +43,12 @@ def test_golden_headers(name):
         schema.Snap(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59),
         schema.Refine(DIGEST, DIGEST, Rectangle(0, 0, 6000, 4000), 59, DIGEST, True),
         schema.Suggest(DIGEST, "", DIGEST),
+        schema.Suggest(DIGEST, DIGEST, "", 384, 1000, 2000),
         schema.SuggestAll(DIGEST, DIGEST, 512),
-        Colorize(DIGEST, "", Rectangle(0, 0, 10, 10), 0, (Tint(DIGEST, 1.0, -2.5),) * 2),
-        schema.Recolor(DIGEST, "", "", 0, (), (Tint(DIGEST, 1.0, -2.5),)),
+        Colorize(
+            DIGEST, "", Rectangle(0, 0, 10, 10), 0, (Tint(7, "#102030"), Tint(7, "#102030", 3, 4))
+        ),
+        schema.Recolor(DIGEST, "", "", 0, (), (Tint(7, "#102030"),)),
         schema.Cancel("7"),
         schema.Stop(),
     ],
@@ -78,15 +82,17 @@ def test_requests_survive_the_wire(request_):
          "region": [0, 0, 1, 1]},
         {"id": "7", "op": "snap", "photo": DIGEST, "labels": DIGEST, "class_id": 60,
          "region": [0, 0, 1, 1]},
-        {"id": "7", "op": "suggest", "photo": DIGEST, "labels": "", "mask": ""},
+        {"id": "7", "op": "suggest", "photo": DIGEST, "labels": "", "mask": "x"},
+        {"id": "7", "op": "suggest", "photo": DIGEST, "labels": "", "mask": "", "x": -1},
         *(
             {"id": "7", "op": "colorize", "photo": DIGEST, "labels": "", "tints": tints,
              "region": [0, 0, 1, 1]}
             for tints in (
-                {"mask": DIGEST}, [7], [{"mask": "x", "a": 0.0, "b": 0.0}],
-                [{"mask": DIGEST, "a": 0.0, "b": float("nan")}],
-                [{"mask": DIGEST, "a": 0.0, "b": 1000.0}], [{"mask": DIGEST, "a": 0, "b": 0.0}],
-                [{"mask": DIGEST, "a": 0.0, "b": 0.0}] * (schema.TINTS_LIMIT + 1),
+                {"class_id": 7}, [7], [{"class_id": 60, "color": "#102030"}],
+                [{"class_id": 7, "color": "red"}], [{"class_id": 7, "color": "#102030", "x": 1}],
+                [{"class_id": 7, "color": "#102030", "x": -1, "y": 0}],
+                [{"class_id": 7, "color": "#102030", "x": 1 << 40, "y": 0}],
+                [{"class_id": 7, "color": "#102030"}] * (NOTES_LIMIT + 1),
             )
         ),
         {"id": "7", "op": "segment", "photo": DIGEST, "detail": -1,

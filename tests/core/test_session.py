@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from semcolor.client.session import Session
 from semcolor.client.worker_client import WorkerClient
 from semcolor.protocol import results, schema
+from semcolor.shared.color_notes import NOTES_LIMIT, ColorNote
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.geometry import NOWHERE, Rectangle
 from semcolor_worker.supervisor.plane_store import PlaneStore
@@ -35,6 +36,10 @@ class StoreClient(WorkerClient):
             if self.store.get(digest) is None:
                 photo = digest == request.photo
                 raise SemcolorError(Code.UNKNOWN_PHOTO if photo else Code.UNKNOWN_LABELS)
+        if isinstance(request, schema.Suggest):
+            return results.SuggestResult(()), b""
+        if isinstance(request, schema.Recolor):
+            return results.RecolorResult(NOWHERE, 0), b""
         region = getattr(request, "region", NOWHERE)
         return results.RegionResult(), bytes(3 * region.pixels)
 
@@ -102,25 +107,17 @@ def test_the_callers_array_stays_as_it_was():
     assert not labels.any()
 
 
-def test_tints_travel_with_their_masks_and_survive_a_worker_that_forgot():
+def test_notes_travel_with_each_request():
     session = Session(StoreClient(), np.arange(16, dtype=np.uint8).reshape(4, 4))
-    mask = np.full((4, 4), 255, np.uint8)
-    session.tint(mask, 10.0, -20.0)
-    assert colorize(session) == ["put_photo", "put_photo", "put_labels", "colorize"]
-    (tint,) = session.client.seen.tints
-    assert session.client.store.get(tint.mask).pixels == mask.tobytes()
-    session.client.store = PlaneStore()
-    colorize(session)
-    assert session.client.store.get(tint.mask) is not None
-    session.tints = ()
-    assert colorize(session) == ["colorize"]
-    assert session.client.seen.tints == ()
-    with pytest.raises(SemcolorError, match="must be the same"):
-        session.tint(np.zeros((4, 5), np.uint8), 0.0, 0.0)
-    for level in range(schema.TINTS_LIMIT):
-        session.tint(np.full((4, 4), level, np.uint8), 0.0, 0.0)
+    session.set_notes([ColorNote(7, "#102030", (1.0, 0.5)), ColorNote(9, "#ffffff")])
+    assert colorize(session) == ["put_photo", "put_photo", "colorize"]
+    tints = (schema.Tint(9, "#ffffff"), schema.Tint(7, "#102030", 3, 2))
+    assert session.client.seen.tints == tints
+    session.set_notes([])
+    session.recolor(0, quiet)
+    assert (session.client.seen.tints, session.client.seen.tints_before) == ((), tints)
     with pytest.raises(SemcolorError, match="At most"):
-        session.tint(mask, 0.0, 0.0)
+        session.set_notes([ColorNote(7, "#102030")] * (NOTES_LIMIT + 1))
 
 
 def test_edits_that_do_not_fit_are_refused():
@@ -209,11 +206,9 @@ def test_predicted_labels_do_not_travel():
     assert session.client.seen.labels == ""
 
 
-def test_masks_that_colour_nothing_any_more_are_forgotten():
+def test_only_the_last_selection_is_kept():
     session = Session(StoreClient(), np.zeros((4, 4), np.uint8))
     for level in range(40):
-        session.tints = ()
-        session.tint(np.full((4, 4), level, np.uint8), 0.0, 0.0)
-    session.colorize(session.whole, 0, quiet)
+        session.suggest(np.full((4, 4), level, np.uint8), 0, quiet)
     session.client.store = PlaneStore()
-    assert colorize(session).count("put_labels") <= 2
+    assert colorize(session).count("put_labels") <= 1

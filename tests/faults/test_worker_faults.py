@@ -157,17 +157,11 @@ def test_a_selection_gets_its_own_colour_or_a_reason(worker, sample_gray):
     session = Session(worker, sample_gray)
     mask = np.zeros_like(sample_gray)
     mask[100:300, 100:300] = 255
-    plain = session.colorize(session.whole, 0, quiet).rgb
     try:
         assert 1 <= len(session.suggest(mask, 0, quiet)) <= 6
     except SemcolorError as error:
         if error.code != Code.NO_SUGGESTIONS:  # the bundled model may have no distribution
             raise
-    session.tint(mask, 40.0, -30.0)
-    region, tinted, _ = session.recolor(0, quiet)
-    assert 200 * 200 <= region.pixels < 300 * 300
-    difference = np.abs(tinted.astype(int) - plain[region.rows, region.columns]).max(axis=2)
-    assert difference[:100].mean() > 20
 
 
 def test_wrong_requests_do_not_hurt_the_engine(worker, sample_gray):

@@ -59,33 +59,46 @@ def test_buttons_are_undo_steps_on_the_label_layer(gimp: Gimp, live: str) -> Non
 
 
 @pytest.mark.usefixtures("suggesting_model")
-def test_suggested_colour_is_given_to_the_selection(gimp: Gimp, live: str) -> None:
+def test_an_object_keeps_the_colour_that_was_chosen_for_it(gimp: Gimp, live: str) -> None:
+    """One undo step; strokes go on; what is painted becomes a part of it; it can be taken back."""
     script = """
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 200, 100, 80)
+    ours("label-selection", image, **{"class": "sofa"})
+    settle(colors)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 220, 210, 10, 10)  # a part will do
     image.set_selected_layers([labels])
     result["photo"] = pixels(photo, "CIE Lab float")
-    labels.set_visible(False)
-    result["before"], result["seen before"] = structure(image), visible(image, "CIE Lab float")
+    result["before"], plain = structure(image), content(colors)
+    result["plain"] = pixels(colors, "CIE Lab float")
     activate(panel)
     others = swatches(panel)
     # Two: the switch becomes vivid too, some time after the window has got the keyboard.
     press("alt+g", lambda: len(swatches(panel) - others) >= 2)
-    press("space", lambda: len(image.get_layers()) == 4)  # the first one has the keyboard
-    settle(colors)
-    result["seen"] = visible(image, "CIE Lab float")
+    press("space", lambda: content(colors) != plain)  # the first one has the keyboard
+    chosen = settle(colors)
+    result["chosen"] = pixels(colors, "CIE Lab float")
     activate_image()
-    press("ctrl+z", lambda: len(image.get_layers()) == 3)
+    press("ctrl+z", lambda: content(colors) != chosen)
+    result["undone"] = settle(colors) == plain
+    press("ctrl+y", lambda: content(colors) != plain)
+    result["redone"] = settle(colors) == chosen
     result["after"] = structure(image)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 300, 200, 100, 80)
+    ours("label-selection", image, **{"class": "sofa"})  # beside it
+    wait(lambda: content(colors) != chosen)
+    settle(colors)
+    result["grown"] = pixels(colors, "CIE Lab float")
     """
     result = run_live(gimp, live, script)
-    changed = np.abs(result["seen"] - result["seen before"]).max(axis=2) > 0.5
-    inside = np.zeros(changed.shape, bool)
-    inside[200:280, 200:300] = True
-    assert changed[inside].mean() > 0.9
-    assert result["seen"][inside][:, 1].mean() > 20  # red
-    assert not changed[~inside].any()
-    assert np.abs(result["seen"] - result["photo"])[..., 0].max() < 5  # light is the photo's
+    sofa, grown = (slice(210, 270), slice(210, 280)), (slice(210, 270), slice(310, 380))
+    assert result["chosen"][sofa][..., 1].mean() > result["plain"][sofa][..., 1].mean() + 15  # red
+    changed = np.abs(result["chosen"] - result["plain"]).max(axis=2) > 2
+    changed[100:400, 100:400] = False  # this model sees 64 pixels of the photo
+    assert not changed.any()
+    assert result["undone"]
+    assert result["redone"]
     assert result["after"] == result["before"]
+    assert result["grown"][grown][..., 1].mean() > 15
 
 
 def test_clean_labels_after_a_soft_brush(gimp: Gimp, live: str) -> None:

@@ -36,7 +36,7 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
 
         refuse("no label layer", "clean-labels", image)
         refuse("nothing to export", "export-labels", image, file=folder + "new.png")
-        refuse("nothing selected to colour", "choose-color", image, color="#102030")
+        refuse("nothing to colour", "choose-color", image, color="#102030")
         refuse("another size, no labels", "import-labels", image, file=folder + "other size.png")
         labels = add_labels(image)
         for name in ("other size", "other classes", "damaged", "nonsense", "huge", "missing"):
@@ -56,6 +56,8 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         refuse("no class", "snap-to-edges", image)
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 10, 10)
         refuse("no colour", "choose-color", image, color="red")
+        refuse("no notes", "export-color-notes", image, file=folder + "new.txt")
+        refuse("no colour notes", "import-color-notes", image, file=folder + "old.png")
         refuse("panel", "panel", image)
         copy = labels.copy()
         image.insert_layer(copy, None, 0)
@@ -66,6 +68,7 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
             refuse("foreign " + name, name, image, other.get_layers()[0])
         labels.set_offsets(50, 0)
         refuse("region elsewhere", "fill-region", image, **{{"class": "sky"}})
+        refuse("no object", "choose-color", image, color="#102030", x=0, y=0)
         labels.set_offsets(0, 0)
         photo = image.get_layers()[-1]
         photo.set_offsets(100, 0)
@@ -97,13 +100,13 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
     [
         ("no label layer", "Add Label Layer"),
         ("nothing to export", "Add Label Layer"),
-        ("nothing selected to colour", "Select an area of the photo"),
+        ("nothing to colour", "has no label layer yet"),
         ("another size, no labels", "has 320 × 100 pixels, the photo 320 × 246"),
         ("other size", "“other size.png” has 320 × 100 pixels, the photo 320 × 246"),
         ("other classes", "has the value 60"),
         ("damaged", "“damaged.png” cannot be read as a picture"),
         ("nonsense", "cannot be read as a picture"),
-        ("huge", "is too large for a label map"),
+        ("huge", "is too large (64 MiB"),
         ("missing", "There is no file “"),
         ("folder", "is not a file"),
         ("a photo", "pixels, the photo"),
@@ -125,7 +128,10 @@ def refused(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         ("foreign label-selection", "another image"),
         ("foreign choose-color", "another image"),
         ("foreign import-labels", "another image"),
-        ("selected elsewhere", "Select an area of the photo"),
+        ("selected elsewhere", "Select a part of the region"),
+        ("no object", "There is no object"),
+        ("no notes", "No object of this photo has a colour"),
+        ("no colour notes", "Line 1 of “old.png” is no colour note"),
         ("snapped elsewhere", "Select an area of the photo"),
         ("locked label-selection", "Unlock"),
         ("locked snap-to-edges", "Unlock"),

@@ -14,6 +14,7 @@ _SCRIPTS = CHECKOUT / "docs" / "gimp-scripts.md"
 
 _KINDS = {  # what the documentation calls GIMP's types
     "gint": "int",
+    "gboolean": "boolean",
     "gchararray": "string",
     "GStrv": "strings",
     "GimpDoubleArray": "doubles",

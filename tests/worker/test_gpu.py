@@ -52,7 +52,7 @@ def strokes(engine, gray, detail):
         yield engine.colorize(Colorize("photo", now, changed, detail))
     engine.put_plane("mask", (labels == labels[0, 0]).to(torch.uint8) * 255)
     yield [colour.rgb for colour in engine.suggest(Suggest("photo", "labels 3", "mask", detail))]
-    tints = (Tint("mask", 20.0, -30.0),)
+    tints = (Tint(int(labels[0, 0]), "#804020"), Tint(int(labels[5, 9]), "#203080", 9, 5))
     yield engine.colorize(Colorize("photo", "labels 3", whole(gray), detail, tints))
 
 

@@ -37,7 +37,7 @@ def test_what_supersedes_what():
     older = Colorize(PHOTO, LABELS, WHOLE)
     newer = Colorize(PHOTO, NEWER, WHOLE)
     assert supersedes(newer, older)
-    assert supersedes(Colorize(PHOTO, LABELS, WHOLE, tints=(Tint(MASK, 1.0, 2.0),)), older)
+    assert supersedes(Colorize(PHOTO, LABELS, WHOLE, tints=(Tint(7, "#102030"),)), older)
     assert supersedes(Colorize(PHOTO, LABELS, WHOLE, detail=64), older)
     assert supersedes(Recolor(PHOTO, NEWER, ""), Recolor(PHOTO, LABELS, ""))
     assert not supersedes(Recolor(PHOTO, NEWER, LABELS), Recolor(PHOTO, NEWER, ""))

@@ -41,6 +41,12 @@ class Canvas:
         return self._whole.bottom, self._whole.right
 
     @property
+    def ids(self) -> Tensor:
+        """h×w class ids of what was painted last."""
+        assert self._ids is not None
+        return self._ids
+
+    @property
     def nbytes(self) -> int:
         """Memory that it holds."""
         grays = 0 if self._grays is None else self._grays.nbytes
@@ -56,8 +62,7 @@ class Canvas:
         """The planes that :meth:`colour` will read."""
         if self.guiding.name == (labels, tints):
             return []
-        masks = [tint.mask for tint in tints]
-        return masks if self.painting.labels == labels else [labels, *masks]
+        return [] if self.painting.labels == labels else [labels]
 
     def paint(self, labels: str, ids: ReadIds) -> None:
         """Bring the network's chroma to a label map; ``ids`` is asked for only when needed."""
@@ -69,14 +74,18 @@ class Canvas:
             self._unguided = changed.joined(self._unguided)
 
     def colour(
-        self, labels: str, tints: tuple[Tint, ...], ids: ReadIds, tint: Callable[[Tensor], Tensor]
-    ) -> None:
-        """Bring the fit to lightness to a label map and tints; ``tint`` applies these to chroma."""
+        self, labels: str, tints: tuple[Tint, ...], ids: ReadIds,
+        tint: Callable[[Tensor, Tensor], Tensor],
+    ) -> None:  # fmt: skip
+        """Bring the fit to lightness to a label map and tints.
+
+        ``tint`` applies these to chroma, by the labels at detail.
+        """
         if self.guiding.name == (labels, tints):
             return
         self.paint(labels, ids)
         everywhere = tints or self._tinted  # a tint moves the mean of all that it covers
         changed = self._whole if everywhere else self._unguided
-        assert self._ids is not None
-        self.guiding.update((labels, tints), tint(self.painting.chroma), self._ids, changed)
+        tinted = tint(self.painting.chroma, self.ids)
+        self.guiding.update((labels, tints), tinted, self.ids, changed)
         self._unguided, self._tinted = None, bool(tints)

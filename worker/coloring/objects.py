@@ -11,6 +11,7 @@ from semcolor.shared.geometry import Rectangle
 
 MOST = 64
 _SMALLEST = 0.001  # of the picture
+_NEAR = 2  # pixels at detail
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,26 @@ def objects(ids: LabelMap) -> list[Object]:
         Object(class_id, mask, region, _deepest(mask, region))
         for _, class_id, mask, region in found[:MOST]
     ]
+
+
+def object_at(ids: LabelMap, class_id: int | None, x: int, y: int) -> Flags:
+    """h×w: the connected region of a class that a pixel of a label map (h×w) is in.
+
+    At detail a thin object may miss its pixel by a few others; nothing where none is so near.
+    ``class_id``: None for whatever class the pixel has.
+    """
+    height, width = ids.shape
+    top, left = max(0, y - _NEAR), max(0, x - _NEAR)
+    near = ids[top : max(0, y + _NEAR + 1), left : max(0, x + _NEAR + 1)]
+    if class_id is None and 0 <= y < height and 0 <= x < width:
+        class_id = int(ids[y, x])
+    rows, columns = np.nonzero(near == class_id)
+    if not rows.size:
+        return np.zeros(ids.shape, bool)
+    nearest = np.hypot(rows + top - y, columns + left - x).argmin()
+    _, numbers = cv2.connectedComponents((ids == class_id).astype(np.uint8), connectivity=4)
+    found: Flags = numbers == numbers[rows[nearest] + top, columns[nearest] + left]
+    return found
 
 
 def _deepest(mask: Flags, region: Rectangle) -> tuple[int, int]:

@@ -174,7 +174,10 @@ class Inference:
         Raises SemcolorError: NO_SUGGESTIONS for a model without a distribution, EMPTY_SELECTION.
         """
         canvas = self._painted(request, plan)
-        mask = self._mask(request.mask, request.photo, canvas.size)
+        if request.mask:
+            mask = self._mask(request.mask, request.photo, canvas.size)
+        else:
+            mask = self._object(None, request.x, request.y, request.photo, canvas.ids)
         return _colors(canvas, canvas.painting.bin_logits[0].softmax(0), mask)
 
     def suggest_all(self, request: SuggestAll, plan: Plan) -> list[ObjectColors]:
@@ -224,14 +227,26 @@ class Inference:
         return canvas
 
     def _colour(self, canvas: Canvas, photo: str, labels: str, tints: tuple[Tint, ...]) -> None:
-        def tinted(chroma: Tensor) -> Tensor:
+        def tinted(chroma: Tensor, ids: Tensor) -> Tensor:
             for tint in tints:
-                mask = self._mask(tint.mask, photo, canvas.size)
-                chroma = suggestions.tinted(chroma, mask, tint.a, tint.b)
+                mask = self._object(tint.class_id, tint.x, tint.y, photo, ids)
+                chroma = suggestions.tinted(chroma, mask, *color.chroma_of(tint.color))
             return chroma
 
         canvas.colour(labels, tints, self._read_ids(canvas, photo, labels), tinted)
         self._cache.trim()
+
+    def _object(
+        self, class_id: int | None, x: int | None, y: int | None, photo: str, ids: Tensor
+    ) -> Tensor:
+        """h×w, 1 where it is by class ids at detail; without a pixel, all of a class."""
+        if x is None or y is None:
+            return torch.eq(ids, class_id or 0).float()
+        from semcolor_worker.coloring.objects import object_at  # OpenCV takes a while to load
+
+        place, (height, width) = self._planes.place(photo), ids.shape
+        at = (x - place.x) * width // place.width, (y - place.y) * height // place.height
+        return torch.from_numpy(object_at(ids.cpu().numpy(), class_id, *at)).to(ids.device).float()
 
     def _read_ids(self, canvas: Canvas, photo: str, labels: str) -> Callable[[], Tensor]:
         device = self._networks.device

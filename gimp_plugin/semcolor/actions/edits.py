@@ -57,7 +57,7 @@ def selected_region(photo: Photo) -> tuple[int, int]:
         return lambda area: read_pixels(photo, layer, area, pixel_format)
 
     seed = mostly_selected(
-        photo.selection.clip(photo.extent_of(label_layer)),
+        photo.selection.clip(photo.extent_of(label_layer)).clip(photo.whole),
         reader(label_layer, LABEL_FORMAT),
         reader(photo.image.get_selection(), SELECTION_FORMAT),
     )

@@ -25,7 +25,7 @@ def read(file: Gio.File) -> bytes:
         if info.get_file_type() != Gio.FileType.REGULAR:
             raise FileError(tr("{file} is not a file.").format(file=name))
         if info.get_size() > PAYLOAD_LIMIT:
-            message = tr("{file} is too large for a label map ({limit} MiB at most).")
+            message = tr("{file} is too large ({limit} MiB at most).")
             raise FileError(message.format(file=name, limit=PAYLOAD_LIMIT >> 20))
         _, content, _ = file.load_contents(None)
     except GLib.Error as error:

@@ -5,12 +5,13 @@ main thread only. So whatever touches GIMP goes through `in_gimp`: in the panel'
 until the main thread has made the call, in a procedure without a window it makes the call itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from gi.repository import Gegl, Gimp
+from images.color_notes import read_notes
 from images.label_colors import LabelColors
 from images.photo import Photo
 from images.pixels import (
@@ -25,6 +26,7 @@ from images.pixels import (
 from images.writing import let_write, pixel_file, write_directly
 from live.tiles import Edit
 from shared.bridge_schema import LABEL_FORMAT, PAYLOAD_LIMIT, SELECTION_FORMAT
+from shared.color_notes import ColorNote, format_notes
 from shared.geometry import Rectangle
 
 from .process import BridgeProcess
@@ -71,6 +73,7 @@ class Exchange:
         self.ambiguous = 0  # pixels of the label layer that are no class's colour
         self.lowered = 0  # the last result's detail, where the worker had no memory for more
         self._palette = b""  # the classes' colours as the image gave them back last
+        self._notes = ""  # colour notes, as the bridge has them
         self._colored_at: int | None = None  # the detail of the colours that GIMP has
 
     # --- Labels ----------------------------------------------------------------------------------
@@ -149,9 +152,14 @@ class Exchange:
 
     # --- Colours ---------------------------------------------------------------------------------
 
-    def colorize(self, detail: int) -> Gegl.Buffer:
-        """The whole photo's colours for the labels that were sent, in the image's precision."""
+    def colorize(self, detail: int, notes: Sequence[ColorNote] | None = None) -> Gegl.Buffer:
+        """The whole photo's colours for the labels that were sent, in the image's precision.
+
+        Args:
+            notes: colours of single objects; None: those that are kept with the photo.
+        """
         depth: int = self._in_gimp(lambda: depth_of(self._photo.image))
+        self._send_notes(notes)
         self._colored_at = None  # until all of it has come
         self._bridge.request("colorize", detail=detail, depth=depth)
         buffer = self._collect("color_rows", color_format(depth))
@@ -191,6 +199,7 @@ class Exchange:
         op: str, payload: bytes, fields: dict[str, int],
     ) -> None:  # fmt: skip
         is_colored, self._colored_at = self._colored_at == detail, None  # until it is written
+        self._send_notes()
         if is_colored:
             request = {**fields, "detail": detail, "depth": depth}
             answer, colors = self._bridge.request(op, payload, **request)
@@ -201,14 +210,21 @@ class Exchange:
             self._write(colorized, self._whole, depth)
         self._colored_at = detail
 
-    def suggest(self, area: Rectangle, detail: int) -> list[tuple[str, float]]:
+    def suggest(self, part: Rectangle | tuple[int, int], detail: int) -> list[tuple[str, float]]:
         """Plausible colours for the selection, whose bounds are given, most likely first.
+
+        Args:
+            part: or a pixel of an object of the labels that were sent.
 
         Returns:
             Pairs of `#rrggbb` and how likely that is (0..1).
         """
-        self.send_selection(area)
-        answer, _ = self._bridge.request("suggest", detail=detail)
+        fields = {}
+        if isinstance(part, Rectangle):
+            self.send_selection(part)
+        else:
+            fields = {"x": part[0], "y": part[1]}
+        answer, _ = self._bridge.request("suggest", detail=detail, **fields)
         return [(color["rgb"], color["share"]) for color in answer["colors"]]
 
     # --- Small things ----------------------------------------------------------------------------
@@ -225,6 +241,14 @@ class Exchange:
         self._bridge.request("begin_photo", format=pixel_format, **size)
         self._send_rows(self._photo.layer, self._whole, pixel_format)
         self._has_photo = True
+
+    def _send_notes(self, notes: Sequence[ColorNote] | None = None) -> None:
+        if notes is None:
+            notes = self._in_gimp(lambda: read_notes(self._photo))
+        text = format_notes(notes)
+        if text != self._notes:
+            self._bridge.request("color_notes", text.encode())
+            self._notes = text
 
     def _send_rows(
         self, layer: Gimp.Drawable, area: Rectangle, pixel_format: str

@@ -3,10 +3,8 @@
 from gi.repository import Gegl, Gimp
 from language import tr
 
-from .layers import add_chosen_layer
-from .photo import LayerError, Photo
-from .roles import CHOSEN, find_layer
-from .undo import filling, one_undo_step
+from .photo import LayerError
+from .undo import filling
 
 
 def fill_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> int:
@@ -37,22 +35,6 @@ def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int,
         Gimp.context_set_sample_transparent(True)
         image.select_contiguous_color(Gimp.ChannelOps.REPLACE, layer, x + layer_x, y + layer_y)
         return _fill_selected(layer, color)
-
-
-def choose_color(photo: Photo, color: str) -> Gimp.Layer:
-    """Give the selection this colour's hue and chroma, in a layer of its own: one undo step.
-
-    Live colouring leaves that layer alone.
-
-    Raises:
-        LayerError: nothing is selected, or the layer is locked.
-    """
-    _require_selection(photo.image, photo.layer)
-    with one_undo_step(photo.image):
-        layer = find_layer(photo, CHOSEN) or add_chosen_layer(photo)
-        with filling(photo.image, layer):
-            _fill_selected(layer, color)
-    return layer
 
 
 def _require_selection(image: Gimp.Image, layer: Gimp.Layer) -> None:

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 
 from gi.repository import Gegl, Gimp
 from language import tr
-from shared.bridge_schema import LABEL_FORMAT
 from shared.geometry import Rectangle
 
 from .photo import Photo
 from .pixels import is_rgb, strips
-from .roles import CHOSEN, COLORIZED, LABELS, find_layer, give_role
+from .roles import COLORIZED, LABELS, find_layer, give_role
 from .undo import copy_all
 from .writing import let_write, pixel_file
 
@@ -36,15 +35,6 @@ def add_colorized_layer(photo: Photo, pixels: Gegl.Buffer) -> Gimp.Layer:
     kind, mode = Gimp.ImageType.RGB_IMAGE, Gimp.LayerMode.LCH_COLOR
     layer = _new_layer(photo, tr("Colorized"), kind, mode)
     _insert(photo, layer, photo.layer, COLORIZED, pixels)
-    return layer
-
-
-def add_chosen_layer(photo: Photo) -> Gimp.Layer:
-    """Insert a transparent layer for chosen colours above the colorized layer."""
-    kind, mode = Gimp.ImageType.RGBA_IMAGE, Gimp.LayerMode.LCH_COLOR
-    layer = _new_layer(photo, tr("Chosen Colours"), kind, mode)
-    nothing = Gegl.Buffer.new(LABEL_FORMAT, *photo.whole)
-    _insert(photo, layer, find_layer(photo, COLORIZED) or photo.layer, CHOSEN, nothing)
     return layer
 
 

@@ -16,7 +16,7 @@ from .photo import LayerError, Photo
 
 LABELS = "labels"
 COLORIZED = "colorized"
-CHOSEN = "chosen colours"
+CHOSEN = "chosen colours"  # a layer that semcolor made before there were colour notes
 _PHOTO = "photo"
 
 _PARASITE = "semcolor-layer"

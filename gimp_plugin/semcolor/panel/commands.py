@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from actions import chosen_colors, coloring, edits
+from actions import coloring, edits, object_colors
 from actions.action import Action, Outcome
 from bridge.exchange import LabelChange
 from gi.repository import Gimp
@@ -42,6 +42,7 @@ class Commands:
     ) -> None:
         self._photo, self._window, self._jobs, self._live = photo, window, jobs, live
         self._picker, self._watcher, self._remembered = picker, watcher, remembered
+        self._object = 0, 0  # a pixel of the one that colours were suggested for
         self._by_name: dict[str, Callable[[], None]] = {
             buttons.ADD_LABELS: self._when_free(self._add_labels),
             buttons.COLORIZE: self._when_free(self.colorize),
@@ -61,9 +62,16 @@ class Commands:
         """Make the layers that the photo lacks."""
         self._jobs.do(coloring.colorize(self._photo, self._detail))
 
-    def choose_color(self, color: str) -> None:
-        """Give the selection one of the suggested colours."""
-        self._jobs.guarded(lambda: call_for(self._photo, "choose-color", color=color))
+    def choose_color(self, color: str | None) -> None:
+        """Give the object that was asked about last a colour; None: that of its label."""
+        x, y = self._object
+        place = {"x": x, "y": y, "colorize": False}  # Live does, or a job of ours
+        if color:
+            self._jobs.guarded(lambda: call_for(self._photo, "choose-color", color=color, **place))
+        else:
+            self._jobs.guarded(lambda: call_for(self._photo, "automatic-color", **place))
+        if not self._live.is_on:
+            self._jobs.want(self.colorize)
         Gimp.displays_flush()
 
     @property
@@ -113,13 +121,22 @@ class Commands:
         self._jobs.do(replace(action, apply=apply))
 
     def _suggest(self) -> None:
-        action = chosen_colors.suggest(self._photo, self._detail, self._live.unsent)
+        """For the object that is mostly selected, or else that was painted last."""
+        unsent, selected = self._live.unsent, bool(self._photo.selection.clip(self._photo.whole))
+        if selected:
+            self._object = edits.selected_region(self._photo)
+        elif self._watcher.last_stroke:
+            self._object = self._watcher.last_stroke.middle
+        else:
+            raise LayerError(tr("Select an object, or click it with the Pencil, then press this."))
+        at = None if selected else self._object
+        action = object_colors.suggest(self._photo, self._detail, unsent, at)
         self._jobs.do(action, self._show_suggestions)
 
     def _show_suggestions(self, outcome: Outcome) -> None:
         colors = list(zip(outcome.values["colors"], outcome.values["shares"], strict=True))
         self._window.buttons.show_suggestions(colors)
-        self._window.say(tr("Click a colour to give it to the selection.") if colors else "")
+        self._window.say(tr("Click a colour to give it to the object.") if colors else "")
 
     def _last_stroke(self, margin: int) -> Rectangle:
         if not self._watcher.last_stroke:

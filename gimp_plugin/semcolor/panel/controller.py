@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gi.repository import Gimp, GLib
 from images import view
+from images.color_notes import read_notes
 from images.label_colors import LabelColors
 from images.layers import colors_stamp
 from images.painting import find_obstacle
@@ -107,8 +108,8 @@ class PanelController:
         self._remembered.change(lambda own: replace(own, detail=detail))
         self._live.start_over()
 
-    def color_chosen(self, color: str) -> None:
-        """Give the selection one of the suggested colours."""
+    def color_chosen(self, color: str | None) -> None:
+        """Give the object that was asked about a colour, or take it back."""
         if self._photo.is_open:
             self._commands.choose_color(color)
 
@@ -203,6 +204,7 @@ class PanelController:
             self._watcher.look(labels)
         if colorized:
             self._watch_colors(colorized)
+        self._live.notes_seen(read_notes(self._photo))
 
     def _watch_colors(self, colorized: Gimp.Layer) -> None:
         """Undo of Colorize brings back colours of other labels, of which these tell nothing."""

@@ -7,6 +7,7 @@ from actions.notes import ambiguous_note, lowered_note
 from bridge.exchange import Exchange, InGimp, LabelChange
 from bridge.process import BridgeError
 from gi.repository import Gimp
+from images.color_notes import read_notes
 from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
 from images.writing import write_step
@@ -15,6 +16,7 @@ from live.tiles import Edit
 from live.unsent import Unsent
 from shared.bridge_schema import LABEL_FORMAT
 from shared.codes import NEEDS_A_CHANGE
+from shared.color_notes import ColorNote
 from shared.errors import SemcolorError
 from shared.geometry import Rectangle
 from shared.states import WorkerState
@@ -54,6 +56,8 @@ class LiveColoring:
         self._jobs, self._remembered = jobs, remembered
         self._unsent = Unsent(photo.whole)
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
+        self._notes: tuple[ColorNote, ...] = read_notes(photo)
+        self._has_news = False  # whether there were other notes when colours were made last
         self.is_on = self._waits_for_layers = False
 
     def switch(self, on: bool) -> None:
@@ -74,6 +78,11 @@ class LiveColoring:
     def edited(self, edit: Edit) -> None:
         """The label layer has changed here."""
         self._unsent.edited(edit)
+
+    def notes_seen(self, notes: tuple[ColorNote, ...]) -> None:
+        """The photo has these colour notes now; colours follow, to undo and redo too."""
+        self._has_news |= notes != self._notes
+        self._notes = notes
 
     def start_over(self) -> None:
         """Send everything, whatever was sent before, and don't wait."""
@@ -96,10 +105,22 @@ class LiveColoring:
         edit = self._unsent.next_job(time.monotonic()) if labels else None
         if edit and labels:
             self._send(edit, labels, colorized if self.is_on else None)
+        elif self._has_news and self.is_on and colorized:
+            self._recolor(colorized)
+
+    def _recolor(self, colorized: Gimp.Layer) -> None:
+        self._has_news, detail = False, self._remembered.now.detail
+
+        def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
+            exchange.recolor(detail, colorized)
+            in_gimp(Gimp.displays_flush)
+            return exchange.ambiguous, exchange.lowered
+
+        self._jobs.submit(job, self._done)
 
     def _send(self, edit: Edit, labels: Gimp.Layer, colorized: Gimp.Layer | None) -> None:
         """Let labels and colours follow; None: not the colours."""
-        own = self._remembered.now
+        own, self._has_news = self._remembered.now, self._has_news and colorized is None
         class_id = self._painted_class() if own.smart and edit.is_stroke else None
 
         def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:

@@ -1,9 +1,10 @@
 """What procedures do, where that is more than one action."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from actions import chosen_colors, coloring, edits, label_files, worker
+from actions import coloring, edits, label_files, note_files, object_colors, worker
 from actions.action import Outcome
 from actions.files import FileError
 from gi.repository import Gio
@@ -11,6 +12,7 @@ from images.photo import LayerError, Photo
 from images.roles import find_label_layer
 from images.writing import PixelFile, write_file
 from language import tr
+from shared.color_notes import ColorNote
 from shared.geometry import Rectangle
 from shared.limits import DETAIL_STEP
 
@@ -43,10 +45,7 @@ def colorize_with_settings(call: Call) -> Outcome | None:
 
 def fill_region(call: Call) -> Outcome:
     """Fill the region that the arguments, or the selection, name."""
-    x, y = call.value("x"), call.value("y")
-    if call.interactive or min(x, y) < 0:
-        x, y = edits.selected_region(call.photo)
-    return edits.fill_region(call.photo, call.entry(), x, y)
+    return edits.fill_region(call.photo, call.entry(), *_place(call))
 
 
 def snap(call: Call) -> Outcome:
@@ -59,24 +58,49 @@ def snap(call: Call) -> Outcome:
 
 
 def choose_color(call: Call) -> Outcome:
-    """Give the selection the argument's colour, or the foreground colour."""
+    """Give the object the argument's colour, or the foreground colour."""
     color = call.text("color").lower()
     if call.interactive or not color:
         color = call.foreground
     if not re.fullmatch("#[0-9a-f]{6}", color):
         message = tr("“{color}” is no colour: write it as #rrggbb, for instance #80a0c0.")
         raise LayerError(message.format(color=color))
-    return chosen_colors.choose_color(call.photo, color)
+    return _note(call, object_colors.with_color(call.photo, _place(call), color))
+
+
+def automatic_color(call: Call) -> Outcome:
+    """Take the object's colour back."""
+    return _note(call, object_colors.with_color(call.photo, _place(call), None))
+
+
+def import_color_notes(call: Call) -> Outcome | None:
+    """Read colour notes from the file that is given, or chosen."""
+    if not call.interactive:
+        return _note(call, note_files.read_notes(_given_file(call)))
+    from windows.dialogs import NOTES, ask_what_to_import
+
+    file = ask_what_to_import(call.photo.image, NOTES)
+    return _note(call, note_files.read_notes(file)) if file else None
+
+
+def export_color_notes(call: Call) -> Outcome | None:
+    """Write colour notes to the file that is given, or chosen."""
+    if not call.interactive:
+        return note_files.export_notes(call.photo, _given_file(call))
+    from windows.dialogs import NOTES, ask_where_to_export
+
+    file = ask_where_to_export(call.photo.image, NOTES)
+    return note_files.export_notes(call.photo, file) if file else None
 
 
 def export_labels(call: Call) -> Outcome | None:
     """Write the label layer to the file that is given, or chosen."""
     if not call.interactive:
         return call.ask(label_files.export_labels(call.photo, _given_file(call)))
-    from windows.dialogs import ask_where_to_export
+    from windows.dialogs import LABELS, ask_where_to_export
 
     find_label_layer(call.photo)
-    file = ask_where_to_export(call.photo.image)
+    file = ask_where_to_export(call.photo.image, LABELS)
     return call.ask(label_files.export_labels(call.photo, file)) if file else None
 
 
@@ -84,9 +108,9 @@ def import_labels(call: Call) -> Outcome | None:
     """Read the label layer from the file that is given, or chosen."""
     if not call.interactive:
         return call.ask(label_files.import_labels(call.photo, _given_file(call)))
-    from windows.dialogs import ask_what_to_import
+    from windows.dialogs import LABELS, ask_what_to_import
 
-    file = ask_what_to_import(call.photo.image)
+    file = ask_what_to_import(call.photo.image, LABELS)
     return call.ask(label_files.import_labels(call.photo, file)) if file else None
 
 
@@ -107,6 +131,18 @@ def write_pixels(call: Call) -> Outcome:
     photo = Photo(call.value("image"), call.value("photo"))
     write_file(photo, call.value("layer"), content, call.value("undoable"))
     return Outcome()
+
+
+def _place(call: Call) -> tuple[int, int]:
+    """A pixel of the region that the arguments, or the selection, name."""
+    x, y = call.value("x"), call.value("y")
+    return edits.selected_region(call.photo) if call.interactive or min(x, y) < 0 else (x, y)
+
+
+def _note(call: Call, notes: Sequence[ColorNote]) -> Outcome:
+    if not call.value("colorize"):
+        return object_colors.note(call.photo, notes)
+    return call.ask(object_colors.colorize_with(call.photo, notes, call.value("detail")))
 
 
 def _given_file(call: Call) -> Gio.File:

@@ -1,6 +1,6 @@
 """Every procedure that GIMP gets from us: what it is called, takes, gives back and does."""
 
-from actions import chosen_colors, coloring, edits
+from actions import coloring, edits, object_colors
 from actions.worker import worker_status
 from gi.repository import Gimp
 from images.writing import WRITE
@@ -55,6 +55,19 @@ _LAYER_KIND = Value(
     ),
     (_kinds(), run.LCH),
 )
+_PLACE = tuple(
+    Value(
+        "int",
+        axis,
+        f"_{axis.upper()}",
+        tr(
+            "A pixel of the region, counted from the photo's upper left corner; -1: the selection "
+            "tells"
+        ),
+        (-1, _LARGEST, -1),
+    )
+    for axis in "xy"
+)
 _FILE = "file", "file", tr("_File")
 _ANY_FILE = (Gimp.FileChooserAction.ANY, True, None)  # we say ourselves what is wrong with it
 _LAYER = "layer", "layer", tr("Layer")
@@ -69,6 +82,14 @@ _AMBIGUOUS = Value(
     tr("How many pixels had no palette colour, so that a class beside them was taken"),
     _COUNT,
 )
+_COLORIZE = Value(
+    "boolean",
+    "colorize",
+    tr("_Colorize"),
+    tr("Whether to colour the photo anew at once; live colouring follows by itself"),
+    (True,),
+)
+_COLORED = (Value(*_LAYER, tr("The new or updated colorized layer"), _MAYBE_NO_LAYER),)
 
 _ALL = (
     Procedure(
@@ -144,22 +165,7 @@ _ALL = (
             "the selection has, the region nearest to its middle. A rough selection will do."
         ),
         run.fill_region,
-        (
-            _CLASS,
-            *(
-                Value(
-                    "int",
-                    axis,
-                    f"_{axis.upper()}",
-                    tr(
-                        "A pixel of the region, counted from the photo's upper left corner; -1: "
-                        "the selection tells"
-                    ),
-                    (-1, _LARGEST, -1),
-                )
-                for axis in "xy"
-            ),
-        ),
+        (_CLASS, *_PLACE),
         (Value(*_PIXELS, tr("How many pixels the region has"), _COUNT),),
         _EDIT_MENU,
     ),
@@ -197,7 +203,7 @@ _ALL = (
             "Needs a colour model that finds several colours likely. choose-color takes one of "
             "them."
         ),
-        lambda call: call.ask(chosen_colors.suggest(call.photo, call.value("detail"))),
+        lambda call: call.ask(object_colors.suggest(call.photo, call.value("detail"))),
         (_DETAIL,),
         (
             Value(
@@ -212,11 +218,11 @@ _ALL = (
     ),
     Procedure(
         "choose-color",
-        tr("_Give Selection the Foreground Colour"),
-        tr("Give the selection the hue of the foreground colour"),
+        tr("_Give Object the Foreground Colour"),
+        tr("Give the object that is mostly selected the hue of the foreground colour"),
         tr(
-            "Gives the selection the hue and chroma of a colour, in a layer of chosen colours "
-            "between colorized layer and labels, which colouring leaves alone."
+            "The object, a connected region of one class in the label layer, keeps the hue and "
+            "chroma of a colour, whatever is edited, until Automatic Colour takes it back."
         ),
         run.choose_color,
         (
@@ -230,9 +236,45 @@ _ALL = (
                 ),
                 ("",),
             ),
+            *_PLACE,
+            _DETAIL,
+            _COLORIZE,
         ),
-        (Value(*_LAYER, tr("The layer of chosen colours"), _MAYBE_NO_LAYER),),
+        _COLORED,
         _EDIT_MENU,
+    ),
+    Procedure(
+        "automatic-color",
+        tr("_Automatic Colour"),
+        tr("Take the colour back that the object was given"),
+        tr("The object that is mostly selected gets the colour that its label asks for."),
+        run.automatic_color,
+        (*_PLACE, _DETAIL, _COLORIZE),
+        _COLORED,
+        _EDIT_MENU,
+    ),
+    Procedure(
+        "import-color-notes",
+        tr("Import Colour _Notes…"),
+        tr("Read the colours of objects from a file"),
+        tr(
+            "Takes a text file with lines such as “clothes: #5b5a3c”, as Export Colour Notes "
+            "writes. They replace the notes that the photo has."
+        ),
+        run.import_color_notes,
+        (Value(*_FILE, tr("The colour notes"), _ANY_FILE), _DETAIL, _COLORIZE),
+        _COLORED,
+    ),
+    Procedure(
+        "export-color-notes",
+        tr("Export Colour Notes…"),
+        tr("Write the colours that objects were given to a file"),
+        tr(
+            "Writes a text file for the next photo, or for “semcolor colorize --notes”. A file "
+            "that is there is replaced."
+        ),
+        run.export_color_notes,
+        (Value(*_FILE, tr("The colour notes"), _ANY_FILE),),
     ),
     Procedure(
         "import-labels",

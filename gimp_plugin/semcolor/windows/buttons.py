@@ -1,8 +1,9 @@
 """The panel's buttons, and the suggested colours."""
 
-from gi.repository import Gtk
+from gi.repository import Gdk, Gtk, Pango
 from language import tr
 
+from .color_words import word_for
 from .listener import Listener
 from .widgets import swatch
 
@@ -31,7 +32,10 @@ _EDITING = {
         ),
     ),
     CLEAN: (tr("_Clean Labels"), tr("In-between colours become a class that is beside them")),
-    SUGGEST: (tr("Su_ggest Colours"), tr("What other colours the selected object may have")),
+    SUGGEST: (
+        tr("Su_ggest Colours"),
+        tr("What colours the object may have that is selected, or was painted last"),
+    ),
 }
 
 
@@ -41,7 +45,9 @@ class Buttons:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._buttons: dict[str, Gtk.Button] = {}
-        self._suggestions = Gtk.Box(spacing=6, homogeneous=True, no_show_all=True)
+        self._suggestions = Gtk.Grid(
+            row_spacing=4, column_spacing=4, column_homogeneous=True, no_show_all=True
+        )
         self.making, self.editing = self._making_box(), self._editing_box()
 
     def show_layers(self, has_labels: bool, has_colors: bool) -> None:
@@ -52,18 +58,49 @@ class Buttons:
             self._buttons[name].set_sensitive(has_labels)
 
     def show_suggestions(self, colors: list[tuple[str, float]]) -> None:
-        """Swatches to click: pairs of `#rrggbb` and how likely that is. None: the row goes away."""
+        """Colours to click: pairs of `#rrggbb` and how likely that is. None: they go away.
+
+        With them come any colour of the user's own, and the way back.
+        """
         for button in self._suggestions.get_children():
             button.destroy()
-        for color, share in colors:
-            button = Gtk.Button(image=Gtk.Image.new_from_pixbuf(swatch(color)))
-            button.set_tooltip_text(f"{color}, {round(100 * share)} %")
-            button.connect("clicked", lambda _, color=color: self._listener.color_chosen(color))
+        choices = [self._suggestion(*color) for color in colors]
+        if colors:
+            choices += [self._own_color(colors[0][0]), self._automatic()]
+        for index, button in enumerate(choices):
             button.show_all()
-            self._suggestions.pack_start(button, True, True, 0)
+            self._suggestions.attach(button, index % 2, index // 2, 1, 1)
         self._suggestions.set_visible(bool(colors))
         if colors:
-            self._suggestions.get_children()[0].grab_focus()
+            choices[0].grab_focus()
+
+    def _suggestion(self, color: str, share: float) -> Gtk.Button:
+        word = word_for(color)
+        box = Gtk.Box(spacing=6)
+        box.pack_start(Gtk.Image.new_from_pixbuf(swatch(color)), False, False, 0)
+        label = Gtk.Label(label=word, xalign=0, ellipsize=Pango.EllipsizeMode.END)
+        box.pack_start(label, True, True, 0)
+        button = Gtk.Button()
+        button.add(box)
+        button.set_tooltip_text(f"{word} ({color}), {round(100 * share)} %")
+        button.get_accessible().set_name(word)
+        button.connect("clicked", lambda _: self._listener.color_chosen(color))
+        return button
+
+    def _own_color(self, color: str) -> Gtk.Button:
+        rgba = Gdk.RGBA()
+        rgba.parse(color)
+        button = Gtk.ColorButton(rgba=rgba, title=tr("The Object's Colour"))
+        button.set_tooltip_text(tr("Any other colour"))
+        button.get_accessible().set_name(tr("Any other colour"))
+        button.connect("color-set", lambda _: self._listener.color_chosen(_hex(button.get_rgba())))
+        return button
+
+    def _automatic(self) -> Gtk.Button:
+        button = Gtk.Button(label=tr("Automatic"))
+        button.set_tooltip_text(tr("Take the object's colour back"))
+        button.connect("clicked", lambda _: self._listener.color_chosen(None))
+        return button
 
     def _making_box(self) -> Gtk.Widget:
         box = Gtk.Box(spacing=6, homogeneous=True)
@@ -88,3 +125,8 @@ class Buttons:
         button.connect("clicked", lambda _: self._listener.button_pressed(name))
         self._buttons[name] = button
         return button
+
+
+def _hex(color: Gdk.RGBA) -> str:
+    red, green, blue = (round(255 * part) for part in (color.red, color.green, color.blue))
+    return f"#{red:02x}{green:02x}{blue:02x}"

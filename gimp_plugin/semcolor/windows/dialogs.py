@@ -1,5 +1,7 @@
 """The windows that ask the user something. Imported only where there is a display."""
 
+from typing import NamedTuple
+
 from gi.repository import Gimp, GimpUi, Gio, Gtk
 from language import tr
 
@@ -7,7 +9,25 @@ _TEXT = tr(
     "To use a worker on another machine, run there “semcolor worker invite NAME”\n"
     "and paste the line that it prints. “local” goes back to this machine's own worker."
 )
-_PNG = ".png"
+
+
+class FileKind(NamedTuple):
+    """A kind of file of ours: what to call it, and how its name ends."""
+
+    importing: str
+    exporting: str
+    files: str
+    name: str
+    suffix: str
+
+
+LABELS = FileKind(
+    tr("Import Labels"), tr("Export Labels"), tr("Label maps (PNG)"), "labels", ".png"
+)
+NOTES = FileKind(
+    tr("Import Colour Notes"), tr("Export Colour Notes"), tr("Colour notes (text)"), "colours",
+    ".txt",
+)  # fmt: skip
 
 
 def ask_for_invitation() -> str | None:
@@ -43,26 +63,26 @@ def ask_for_settings(config: Gimp.ProcedureConfig) -> bool:
     return answer
 
 
-def ask_where_to_export(image: Gimp.Image) -> Gio.File | None:
-    """Where the user wants the label map, beside the photo at first; None: nowhere."""
-    chooser = _chooser(tr("Export Labels"), Gtk.FileChooserAction.SAVE, tr("_Export"))
+def ask_where_to_export(image: Gimp.Image, kind: FileKind) -> Gio.File | None:
+    """Where the user wants the file, beside the photo at first; None: nowhere."""
+    chooser = _chooser(kind.exporting, kind, Gtk.FileChooserAction.SAVE, tr("_Export"))
     chooser.set_do_overwrite_confirmation(True)
-    folder, name = _beside(image)
+    folder, name = _beside(image, kind)
     if folder:
         chooser.set_current_folder_file(folder)
     chooser.set_current_name(name)
     file = _answer(chooser)
-    while file and not file.get_basename().lower().endswith(_PNG):
-        chooser.set_current_name(file.get_basename() + _PNG)  # which may exist: so ask again
+    while file and not file.get_basename().lower().endswith(kind.suffix):
+        chooser.set_current_name(file.get_basename() + kind.suffix)  # which may exist: so ask again
         file = _answer(chooser)
     chooser.destroy()
     return file
 
 
-def ask_what_to_import(image: Gimp.Image) -> Gio.File | None:
-    """The label map that the user chose, the one beside the photo at first; None: none."""
-    chooser = _chooser(tr("Import Labels"), Gtk.FileChooserAction.OPEN, tr("_Import"))
-    folder, name = _beside(image)
+def ask_what_to_import(image: Gimp.Image, kind: FileKind) -> Gio.File | None:
+    """The file that the user chose, the one beside the photo at first; None: none."""
+    chooser = _chooser(kind.importing, kind, Gtk.FileChooserAction.OPEN, tr("_Import"))
+    folder, name = _beside(image, kind)
     if folder:
         chooser.set_current_folder_file(folder)
         if folder.get_child(name).query_exists(None):
@@ -72,18 +92,20 @@ def ask_what_to_import(image: Gimp.Image) -> Gio.File | None:
     return file
 
 
-def _chooser(title: str, action: Gtk.FileChooserAction, verb: str) -> Gtk.FileChooserDialog:
+def _chooser(
+    title: str, kind: FileKind, action: Gtk.FileChooserAction, verb: str
+) -> Gtk.FileChooserDialog:
     GimpUi.init("semcolor")
     chooser = Gtk.FileChooserDialog(title=title, action=action, local_only=False)
     chooser.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
     chooser.add_button(verb, Gtk.ResponseType.OK)
     chooser.set_default_response(Gtk.ResponseType.OK)
     GimpUi.window_set_transient(chooser)
-    pictures = Gtk.FileFilter()
-    pictures.set_name(tr("Label maps (PNG)"))
-    pictures.add_pattern(f"*{_PNG}")
-    pictures.add_pattern(f"*{_PNG.upper()}")
-    chooser.add_filter(pictures)
+    files = Gtk.FileFilter()
+    files.set_name(kind.files)
+    files.add_pattern(f"*{kind.suffix}")
+    files.add_pattern(f"*{kind.suffix.upper()}")
+    chooser.add_filter(files)
     return chooser
 
 
@@ -91,9 +113,9 @@ def _answer(chooser: Gtk.FileChooserDialog) -> Gio.File | None:
     return chooser.get_file() if chooser.run() == Gtk.ResponseType.OK else None
 
 
-def _beside(image: Gimp.Image) -> tuple[Gio.File | None, str]:
-    """The photo's folder, None when it has no file, and what its label map is called."""
+def _beside(image: Gimp.Image, kind: FileKind) -> tuple[Gio.File | None, str]:
+    """The photo's folder, None when it has no file, and what such a file of it is called."""
     photo = image.get_imported_file() or image.get_file()
     if not photo:
-        return None, f"labels{_PNG}"
-    return photo.get_parent(), f"{photo.get_basename().rpartition('.')[0]}-labels{_PNG}"
+        return None, kind.name + kind.suffix
+    return photo.get_parent(), f"{photo.get_basename().rpartition('.')[0]}-{kind.name}{kind.suffix}"

@@ -23,8 +23,8 @@ class Listener(Protocol):
     def detail_chosen(self, detail: int) -> None:
         """The network shall look at the photo at this size."""
 
-    def color_chosen(self, color: str) -> None:
-        """The selection shall have this suggested colour (`#rrggbb`)."""
+    def color_chosen(self, color: str | None) -> None:
+        """The object shall have this colour (`#rrggbb`); None: the one that its label asks for."""
 
     def opacity_chosen(self, role: str, percent: float) -> None:
         """The layer with this role shall have this opacity."""
