@@ -87,6 +87,7 @@ def suggesting_model(gimp: Gimp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv(name, gimp.environment[name])
     centres = color.chroma_bins()
     arguments = {"widths": [4, 6, 8, 8], "bins": len(centres)}
+    torch.manual_seed(0)
     model = weights.build(weights.ModelSpec("color", "two_stream_unet", arguments, detail=64))
     head = model.network.bins_head
     with torch.no_grad():

@@ -79,9 +79,11 @@ def test_an_object_keeps_the_colour_that_was_chosen_for_it(gimp: Gimp, live: str
     result["chosen"] = pixels(colors, "CIE Lab float")
     activate_image()
     press("ctrl+z", lambda: content(colors) != chosen)
-    result["undone"] = settle(colors) == plain
-    press("ctrl+y", lambda: content(colors) != plain)
-    result["redone"] = settle(colors) == chosen
+    undone = settle(colors)
+    result["undone"] = pixels(colors, "CIE Lab float")
+    press("ctrl+y", lambda: content(colors) != undone)
+    chosen = settle(colors)
+    result["redone"] = pixels(colors, "CIE Lab float")
     result["after"] = structure(image)
     image.select_rectangle(Gimp.ChannelOps.REPLACE, 300, 200, 100, 80)
     ours("label-selection", image, **{"class": "sofa"})  # beside it
@@ -91,12 +93,12 @@ def test_an_object_keeps_the_colour_that_was_chosen_for_it(gimp: Gimp, live: str
     """
     result = run_live(gimp, live, script)
     sofa, grown = (slice(210, 270), slice(210, 280)), (slice(210, 270), slice(310, 380))
-    assert result["chosen"][sofa][..., 1].mean() > result["plain"][sofa][..., 1].mean() + 15  # red
+    assert result["chosen"][sofa][..., 1].mean() > 15  # red
     changed = np.abs(result["chosen"] - result["plain"]).max(axis=2) > 2
     changed[100:400, 100:400] = False  # this model sees 64 pixels of the photo
     assert not changed.any()
-    assert result["undone"]
-    assert result["redone"]
+    for name, same in (("undone", "plain"), ("redone", "chosen")):
+        assert np.abs(result[name] - result[same]).max() < 2  # a level, where that is not seen
     assert result["after"] == result["before"]
     assert result["grown"][grown][..., 1].mean() > 15
 
