@@ -23,6 +23,7 @@ _SWATCH_PIXELS = 300  # nearly 18 × 18
 
 _MESSAGE_PIXELS = 84  # at the panel's bottom, where xdotool places it: with the last lines there
 
+_BRIGHT = 150  # of 255: so are letters that are not dim, and the window's frame, in three colours
 _TEXT_COLORS = 12  # far fewer than the edges of letters have, and more than anything without them
 
 LOST, READY = "#d03030", "#40a040"  # colours of the panel's dot
@@ -184,8 +185,9 @@ def shows(window: str, color: str) -> bool:
 
 
 def says(panel: str) -> bool:
-    """Whether there is a sentence at the panel's bottom now."""
-    return len(_colors(panel, lowest=_MESSAGE_PIXELS)) > _TEXT_COLORS
+    """Whether there is a message at the panel's bottom now, over the dim sentence on the worker."""
+    bright = [color for color in _colors(panel, lowest=_MESSAGE_PIXELS) if min(color) > _BRIGHT]
+    return len(bright) > _TEXT_COLORS
 
 
 def swatches(window: str) -> set[tuple[int, int, int]]:

@@ -132,6 +132,27 @@ def test_clean_labels_after_a_soft_brush(gimp: Gimp, live: str) -> None:
     assert np.count_nonzero(changed & ~soft) < 0.1 * np.count_nonzero(changed)
 
 
+def test_the_panel_is_small_and_keeps_still(gimp: Gimp, live: str) -> None:
+    """As small as a dock; a long message moves nothing; digits choose what was used lately."""
+    script = """
+    activate(panel)
+    choose_class(panel, "sky")
+    activate(panel)
+    press("2", lambda: foreground() == "#0000c0")  # grass was the first
+    subprocess.run(["xdotool", "windowsize", "--sync", panel, "200", "200"], check=True)
+    result["smallest"] = geometry(panel)
+    activate_image()
+    Gimp.Selection.none(image)
+    activate(panel)
+    press("alt+f", lambda: says(panel))
+    result["with a message"] = geometry(panel)
+    """
+    result = run_live(gimp, live, script)
+    assert result["smallest"]["HEIGHT"] <= 400
+    assert result["smallest"]["WIDTH"] <= 320
+    assert result["with a message"] == result["smallest"]
+
+
 def test_one_panel_for_each_photo(gimp: Gimp, live: str, photo_file: Path) -> None:
     """A second one brings the first to the front, also after a crash; other photos have theirs."""
     script = f"""

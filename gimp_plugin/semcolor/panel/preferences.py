@@ -4,7 +4,7 @@ Several panels, each a process of its own, share the file: each writes only what
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -39,9 +39,9 @@ class Remembered:
         change(self._path, edit)
 
 
-def newest_first(recent: Iterable[int], class_id: int, limit: int = 6) -> list[int]:
-    """The recently used classes after this one was used."""
-    return [class_id, *(other for other in recent if other != class_id)][:limit]
+def newest_first(recent: Sequence[int], class_id: int, limit: int = 9) -> list[int]:
+    """The recently used classes after this one was used: each keeps its place, and its number."""
+    return list(recent) if class_id in recent else [class_id, *recent][:limit]
 
 
 def load(path: Path) -> Preferences:

@@ -21,6 +21,7 @@ class ClassList:
         self._list = Gtk.ListBox(activate_on_single_click=True)
         self._rows: dict[int, Gtk.ListBoxRow] = {}
         self._share_labels: dict[int, Gtk.Label] = {}
+        self._key_labels: dict[int, Gtk.Label] = {}
         self._names = {entry.id: tr(entry.name) for entry in all_classes()}
         for entry in all_classes():
             self._list.add(self._row(entry))
@@ -46,6 +47,14 @@ class ClassList:
         """Give the search the keyboard."""
         self._search.grab_focus()  # and selects what was searched for last
 
+    def choose_recent(self, key: str) -> bool:
+        """Choose one of the recently used classes by its number; whether there is one."""
+        place = ord(key) - ord("1")
+        if not 0 <= place < len(self._recent):
+            return False
+        self._choose(self._rows[self._recent[place]])
+        return True
+
     @property
     def is_searching(self) -> bool:
         """Whether the user has typed something to find a class."""
@@ -61,6 +70,9 @@ class ClassList:
         """Put the classes in order: those in this photo, those recently used, the others."""
         self.show_shares(shares)
         self._shares, self._recent = shares, recent
+        for class_id, label in self._key_labels.items():
+            is_recent = class_id in recent
+            label.set_markup(f"<small>{recent.index(class_id) + 1}</small>" if is_recent else "")
         self._list.invalidate_sort()
         self._list.invalidate_headers()
 
@@ -85,13 +97,17 @@ class ClassList:
         box.pack_start(Gtk.Image.new_from_pixbuf(picture), False, False, 0)
         name = Gtk.Label(label=self._names[entry.id], xalign=0, ellipsize=Pango.EllipsizeMode.END)
         box.pack_start(name, True, True, 0)
-        share = Gtk.Label()
-        share.get_style_context().add_class("dim-label")
+        share, key = Gtk.Label(), Gtk.Label()
+        for label in (share, key):
+            label.get_style_context().add_class("dim-label")
+        box.pack_end(key, False, False, 0)
         box.pack_end(share, False, False, 4)
         row = Gtk.ListBoxRow()
         row.class_id = entry.id
         row.add(box)
+        row.get_accessible().set_name(self._names[entry.id])
         self._rows[entry.id], self._share_labels[entry.id] = row, share
+        self._key_labels[entry.id] = key
         return row
 
     def _group(self, class_id: int) -> int:

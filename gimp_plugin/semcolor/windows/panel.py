@@ -1,6 +1,6 @@
 """The panel's window."""
 
-from gi.repository import Gdk, GimpUi, Gtk, Pango
+from gi.repository import Gdk, GimpUi, GLib, Gtk, Pango
 from language import tr
 from live.watch import Pointer
 from shared.classes import LabelClass
@@ -13,7 +13,10 @@ from .settings_box import SettingsBox
 from .state_box import StateBox
 from .widgets import Timers, swatch, wrapped_label
 
-_MARGIN = 12
+_MARGIN = 10
+_MESSAGE_LINES = 3
+_BORDER = 12  # pixels; between classes and buttons
+_LOWER_HEIGHT = 72  # pixels; what the buttons get at least, which scroll there
 _READ_SECONDS = 20
 _HINT = tr("Click a class, then paint with the Pencil on the label layer.")
 
@@ -89,24 +92,48 @@ class PanelWindow:
         window.connect("delete-event", self._on_delete)
         window.connect("key-press-event", self._on_key)
         box = window.get_content_area()
-        box.set_spacing(8)
+        box.set_spacing(6)
         box.set_border_width(_MARGIN)
         box.pack_start(self.state.widget, False, False, 0)
         box.pack_start(self.buttons.making, False, False, 0)
         box.pack_start(self._current_box(), False, False, 0)
         box.pack_start(self._obstacle_box(), False, False, 0)
-        box.pack_start(self.classes.widget, True, True, 0)
+        box.pack_start(self._parts(), True, True, 0)
+        box.pack_start(Gtk.Separator(), False, False, 0)
+        box.pack_start(self._messages(), False, False, 0)
+        if area:
+            _move_to(window, area)
+        window.show_all()
+        window.get_action_area().hide()  # a dialog's, which has no buttons here
+        self.classes.start_search()
+        return window
+
+    def _parts(self) -> Gtk.Widget:
+        """The classes above, the buttons below, which scroll; the border is where the user wants.
+
+        It stays there whatever the buttons show, so that nothing jumps.
+        """
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         box.pack_start(self.buttons.editing, False, False, 0)
         view = Gtk.Expander(label=tr("View and detail"), expanded=True)
         view.add(self.settings.widget)
         box.pack_start(view, False, False, 0)
-        box.pack_start(Gtk.Separator(), False, False, 0)
+        lower = _scrolled(box, min_content_height=_LOWER_HEIGHT, propagate_natural_height=True)
+        box.set_focus_vadjustment(lower.get_vadjustment())  # what gets the keyboard is seen
+        parts = Gtk.Paned(orientation=Gtk.Orientation.VERTICAL)
+        parts.pack1(self.classes.widget, True, False)
+        parts.pack2(lower, False, False)
+        lower.set_margin_top(6)
+        parts.connect("map", lambda *_: GLib.idle_add(_set_border, parts))
+        return parts
+
+    def _messages(self) -> Gtk.Widget:
+        """As high with a message as without: nothing above it moves."""
+        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
         box.pack_start(self._message, False, False, 0)
-        if area:
-            _move_to(window, area)
-        window.show_all()
-        self.classes.start_search()
-        return window
+        box.pack_start(self.state.sentence, False, False, 0)
+        _, line_height = self._message.create_pango_layout("X").get_pixel_size()
+        return _scrolled(box, min_content_height=_MESSAGE_LINES * line_height)
 
     def _current_box(self) -> Gtk.Widget:
         box = Gtk.Box(spacing=8)
@@ -129,8 +156,11 @@ class PanelWindow:
         return False
 
     def _on_key(self, _: Gtk.Widget, event: Gdk.EventKey) -> bool:
-        if event.state & Gdk.ModifierType.CONTROL_MASK and event.keyval == Gdk.KEY_f:
+        held = event.state & Gtk.accelerator_get_default_mod_mask()
+        if held == Gdk.ModifierType.CONTROL_MASK and event.keyval == Gdk.KEY_f:
             self.classes.start_search()
+            return True
+        if not held and self.classes.choose_recent(chr(Gdk.keyval_to_unicode(event.keyval))):
             return True
         # A dialog would close: but this one is a tool, and the user means what he types into it.
         return bool(event.keyval == Gdk.KEY_Escape and not self.classes.is_searching)
@@ -138,6 +168,22 @@ class PanelWindow:
     def _on_delete(self, *_: object) -> bool:
         self._listener.closed()
         return True  # `close` destroys the window
+
+
+def _set_border(parts: Gtk.Paned) -> bool:
+    """So that the lower part is seen as a whole, if there is room, when the window opens."""
+    _, wanted = parts.get_child2().get_preferred_height()
+    parts.set_position(parts.get_allocated_height() - wanted - _BORDER)
+    return False
+
+
+def _scrolled(content: Gtk.Widget, **properties: object) -> Gtk.Widget:
+    never = Gtk.PolicyType.NEVER
+    scrolled = Gtk.ScrolledWindow(hscrollbar_policy=never, shadow_type=Gtk.ShadowType.NONE)
+    for name, value in properties.items():
+        scrolled.set_property(name.replace("_", "-"), value)
+    scrolled.add(content)
+    return scrolled
 
 
 def _move_to(window: Gtk.Window, wanted: Rectangle) -> None:

@@ -46,7 +46,7 @@ class SettingsBox:
         sliders = ((LABELS, tr("Label opacity")), (COLORIZED, tr("Saturation")))
         for row, (role, label) in enumerate(sliders):
             grid.attach(Gtk.Label(label=label, xalign=0), 0, row, 1, 1)
-            grid.attach(self._slider(role), 1, row, 1, 1)
+            grid.attach(self._slider(role, label), 1, row, 1, 1)
         detail = Gtk.Label(label=tr("_Detail"), use_underline=True, xalign=0)
         detail.set_mnemonic_widget(self._detail)
         grid.attach(detail, 0, 2, 1, 1)
@@ -65,10 +65,11 @@ class SettingsBox:
             box.pack_start(button, True, True, 0)
         return box
 
-    def _slider(self, role: str) -> Gtk.Scale:
+    def _slider(self, role: str, label: str) -> Gtk.Scale:
         scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0, 100, 1)
         scale.set_value_pos(Gtk.PositionType.RIGHT)
         scale.set_hexpand(True)
+        scale.get_accessible().set_name(label)
         scale.connect("value-changed", self._on_slider, role)
         self._sliders[role] = scale
         return scale

@@ -7,7 +7,6 @@ from shared.states import WorkerState
 from .listener import Listener
 from .widgets import wrapped_label
 
-_TWO_LINES = 36  # pixels
 _STATES = {
     WorkerState.STOPPED: (tr("Stopped"), "#888888"),
     WorkerState.STARTING: (tr("Starting"), "#d09000"),
@@ -19,16 +18,17 @@ _STATES = {
 
 
 class StateBox:
-    """A dot, a word and a sentence; and two switches."""
+    """A dot and a word, with two switches (`widget`), and a sentence elsewhere (`sentence`)."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._quiet = False  # while the program, not the user, moves the switch
         self._state = Gtk.Label(xalign=0, use_markup=True)
-        self._sentence = wrapped_label()
-        self._sentence.set_size_request(-1, _TWO_LINES)  # so that what is below stays in place
+        self.sentence = wrapped_label()
+        self.sentence.get_style_context().add_class("dim-label")
         self._live = Gtk.Switch(valign=Gtk.Align.CENTER)
         self._live.set_tooltip_text(tr("Colour follows each stroke on the label layer"))
+        self._live.get_accessible().set_name(tr("Live colouring"))
         self._live.connect("notify::active", self._on_live)
         self._smart = Gtk.CheckButton(label=tr("S_mart"), use_underline=True)
         self._smart.set_tooltip_text(
@@ -41,7 +41,7 @@ class StateBox:
         """The worker's state, and the sentence that helps."""
         name, color = _STATES[state]
         self._state.set_markup(f'<span foreground="{color}">●</span>  <b>{name}</b>')
-        self._sentence.set_text(sentence)
+        self.sentence.set_text(sentence)
 
     def show_live(self, on: bool) -> None:
         """Move the switch."""
@@ -62,10 +62,7 @@ class StateBox:
         live = Gtk.Label(label=tr("Li_ve"), use_underline=True, mnemonic_widget=self._live)
         line.pack_end(live, False, False, 0)
         line.pack_end(self._smart, False, False, 0)
-        box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=2)
-        box.pack_start(line, False, False, 0)
-        box.pack_start(self._sentence, False, False, 0)
-        return box
+        return line
 
     def _on_live(self, *_: object) -> None:
         if not self._quiet:
