@@ -19,7 +19,7 @@ _EXIT_CODES = {
         Code.NOTHING_TO_IMPORT,
     },
     4: {
-        Code.NOT_A_PHOTO, Code.SAMPLE_FORMAT, Code.NOT_A_PICTURE, Code.NOT_A_LABEL_PICTURE,
+        Code.NOT_A_PHOTO, Code.SAMPLE_FORMAT, Code.NOT_A_PICTURE, Code.NOT_A_LABEL_PICTURE, Code.BAD_NOTES,
         Code.CANNOT_READ,
     },
     5: {Code.SIZE_MISMATCH, Code.FILE_TOO_LARGE, Code.PHOTO_TOO_LARGE},

@@ -35,6 +35,32 @@ def test_segment_then_colorize(worker, sample, tmp_path):
     assert (pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).numpy() == out).all()
 
 
+def test_colour_notes(worker, sample, tmp_path):
+    (tmp_path / "notes.txt").write_text("# as the family tells\nground: #3a6a3a\n")
+    plain, noted = tmp_path / "plain.png", tmp_path / "noted.png"
+    assert semcolor("colorize", sample, "-o", plain).returncode == 0
+    done = semcolor("colorize", sample, "-o", noted, "--notes", tmp_path / "notes.txt")
+    assert done.returncode == 0, done.stderr
+    plain, noted = (pyvips.Image.new_from_file(str(path)).numpy() for path in (plain, noted))
+    ground, sky = (slice(600, 780), slice(50, 950)), (slice(20, 200), slice(50, 950))
+    red, green, _ = noted[ground].reshape(-1, 3).mean(axis=0)
+    assert green > red + 20
+    assert np.abs(noted[sky].astype(int) - plain[sky]).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"), [(None, 3, "no file"), ("ground: green", 4, "Line 1 of")]
+)
+def test_wrong_colour_notes(worker, sample, tmp_path, text, code, message):
+    notes = tmp_path / "notes.txt"
+    if text:
+        notes.write_text(text)
+    done = semcolor("colorize", sample, "-o", tmp_path / "out.png", "--notes", notes)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_sixteen_bits_and_automatic_labels(worker, sample_gray, tmp_path):
     deep = sample_gray.astype(np.uint16) * 257
     image = pyvips.Image.new_from_array(deep).copy(interpretation="grey16")

@@ -73,7 +73,8 @@ def edited(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
             return found
         result["plain"] = seen()
         ours("choose-color", image, color="#c04040", x=115, y=165)  # the pond
-        ours("choose-color", image, color="#4040c0")  # the sky, which is selected
+        ours("choose-color", image, color="#4040c0", colorize=False)  # the sky, which is selected
+        ours("colorize", image)
         result["chosen"] = seen()
         ours("export-color-notes", image, file={str(gimp.folder / "colours.txt")!r})
         save(image, {str(gimp.folder / "chosen.xcf")!r})

@@ -6,7 +6,7 @@ from bridge.exchange import Exchange
 from gi.repository import Gegl
 from images import color_notes
 from images.photo import LayerError, Photo
-from images.roles import COLORIZED, check_role_unlocked, find_label_layer
+from images.roles import COLORIZED, check_role_unlocked, find_label_layer, find_layer
 from images.undo import one_undo_step
 from language import tr
 from shared.color_notes import NOTES_LIMIT, ColorNote
@@ -71,7 +71,7 @@ def with_color(photo: Photo, at: Pixel, color: str | None) -> tuple[ColorNote, .
 def note(photo: Photo, notes: Sequence[ColorNote]) -> Outcome:
     """Keep colour notes with the photo: one undo step. Colours follow with the next colouring."""
     color_notes.write_notes(photo, notes)
-    return Outcome()
+    return Outcome({"layer": find_layer(photo, COLORIZED)})
 
 
 def colorize_with(photo: Photo, notes: Sequence[ColorNote], detail: int) -> Action[Found]:
