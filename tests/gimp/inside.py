@@ -24,6 +24,7 @@ sys.path.insert(1, f"{Gimp.directory()}/plug-ins/semcolor")  # its modules, for 
 LIMIT_SECONDS = 300  # far more than anything takes, also on a busy machine
 
 _FORMATS = {  # babl format: (channels, numpy dtype)
+    "Y u8": (1, "uint8"),
     "Y' u8": (1, "uint8"),
     "Y' u16": (1, "uint16"),
     "R'G'B' u8": (3, "uint8"),

@@ -132,6 +132,32 @@ def test_clean_labels_after_a_soft_brush(gimp: Gimp, live: str) -> None:
     assert np.count_nonzero(changed & ~soft) < 0.1 * np.count_nonzero(changed)
 
 
+def test_a_class_is_outlined_while_a_button_is_held(gimp: Gimp, live: str) -> None:
+    """With the selection's ants, and the user's selection comes back; no undo step."""
+    script = """
+    def selected():
+        return content(image.get_selection(), "Y u8")
+
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 20, 30, 40)
+    before = selected()
+    choose_class(panel, "sky")
+    activate(panel)
+    place = geometry(panel)
+    x, y = place["X"] + place["WIDTH"] - 56, place["Y"] + place["HEIGHT"] - 130  # its button
+    subprocess.run(["xdotool", "mousemove", str(x), str(y), "mousedown", "1"], check=True)
+    wait(lambda: selected() != before)
+    result["outlined"] = pixels(image.get_selection(), "Y u8")
+    result["labels"] = pixels(labels, "R'G'B'A u8")
+    subprocess.run(["xdotool", "mouseup", "1"], check=True)
+    wait(lambda: selected() == before)
+    activate_image()
+    press("ctrl+z", lambda: selected() != before)  # the rectangle itself
+    """
+    result = run_live(gimp, live, script)
+    sky = (result["labels"] == (*all_classes()[class_id("sky")].rgb, 255)).all(axis=2)
+    assert ((result["outlined"][..., 0] > 127) == sky).all()
+
+
 def test_the_panel_is_small_and_keeps_still(gimp: Gimp, live: str) -> None:
     """As small as a dock; a long message moves nothing; digits choose what was used lately."""
     script = """

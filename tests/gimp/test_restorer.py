@@ -1,7 +1,7 @@
 """Hours of anybody's restoring, in short: nothing dies, nothing hangs, nothing lies.
 
-For longer, and otherwise: `SEMCOLOR_RESTORER=2000,7 tests/run tests/gimp/test_restorer.py`, which is
-two thousand steps of the seventh restorer.
+For longer, and otherwise: with `SEMCOLOR_RESTORER=2000,7` in the environment it is two thousand
+steps of the seventh restorer.
 """
 
 import os
@@ -11,6 +11,7 @@ import numpy as np
 from .harness import Gimp
 from .panel_script import run_live
 
+_ADDED_UP = 3  # levels of 255
 _STEPS, _SEED = map(int, os.environ.get("SEMCOLOR_RESTORER", "60,1").split(","))
 
 
@@ -34,4 +35,5 @@ def test_a_restorer_who_does_anything(gimp: Gimp, live: str) -> None:
     result = run_live(gimp, live, script)
     assert result["same photo"]
     assert result["live"]
-    assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
+    # What an edit changes by less than half a level is not written, and many such add up.
+    assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= _ADDED_UP

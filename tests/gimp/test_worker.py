@@ -52,7 +52,8 @@ def test_connect_takes_an_invitation(gimp: Gimp, monkeypatch: pytest.MonkeyPatch
             result["right"] = failure(connect, {encode_invitation(own)!r})
         """)
         assert "whole invitation" in result["wrong"]
-        assert "does not know this client's key" in result["stranger"]
+        assert "does not let this GIMP in" in result["stranger"]
+        assert "tcp://" not in result["stranger"]
         assert result["right"] is None
         assert local_worker.remote_connection() == own
         files = [path for path in gimp.profile.rglob("*") if path.is_file()]

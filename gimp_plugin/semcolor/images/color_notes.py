@@ -14,7 +14,7 @@ from shared.geometry import Rectangle
 from .label_colors import LabelColors
 from .photo import LayerError, Photo
 from .pixels import read_pixels
-from .undo import no_undo_step, selection_kept
+from .undo import exact_choice, no_undo_step, selection_kept
 
 _PARASITE = "semcolor-color-notes"
 _VERSION = 1
@@ -82,18 +82,10 @@ def notes_of_others(
     _, left, top = photo.layer.get_offsets()
     x, y = photo.offset_to(label_layer)
     _, layer_x, layer_y = label_layer.get_offsets()
-    with no_undo_step(image), selection_kept(image):
-        Gimp.context_push()
-        try:
-            Gimp.context_set_defaults()
-            Gimp.context_set_antialias(False)
-            Gimp.context_set_sample_threshold(0.0)
-            Gimp.context_set_sample_transparent(True)
-            seed = at[0] + x + layer_x, at[1] + y + layer_y
-            image.select_contiguous_color(Gimp.ChannelOps.REPLACE, label_layer, *seed)
-            return tuple(note for note in notes if not _is_selected(photo, note, left, top))
-        finally:
-            Gimp.context_pop()
+    seed = at[0] + x + layer_x, at[1] + y + layer_y
+    with no_undo_step(image), selection_kept(image), exact_choice():
+        image.select_contiguous_color(Gimp.ChannelOps.REPLACE, label_layer, *seed)
+        return tuple(note for note in notes if not _is_selected(photo, note, left, top))
 
 
 def _is_selected(photo: Photo, note: ColorNote, left: int, top: int) -> bool:

@@ -4,7 +4,7 @@ from gi.repository import Gegl, Gimp
 from language import tr
 
 from .photo import LayerError
-from .undo import filling
+from .undo import exact_choice, filling
 
 
 def fill_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> int:
@@ -29,10 +29,7 @@ def fill_region(image: Gimp.Image, layer: Gimp.Layer, color: str | None, x: int,
         How many pixels the region has.
     """
     _, layer_x, layer_y = layer.get_offsets()
-    with filling(image, layer):
-        Gimp.context_set_antialias(False)
-        Gimp.context_set_sample_threshold(0.0)
-        Gimp.context_set_sample_transparent(True)
+    with filling(image, layer), exact_choice():
         image.select_contiguous_color(Gimp.ChannelOps.REPLACE, layer, x + layer_x, y + layer_y)
         return _fill_selected(layer, color)
 

@@ -70,6 +70,20 @@ def selection_kept(image: Gimp.Image) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def exact_choice() -> Iterator[None]:
+    """What is selected by colour in the block has exactly that colour, or is as transparent."""
+    Gimp.context_push()
+    try:
+        Gimp.context_set_defaults()
+        Gimp.context_set_antialias(False)
+        Gimp.context_set_sample_threshold(0.0)
+        Gimp.context_set_sample_transparent(True)
+        yield
+    finally:
+        Gimp.context_pop()
+
+
+@contextlib.contextmanager
 def all_writable(image: Gimp.Image, layer: Gimp.Layer) -> Iterator[None]:
     """Every channel in the block, also those that the user has switched off or locked."""
     channels = (Gimp.ChannelType.RED, Gimp.ChannelType.GREEN, Gimp.ChannelType.BLUE)

@@ -8,7 +8,7 @@ import gettext
 from pathlib import Path
 
 from gi.repository import GLib
-from shared.errors import SemcolorError
+from shared.errors import Code, SemcolorError
 from shared.sentences import STAGES, STATES, error_sentence
 from shared.states import Stage, WorkerState
 
@@ -18,6 +18,23 @@ tr = gettext.translation(
 ).gettext
 
 
+# Where a menu entry does what the command line's sentence asks for.
+_IN_GIMP = {
+    Code.UNREACHABLE: tr(
+        "The worker on {machine} does not answer. Is that machine on, and in the same network? "
+        "“local” in Connect to a Worker… goes back to this machine's own."
+    ),
+    Code.KEY_REFUSED: tr(
+        "The worker on {machine} does not let this GIMP in. Ask its owner for a new invitation, "
+        "and paste that in Connect to a Worker…."
+    ),
+    Code.NOT_RUNNING: tr("No worker runs on this machine. It starts as soon as it is needed."),
+    Code.INVITATION: tr(
+        "This is not a whole invitation. Paste the one line that was sent to you, and nothing else."
+    ),
+}
+
+
 class UserError(Exception):
     """Something about which the user can do something: the message is translated, and says what."""
 
@@ -25,6 +42,8 @@ class UserError(Exception):
 def error_text(error: Exception) -> str:
     """What to tell the user about anything that went wrong."""
     if isinstance(error, SemcolorError):
+        if error.code in _IN_GIMP:
+            return _IN_GIMP[error.code].format(machine=_machine(error))
         return error_sentence(error.code, error.parameters, tr)
     if isinstance(error, UserError):
         return str(error)
@@ -44,3 +63,9 @@ def stage_text(stage: Stage) -> str:
 def state_text(state: WorkerState) -> str:
     """What the worker is doing, and what follows."""
     return tr(STATES[state])
+
+
+def _machine(error: SemcolorError) -> str:
+    """Of an address as “tcp://name:7777”."""
+    address = str(error.parameters.get("address", ""))
+    return address.rpartition("://")[2].rpartition(":")[0] or address

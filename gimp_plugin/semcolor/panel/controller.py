@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from images.painting import find_obstacle
 from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
 from language import error_text
+from shared.classes import all_classes
 from shared.geometry import Rectangle
 from shared.states import WorkerState
 from shared.timings import timed
@@ -51,6 +53,7 @@ class PanelController:
         self._colors_stamp: bytes | None = None
         self._loop = GLib.MainLoop()
         self._hidden: list[Gimp.Layer] = []
+        self._outline: ExitStack | None = None
         self._obstacle_at = float("-inf")
         title = f"Semantic Color: {photo.name}"
         window = PanelWindow(title, self, remembered.now.window)
@@ -78,6 +81,7 @@ class PanelController:
         self._tick()
         self._loop.run()
         self.compare_held(())
+        self.outline_held(False)
         self._jobs.close()
         self._window.close()
 
@@ -125,6 +129,18 @@ class PanelController:
             view.show(self._photo, self._hidden)
             self._hidden = view.hide(self._photo, roles)
             Gimp.displays_flush()
+
+    def outline_held(self, held: bool) -> None:
+        """Let ants run around the class being painted for as long as a button is held."""
+        if not self._photo.is_open:
+            return
+        if self._outline:
+            view.end_outline(self._photo, self._outline)
+            self._outline = None
+        labels, class_id = find_layer(self._photo, LABELS), self._picker.painted_class
+        if held and labels and class_id is not None:
+            self._outline = view.outline(self._photo, labels, all_classes()[class_id].hex)
+        Gimp.displays_flush()
 
     def obstacle_removed(self) -> None:
         """Put right what keeps strokes from the label layer."""

@@ -32,6 +32,9 @@ class Listener(Protocol):
     def compare_held(self, roles: tuple[str, ...]) -> None:
         """The layers with these roles shall be hidden for now; none: no longer."""
 
+    def outline_held(self, held: bool) -> None:
+        """Where the class is that is being painted shall be shown for now, or no longer."""
+
     def obstacle_removed(self) -> None:
         """What keeps strokes from the label layer shall be put right."""
 

@@ -56,13 +56,18 @@ class SettingsBox:
 
     def _comparing(self) -> Gtk.Widget:
         """Buttons to hold."""
-        box = Gtk.Box(spacing=6, homogeneous=True)
+        box = Gtk.Box(spacing=6)
         for label, tooltip, roles in _COMPARED:
             button = Gtk.Button(label=label)
             button.set_tooltip_text(tooltip)
             button.connect("pressed", lambda _, roles=roles: self._listener.compare_held(roles))
             button.connect("released", lambda _: self._listener.compare_held(()))
             box.pack_start(button, True, True, 0)
+        outline = Gtk.Button(label=tr("Outline"))
+        outline.set_tooltip_text(tr("Hold to see where the class is that is being painted"))
+        outline.connect("pressed", lambda _: self._listener.outline_held(True))
+        outline.connect("released", lambda _: self._listener.outline_held(False))
+        box.pack_start(outline, True, True, 0)
         return box
 
     def _slider(self, role: str, label: str) -> Gtk.Scale:
