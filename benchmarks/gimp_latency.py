@@ -1,6 +1,6 @@
 """From the end of a stroke to its colour in the colorized layer, in a real GIMP's window, by stage.
 
-    python benchmarks/gimp_latency.py [--megapixels 2 12 24] [--strokes 20] [--gimp 3.2]
+    python benchmarks/gimp_latency.py [--megapixels 2 12 24] [--strokes 20] [--gimp 3.2] [--smart]
 
 Run it as root, which the GIMPs of the tests need (`tests/gimp/roots.py`), with the Python of an
 environment that has semcolor and its worker. Prints a table and one JSON line for each size.
@@ -44,7 +44,7 @@ OURS = ("poll", "read", "pipes", "bridge", "write")  # the plug-in's and the bri
 INTO_GIMP = ("thumbnail", "read", "write", "flush")  # GIMP does nothing else meanwhile
 
 SCRIPT = """
-WIDTH, STROKES, IDLE = {width}, {strokes}, {idle}
+WIDTH, STROKES, IDLE, SMART = {width}, {strokes}, {idle}, {smart}
 TIMINGS = pathlib.Path(os.environ["SEMCOLOR_TIMINGS"])
 
 def watch_gimp(until):
@@ -96,6 +96,8 @@ photo = image.get_layers()[0]
 show(image)
 panel = open_panel(image)
 start = time.monotonic()
+if SMART:
+    press("alt+m", lambda: preferences()["smart"])
 press("alt+v", lambda: True)
 result["colorize stall"] = watch_gimp(lambda: len(image.get_layers()) == 3)
 labels, colors, _ = image.get_layers()
@@ -131,15 +133,16 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, nargs="+", default=[2, 12, 24])
     parser.add_argument("--strokes", type=int, default=20)
     parser.add_argument("--gimp", choices=sorted(roots.RELEASES), default=max(roots.RELEASES))
+    parser.add_argument("--smart", action="store_true", help="let strokes label objects")
     options = parser.parse_args()
     for megapixels in options.megapixels:
-        figures = measure(options.gimp, megapixels, options.strokes)
+        figures = measure(options.gimp, megapixels, options.strokes, options.smart)
         for name, value in figures.items():
             print(f"{name:28} {value}")
         print(json.dumps(figures), flush=True)
 
 
-def measure(version: str, megapixels: float, strokes: int) -> dict[str, Any]:
+def measure(version: str, megapixels: float, strokes: int, smart: bool) -> dict[str, Any]:
     """Paint strokes with the mouse in a window; the medians in ms."""
     with tempfile.TemporaryDirectory() as folder:
         gimp = Gimp(version, Path(folder))
@@ -150,6 +153,7 @@ def measure(version: str, megapixels: float, strokes: int) -> dict[str, Any]:
             width=width,
             strokes=WARM_UP + strokes,
             idle=IDLE_SECONDS,
+            smart=smart,
             photo=gimp.path(SAMPLE),
         )
         try:

@@ -117,13 +117,6 @@ def drag(x, y, to_x, to_y, caption=""):
     mouse("mouseup", "1")
     wait(lambda: content(colors) != before)
 
-def paint(class_name, strokes):
-    choose_class(panel, class_name)
-    keys("key", "n")
-    for places in strokes:
-        drag(*places)
-    settle(colors)
-
 frame("A photograph from about 1875, opened in GIMP.", 3, rest=3)
 panel = panel_at_the_edge(image)
 frame("Filters, Semantic Color, Semantic Color Panel…", 3, rest=3)
@@ -137,18 +130,22 @@ to_opacity(40)
 Gimp.context_set_brush_size(80)
 choose_class(panel, "grass")
 keys("key", "n")
-frame("So: pick the class “grass” …", 3)
-drag(590, 580, 930, 580, "… and paint it with the Pencil.")
+activate(panel)
+press("alt+m", lambda: preferences()["smart"])
+choose_class(panel, "grass")
+keys("key", "n")
+frame("So: pick the class “grass”, and switch Smart on …", 3)
+drag(650, 575, 900, 560, "… for the whole meadow, one stroke with the Pencil.")
 settle(colors)
-frame("The colour follows when the stroke has ended.", 3)
-paint("grass", [(650, 540, 930, 535), (800, 500, 930, 480), (860, 470, 940, 440)])
-frame("A few more strokes.", 3)
-paint("tree", [
-    (560, 520, 610, 520), (700, 480, 800, 450), (745, 420, 745, 480), (810, 420, 930, 375),
-    (220, 570, 270, 580),
-])
-frame("And “tree” for the firs on the slope.", 3)
+frame("What belongs to it becomes grass, to the photo's edges, and the colour follows.", 4)
+keys("mousemove", "650", "300")
+activate(panel)
+keys("key", "alt+g")
+frame("An object can keep a colour of its own: some are suggested.", 4, rest=4)
 to_opacity(0)
+keys("key", "Tab", "key", "space")
+settle(colors)
+frame("This meadow is olive from now on.", 3)
 keys("mousemove", "1279", "799")
 frame("A minute's work. The photo itself was never touched.", 6, rest=2)
 """
