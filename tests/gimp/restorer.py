@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from gi.repository import Gegl, Gimp
-from inside import ours, paint, wait
+from inside import ours, paint
 from processes import kill_worker, worker_asleep
 from screen import (
     PALETTE,
@@ -19,6 +19,8 @@ from screen import (
     settle,
     stroke,
 )
+
+_LONGEST_PAUSE_SECONDS = 16
 
 
 class Restorer:
@@ -169,10 +171,13 @@ class Restorer:
         press("alt+c", lambda: True)
 
     def ends(self) -> None:
-        """Lets colour come to rest, live."""
+        """Lets colour come to rest, live; a worker that was lost is tried again within 15 s."""
         Gimp.Selection.none(self.image)
         self.paints()
-        wait(lambda: settle(self.colors) is not None)
+        before, now = b"", settle(self.colors)
+        while now != before:
+            time.sleep(_LONGEST_PAUSE_SECONDS)
+            before, now = now, settle(self.colors)
 
     def _is_whole(self) -> bool:
         layers = self.image.get_layers()

@@ -26,6 +26,7 @@ def test_a_restorer_who_does_anything(gimp: Gimp, live: str) -> None:
         restorer.ends()
     finally:
         print("The restorer did:", *restorer.done, file=sys.stderr)
+    result["done"] = restorer.done
     result["same photo"] = content(photo) == photo_before
     result["live"] = preferences()["live"]
     result["colors"] = pixels(colors, "R'G'B' u8")
@@ -36,4 +37,5 @@ def test_a_restorer_who_does_anything(gimp: Gimp, live: str) -> None:
     assert result["same photo"]
     assert result["live"]
     # What an edit changes by less than half a level is not written, and many such add up.
-    assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= _ADDED_UP
+    difference = np.abs(result["colors"].astype(int) - result["colorized"])
+    assert difference.max() <= _ADDED_UP, result["done"]
