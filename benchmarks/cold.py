@@ -39,7 +39,7 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
     labels, ours, theirs = (folder / name for name in ("labels.png", "ours.png", "theirs.png"))
     write_label_map(labels, patchwork(read_photo(SAMPLE).gray.shape, 0))
     colorize = [sys.executable, "-m", "semcolor.cli", "colorize", str(SAMPLE)]
-    colorize += ["--labels", str(labels), "-o", str(ours)]
+    colorize += ["--labels", str(labels), "-o", str(ours), "--force"]
     alone = [sys.executable, __file__, "--fresh", str(labels), str(theirs)]
     fresh, cold, warm = [], [], []
     for _ in range(runs + 1):

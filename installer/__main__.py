@@ -79,7 +79,7 @@ def install() -> None:
     command, picture = venv / "bin" / "semcolor", Path.cwd() / "semcolor-sample.png"
     again = "Do what it says, and run this again."
     env.run([command, "worker", "start"], log, f"The worker doesn't start. {again}")
-    colorize = [command, "colorize", SAMPLE, "-o", picture]
+    colorize = [command, "colorize", SAMPLE, "-o", picture, "--force"]
     env.run(colorize, log, f"The worker runs, but can't colour the sample. {again}")
     print(f"\nsemcolor is ready, and {SAMPLE.name} is now in colour:\n{picture}")
 

@@ -1,11 +1,12 @@
 """``semcolor …``: its parser, and failures as sentences and exit codes."""
 
 import argparse
+import io
 import sys
 from importlib.metadata import entry_points
 
 from semcolor import __version__
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import Code, SemcolorError, reason_of
 
 from . import connect, photos
 
@@ -28,18 +29,28 @@ _EXIT_CODES = {
         Code.UNREACHABLE, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED, Code.NOT_ANSWERING,
         Code.NOT_SERVING_LAN, Code.PROTOCOL_VERSION,
     },
-    8: {Code.CANNOT_WRITE, Code.NO_FORMAT, Code.NOT_PNG, Code.TOO_DEEP, Code.NO_FOLDER},
+    8: {
+        Code.CANNOT_WRITE, Code.NO_FORMAT, Code.NOT_PNG, Code.TOO_DEEP, Code.NO_FOLDER,
+        Code.OUTPUT_IS_INPUT, Code.OUTPUT_EXISTS,
+    },
 }  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code. Failures are one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # any name of a file can be printed
     try:
         options = _parser().parse_args(arguments)
         options.run(options)
     except SemcolorError as error:
         print(f"semcolor: {error}", file=sys.stderr)
         return exit_code(error.code)
+    except OSError as error:  # of the disk, or of what this user may do
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"semcolor: {place}{reason_of(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("semcolor: stopped", file=sys.stderr)
         return 130

@@ -4,7 +4,10 @@ What reads and writes pictures is imported when it is needed: other commands ans
 """
 
 import argparse
+import contextlib
+import signal
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -24,6 +27,8 @@ from semcolor.shared.states import Stage
 
 if TYPE_CHECKING:
     from . import Commands
+
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def add_commands(commands: "Commands") -> None:
@@ -46,12 +51,29 @@ def add_commands(commands: "Commands") -> None:
     )  # fmt: skip
 
 
+@contextlib.contextmanager
+def _tidy_end() -> Iterator[None]:
+    """Signals that end the command let it take away first what is half written, as Ctrl+C does."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@_tidy_end()
 def _segment(options: argparse.Namespace) -> None:
     from semcolor.photos.label_files import write_label_map
     from semcolor.photos.photo_files import check_output, read_photo
 
     if options.output.suffix.lower() != ".png":
         raise SemcolorError(Code.NOT_PNG)
+    _check_target(options.output, [options.photo], options.force)
     check_output(options.output, depth=8)
     photo = read_photo(options.photo)
     with _ProgressBar() as on_progress:
@@ -62,10 +84,13 @@ def _segment(options: argparse.Namespace) -> None:
     _tell_lowered(labelled.detail)
 
 
+@_tidy_end()
 def _colorize(options: argparse.Namespace) -> None:
     from semcolor.photos.label_files import read_label_map
     from semcolor.photos.photo_files import check_output, read_photo, write_photo
 
+    inputs = [options.photo, options.labels, options.notes]
+    _check_target(options.output, inputs, options.force)
     photo = read_photo(options.photo)
     check_output(options.output, photo.depth)
     given = read_label_map(options.labels) if options.labels else None
@@ -81,6 +106,16 @@ def _colorize(options: argparse.Namespace) -> None:
     write_photo(options.output, colored.rgb, photo)
     print(options.output)
     _tell_lowered(colored.detail)
+
+
+def _check_target(output: Path, inputs: Sequence[Path | None], force: bool) -> None:
+    """Nothing that is there is lost without a word. Raises SemcolorError."""
+    if not output.exists():
+        return
+    if any(path and path.exists() and path.samefile(output) for path in inputs):
+        raise SemcolorError(Code.OUTPUT_IS_INPUT, file=str(output))
+    if not force:
+        raise SemcolorError(Code.OUTPUT_EXISTS, file=str(output))
 
 
 def _read_notes(path: Path) -> tuple[ColorNote, ...]:
@@ -133,6 +168,7 @@ def _summary(label_map: LabelMap) -> str:
 def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
+    parser.add_argument("--force", action="store_true", help="replace an output that is there")
     parser.add_argument(
         "--detail", type=_detail, default=0, metavar="PIXELS",
         help=f"longest side of the network's input, at most {DETAIL_LIMIT} (default: the model's "

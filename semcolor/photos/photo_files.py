@@ -8,8 +8,10 @@ RGB profile, and carries an sRGB profile when the photo's was a gray one.
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyvips
 
 from semcolor.shared.atomic_files import replacing
@@ -17,6 +19,7 @@ from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
 from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
 from .curves import luminance_from_lightness
+from .interruptible import interruptible
 from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
 
 _DEEP_FORMATS = (".png", ".tif", ".tiff")
@@ -45,8 +48,15 @@ def read_photo(path: Path) -> Photo:
     """
     if not path.is_file():
         raise SemcolorError(Code.NO_FILE, file=str(path))
+    return interruptible(lambda: _read(path))
+
+
+def _read(path: Path) -> Photo:
     try:
-        image = pyvips.Image.new_from_file(str(path), fail_on="error")
+        # By its descriptor: libvips takes what is in brackets for options, and all names for UTF-8.
+        with path.open("rb") as file:
+            source = pyvips.Source.new_from_descriptor(file.fileno())
+        image = pyvips.Image.new_from_source(source, "", fail_on="error")
         _check_size(path, image)
         image = image.autorot()
         if image.format not in ("uchar", "ushort"):
@@ -54,6 +64,8 @@ def read_photo(path: Path) -> Photo:
         return Photo(_gray(image.copy_memory()), image)
     except pyvips.Error as error:
         raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
+    except OSError as error:
+        raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason_of(error)) from error
 
 
 def check_output(path: Path, depth: int) -> None:
@@ -76,6 +88,14 @@ def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
     The file is replaced as a whole. Raises SemcolorError: CANNOT_WRITE, and as `check_output`.
     """
     check_output(path, photo.depth)
+    try:
+        with replacing(path) as part:
+            interruptible(lambda: _write(part, rgb, photo))
+    except (pyvips.Error, OSError) as error:
+        raise cannot_write(path, error) from error
+
+
+def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
     deep = photo.depth == 16
     image = pyvips.Image.new_from_array(rgb).copy(interpretation="rgb16" if deep else "srgb")
     image = _to_profile(image, photo.source, photo.depth)
@@ -87,11 +107,10 @@ def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
             kind = photo.source.get_typeof(name)
             image.set_type(kind, name, photo.source.get(name))
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
-    try:
-        with replacing(path) as part:
-            image.write_to_file(str(part), **_SAVE_OPTIONS[path.suffix.lower()])
-    except (pyvips.Error, OSError) as error:
-        raise cannot_write(path, error) from error
+    suffix = path.suffix.lower()
+    with path.open("r+b") as file:
+        target = pyvips.Target.new_to_descriptor(file.fileno())
+        image.write_to_target(target, suffix, **_SAVE_OPTIONS[suffix])
 
 
 _SAVE_OPTIONS: dict[str, dict[str, object]] = {
@@ -108,18 +127,24 @@ def _gray(image: pyvips.Image) -> Gray:
     if _ICC in image.get_fields():
         return _gray_from_profile(alpha_free)
     if alpha_free.bands == 1:
-        gray: Gray = alpha_free.numpy()
-        return gray
+        return _array(alpha_free)[..., 0]
     if alpha_free.bands != 3:  # CMYK without a profile
         alpha_free = alpha_free.colourspace("srgb")
-    return gray_from_rgb(alpha_free.numpy())
+    return gray_from_rgb(_array(alpha_free))
 
 
 def _gray_from_profile(image: pyvips.Image) -> Gray:
     """Through the embedded profile to L*, then to the sRGB curve."""
     dtype = np.dtype(np.uint16 if image.format == "ushort" else np.uint8)
-    lightness = image.icc_import(embedded=True, intent="relative", pcs="lab")[0].numpy()
-    return gray_from_luminance(luminance_from_lightness(lightness.clip(0, 100), np), dtype)
+    lightness = image.icc_import(embedded=True, intent="relative", pcs="lab")[0]
+    values = _array(lightness)[..., 0].clip(0, 100)
+    return gray_from_luminance(luminance_from_lightness(values, np), dtype)
+
+
+def _array(image: pyvips.Image) -> npt.NDArray[Any]:
+    """H×W×bands, even of a single pixel, whose sides pyvips' own way leaves out."""
+    pixels: npt.NDArray[Any] = image.numpy()
+    return pixels.reshape(image.height, image.width, image.bands)
 
 
 def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips.Image:

@@ -74,6 +74,8 @@ class Code(StrEnum):
     NO_FOLDER = "no_folder"
     CANNOT_READ = "cannot_read"
     CANNOT_WRITE = "cannot_write"
+    OUTPUT_IS_INPUT = "output_is_input"
+    OUTPUT_EXISTS = "output_exists"
     LATER_SETTINGS = "later_settings"
     # Weights
     BAD_WEIGHTS = "bad_weights"

@@ -155,6 +155,10 @@ ERRORS: dict[Code, str] = {
     Code.TOO_DEEP: "The photo has 16 bits and {suffix} holds 8. Write to .png or .tif.",
     Code.NO_FOLDER: "There is no folder {folder}. Make it, or choose another.",
     Code.CANNOT_READ: "{file} cannot be read ({reason}).",
+    Code.OUTPUT_IS_INPUT: (
+        "{file} is what is read: it would be lost. Choose another name for what is written."
+    ),
+    Code.OUTPUT_EXISTS: "{file} is there already. Choose another name, or replace it with --force.",
     Code.CANNOT_WRITE: "{file} cannot be written ({reason}).",
     Code.LATER_SETTINGS: (
         "The settings in {file} are of a later version of semcolor. Update this one."
