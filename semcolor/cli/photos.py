@@ -86,14 +86,22 @@ def _segment(options: argparse.Namespace) -> None:
 
 @_tidy_end()
 def _colorize(options: argparse.Namespace) -> None:
-    from semcolor.photos.label_files import read_label_map
-    from semcolor.photos.photo_files import check_output, read_photo, write_photo
+    from semcolor.photos.label_files import read_labels
+    from semcolor.photos.photo_files import (
+        channels_left_out,
+        check_output,
+        read_photo,
+        write_photo,
+    )
 
     inputs = [options.photo, options.labels, options.notes]
     _check_target(options.output, inputs, options.force)
     photo = read_photo(options.photo)
     check_output(options.output, photo.depth)
-    given = read_label_map(options.labels) if options.labels else None
+    given = None
+    if options.labels:
+        given, ambiguous = read_labels(options.labels)
+        _tell_ambiguous(options.labels, float(ambiguous.mean()))
     notes = _read_notes(options.notes) if options.notes else ()
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
@@ -105,6 +113,10 @@ def _colorize(options: argparse.Namespace) -> None:
         colored = session.colorize(session.whole, options.detail, on_progress)
     write_photo(options.output, colored.rgb, photo)
     print(options.output)
+    left_out = channels_left_out(options.output, photo)
+    if left_out:
+        message = "{} has no room for {} of the photo's channels besides its colours; a TIFF has."
+        print(message.format(options.output, left_out), file=sys.stderr)
     _tell_lowered(colored.detail)
 
 
@@ -126,6 +138,15 @@ def _read_notes(path: Path) -> tuple[ColorNote, ...]:
     except OSError as error:
         reason = str(error.strerror)
         raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason) from error
+
+
+def _tell_ambiguous(path: Path, share: float) -> None:
+    if share:
+        print(
+            f"{share:.2%} of {path} is in colours between those of the palette: each such pixel "
+            "counts as a class beside it.",
+            file=sys.stderr,
+        )
 
 
 def _tell_lowered(detail: int) -> None:

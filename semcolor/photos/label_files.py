@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from semcolor.shared.atomic_files import replacing
 from semcolor.shared.classes import NUM_LABELS, all_classes
@@ -22,13 +22,18 @@ Image.MAX_IMAGE_PIXELS = None  # `_check_size` has limits of our own
 
 
 def read_label_map(path: Path) -> LabelMap:
-    """A label map from a picture file.
+    """A label map from a picture file. Raises as `read_labels`."""
+    return read_labels(path)[0]
+
+
+def read_labels(path: Path) -> tuple[LabelMap, Flags]:
+    """The same, and which pixels were ambiguous (H×W bool).
 
     Raises SemcolorError: NO_FILE, CANNOT_READ, and as `decode_label_map`.
     """
     try:
         with path.open("rb") as file:
-            return decode_label_map(file, str(path))[0]
+            return decode_label_map(file, str(path))
     except FileNotFoundError as error:
         raise SemcolorError(Code.NO_FILE, file=str(path)) from error
     except OSError as error:
@@ -51,13 +56,17 @@ def decode_label_map(
             image.verify()  # checksums; afterwards the file must be opened again
         file.seek(0)
         with Image.open(file) as image:
-            _check_size(name, image.size, size)
+            lies = size is not None and image.size == size[::-1]  # it may be turned, see below
+            _check_size(name, image.size[::-1] if lies else image.size, size)
             if image.mode not in _MODES:
                 raise SemcolorError(Code.NOT_A_LABEL_PICTURE, file=name, mode=image.mode)
-            if image.mode in ("RGB", "RGBA"):
-                return _read_colours(name, np.asarray(image.convert("RGBA")))
-            ids = np.asarray(image)
-            meanings = _meanings(image) if image.mode == "P" else None
+            step = _step(image)
+            upright = ImageOps.exif_transpose(image)
+            _check_size(name, upright.size, size)
+            if upright.mode in ("RGB", "RGBA"):
+                return _read_colours(name, np.asarray(upright.convert("RGBA")))
+            ids = np.asarray(upright) // step
+            meanings = _meanings(upright) if upright.mode == "P" else None
             if meanings is not None:
                 ids = meanings[ids]
     except _DAMAGED as error:
@@ -82,6 +91,14 @@ def encode_label_map(label_map: LabelMap) -> bytes:
     file = io.BytesIO()
     image.save(file, format="PNG", optimize=False)
     return file.getvalue()
+
+
+def _step(image: Image.Image) -> int:
+    """By how much the grays differ that Pillow makes of neighbouring values of less than 8 bits."""
+    tiles = getattr(image, "tile", None)
+    rawmode = tiles[0][3] if tiles else ""
+    bits = rawmode.partition(";")[2] if isinstance(rawmode, str) and image.mode == "L" else ""
+    return {"2": 85, "4": 17}.get(bits, 1)
 
 
 def _check_size(name: str, found: tuple[int, int], wanted: tuple[int, int] | None) -> None:

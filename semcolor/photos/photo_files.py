@@ -21,24 +21,45 @@ from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 from .curves import luminance_from_lightness
 from .interruptible import interruptible
 from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
+from .tiff_extras import (
+    ALPHA,
+    MULTIPLIED_ALPHA,
+    UNSPECIFIED,
+    read_extra_samples,
+    write_extra_samples,
+)
 
-_DEEP_FORMATS = (".png", ".tif", ".tiff")
-_FORMATS = (*_DEEP_FORMATS, ".jpg", ".jpeg")
+_TIFF = (".tif", ".tiff")
+_JPEG = (".jpg", ".jpeg")
+_DEEP_FORMATS = (".png", *_TIFF)
+_FORMATS = (*_DEEP_FORMATS, *_JPEG)
 _METADATA = ("exif-", "xmp-data", "iptc-data", "resolution-unit")
 _ICC = "icc-profile-data"
+_COLOURS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "rgb": 3, "cmyk": 4}  # channels
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph, upright. ``gray``: H×W uint8 or uint16; ``source``: where it came from."""
+    """A photograph, upright.
+
+    ``gray``: H×W uint8 or uint16. ``source``: where it came from. ``extra_kinds``: what each of its
+    channels besides the colours is, see :mod:`.tiff_extras`.
+    """
 
     gray: Gray
     source: pyvips.Image
+    extra_kinds: tuple[int, ...] = ()
 
     @property
     def depth(self) -> int:
         """Bits per sample, 8 or 16."""
         return self.gray.dtype.itemsize * 8
+
+    @property
+    def extras(self) -> list[pyvips.Image]:
+        """Its channels besides the colours, from first to last."""
+        first = self.source.bands - len(self.extra_kinds)
+        return [self.source[first + number] for number in range(len(self.extra_kinds))]
 
 
 def read_photo(path: Path) -> Photo:
@@ -61,7 +82,9 @@ def _read(path: Path) -> Photo:
         image = image.autorot()
         if image.format not in ("uchar", "ushort"):
             raise SemcolorError(Code.SAMPLE_FORMAT, file=str(path), format=image.format)
-        return Photo(_gray(image.copy_memory()), image)
+        image = image.copy_memory()
+        kinds = _extra_kinds(path, image)
+        return Photo(_gray(image[: image.bands - len(kinds)]), image, kinds)
     except pyvips.Error as error:
         raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
     except OSError as error:
@@ -99,8 +122,8 @@ def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
     deep = photo.depth == 16
     image = pyvips.Image.new_from_array(rgb).copy(interpretation="rgb16" if deep else "srgb")
     image = _to_profile(image, photo.source, photo.depth)
-    if photo.source.hasalpha():
-        image = image.bandjoin(photo.source[photo.source.bands - 1])
+    for number in _kept_extras(path, photo):
+        image = image.bandjoin(photo.extras[number])
     image = image.copy(xres=photo.source.xres, yres=photo.source.yres)
     for name in photo.source.get_fields():
         if name.startswith(_METADATA):
@@ -111,6 +134,20 @@ def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
     with path.open("r+b") as file:
         target = pyvips.Target.new_to_descriptor(file.fileno())
         image.write_to_target(target, suffix, **_SAVE_OPTIONS[suffix])
+    if suffix in _TIFF:
+        write_extra_samples(path, photo.extra_kinds)
+
+
+def channels_left_out(path: Path, photo: Photo) -> int:
+    """How many of the photo's channels besides the colours a file of this name has no room for."""
+    return len(photo.extra_kinds) - len(_kept_extras(path, photo))
+
+
+def _kept_extras(path: Path, photo: Photo) -> list[int]:
+    suffix, kinds = path.suffix.lower(), photo.extra_kinds
+    if suffix in _TIFF:
+        return list(range(len(kinds)))
+    return [] if suffix in _JPEG else [kinds.index(ALPHA)] if ALPHA in kinds else []
 
 
 _SAVE_OPTIONS: dict[str, dict[str, object]] = {
@@ -122,15 +159,28 @@ _SAVE_OPTIONS: dict[str, dict[str, object]] = {
 }
 
 
+def _extra_kinds(path: Path, image: pyvips.Image) -> tuple[int, ...]:
+    """What each channel besides the colours is; an unknown one is alpha if the format has that."""
+    extras = image.bands - _COLOURS.get(image.interpretation, 1 if image.bands < 3 else 3)
+    said = read_extra_samples(path)
+    if len(said) == extras:
+        # libvips has divided colours by the alpha that they were multiplied by.
+        return tuple(ALPHA if kind == MULTIPLIED_ALPHA else kind for kind in said)
+    return (ALPHA, *[UNSPECIFIED] * (extras - 1)) if extras > 0 else ()
+
+
 def _gray(image: pyvips.Image) -> Gray:
-    alpha_free = image[: image.bands - 1] if image.hasalpha() else image
+    """Of an image that has colours only."""
     if _ICC in image.get_fields():
-        return _gray_from_profile(alpha_free)
-    if alpha_free.bands == 1:
-        return _array(alpha_free)[..., 0]
-    if alpha_free.bands != 3:  # CMYK without a profile
-        alpha_free = alpha_free.colourspace("srgb")
-    return gray_from_rgb(_array(alpha_free))
+        try:
+            return _gray_from_profile(image)
+        except pyvips.Error:  # a damaged profile, or one of another number of channels
+            pass
+    if image.bands == 1:
+        return np.ascontiguousarray(_array(image)[..., 0])
+    if image.bands != 3:  # CMYK without a profile
+        image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
+    return gray_from_rgb(_array(image))
 
 
 def _gray_from_profile(image: pyvips.Image) -> Gray:
@@ -148,21 +198,24 @@ def _array(image: pyvips.Image) -> npt.NDArray[Any]:
 
 
 def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips.Image:
-    """sRGB to the photo's own RGB profile; an sRGB profile where the photo's was a gray one."""
+    """sRGB to the photo's own RGB profile; an sRGB profile where the photo's can't be had."""
     if _ICC not in source.get_fields():
         return image
     srgb = pyvips.Image.profile_load("srgb")
     profile = source.get(_ICC)
-    if profile[16:20] != b"RGB ":  # colour space signature in the ICC header
-        image = image.copy()
-        image.set_type(pyvips.GValue.blob_type, _ICC, srgb)
-        return image
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "photo.icc")
-        file.write_bytes(profile)
-        return image.icc_transform(
-            str(file), input_profile="srgb", intent="relative", depth=depth
-        ).copy_memory()
+    if profile[16:20] == b"RGB ":  # colour space signature in the ICC header
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "photo.icc")
+            file.write_bytes(profile)
+            try:
+                return image.icc_transform(
+                    str(file), input_profile="srgb", intent="relative", depth=depth
+                ).copy_memory()
+            except pyvips.Error:  # damaged, or a scanner's, which can be read from only
+                pass
+    image = image.copy()
+    image.set_type(pyvips.GValue.blob_type, _ICC, srgb)
+    return image
 
 
 def _check_size(path: Path, image: pyvips.Image) -> None:

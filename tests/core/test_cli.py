@@ -17,6 +17,19 @@ def semcolor(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+def test_colours_of_no_class_in_a_label_picture_are_told(worker, sample, tmp_path):
+    with Image.open(sample) as photo:
+        labels = Image.new("RGB", photo.size, (0, 192, 64))
+    labels.paste((0, 0, 192), (0, 400, *labels.size))
+    labels.paste((0, 96, 128), (0, 390, labels.width, 400))
+    labels.save(tmp_path / "labels.png")
+    done = semcolor(
+        "colorize", sample, "--labels", tmp_path / "labels.png", "-o", tmp_path / "o.png"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1.27% of" in done.stderr
+
+
 def test_segment_then_colorize(worker, sample, tmp_path):
     done = semcolor("segment", sample, "-o", tmp_path / "labels.png")
     assert done.returncode == 0, done.stderr

@@ -101,7 +101,7 @@ def test_a_photo_of_one_pixel(worker, tmp_path, dtype):
 
 
 def test_a_home_that_is_none_is_told_in_a_sentence(photo, tmp_path):
-    home = {name: "/proc/none" for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+    home = dict.fromkeys(("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"), "/proc/none")
     done = semcolor("colorize", photo, "-o", tmp_path / "out.png", **home)
     errors = done.stderr.decode()
     assert done.returncode == 1, errors

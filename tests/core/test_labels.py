@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -215,3 +217,45 @@ def test_gimp_palette_has_one_named_colour_per_class():
     entries = gimp_palette().splitlines()[4:]
     assert len(entries) == NUM_LABELS
     assert entries[50].split("\t")[1] == all_classes()[50].name == "sky"
+
+
+def gray_png(bits: int, values: np.ndarray) -> bytes:
+    """A gray PNG of so few bits, which Pillow does not write."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    height, width = values.shape
+    per_byte = 8 // bits
+    packed = np.zeros((height, width // per_byte), np.uint8)
+    for place in range(per_byte):
+        packed |= values[:, place::per_byte] << (8 - bits * (place + 1))
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_ids_in_few_bits_are_ids(tmp_path, bits):
+    """Pillow makes 0..255 of them."""
+    ids = np.random.default_rng(0).integers(0, 2**bits, (6, 8)).astype(np.uint8)
+    (tmp_path / "labels.png").write_bytes(gray_png(bits, ids))
+    assert (label_files.read_label_map(tmp_path / "labels.png") == ids).all()
+
+
+@pytest.mark.parametrize("mode", ["P", "RGB", "L"])
+def test_a_turned_label_picture_is_read_upright(tmp_path, mode):
+    ids = np.random.default_rng(0).integers(0, NUM_LABELS, (6, 9)).astype(np.uint8)
+    picture = Image.fromarray(label_colors.to_rgba(ids)[..., :3] if mode == "RGB" else ids)
+    if mode == "P":
+        picture.putpalette(label_colors.palette().tobytes())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise to see it upright
+    picture.save(tmp_path / "labels.png", exif=exif)
+    found = label_files.read_label_map(tmp_path / "labels.png")
+    assert (found == np.rot90(ids, -1)).all()
