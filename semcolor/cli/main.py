@@ -14,7 +14,7 @@ _OTHER_FAMILIES = "semcolor.commands"
 
 # 1 is every other failure.
 _EXIT_CODES = {
-    2: {Code.DETAIL},  # argparse's too, for a wrong command line
+    2: {Code.DETAIL, Code.NO_PAGE},  # argparse's too, for a wrong command line
     3: {
         Code.NO_FILE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS, Code.NO_RECIPE,
         Code.NOTHING_TO_IMPORT,

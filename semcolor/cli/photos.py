@@ -26,6 +26,8 @@ from semcolor.shared.sentences import STAGES
 from semcolor.shared.states import Stage
 
 if TYPE_CHECKING:
+    from semcolor.photos.photo_files import Photo
+
     from . import Commands
 
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -75,7 +77,8 @@ def _segment(options: argparse.Namespace) -> None:
         raise SemcolorError(Code.NOT_PNG)
     _check_target(options.output, [options.photo], options.force)
     check_output(options.output, depth=8)
-    photo = read_photo(options.photo)
+    photo = read_photo(options.photo, options.page)
+    _tell_page(options.photo, photo, options.page)
     with _ProgressBar() as on_progress:
         session = Session(local_worker.connect(), photo.gray)
         labelled = session.segment(session.whole, options.detail, on_progress)
@@ -96,7 +99,8 @@ def _colorize(options: argparse.Namespace) -> None:
 
     inputs = [options.photo, options.labels, options.notes]
     _check_target(options.output, inputs, options.force)
-    photo = read_photo(options.photo)
+    photo = read_photo(options.photo, options.page)
+    _tell_page(options.photo, photo, options.page)
     check_output(options.output, photo.depth)
     given = None
     if options.labels:
@@ -138,6 +142,15 @@ def _read_notes(path: Path) -> tuple[ColorNote, ...]:
     except OSError as error:
         reason = str(error.strerror)
         raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason) from error
+
+
+def _tell_page(path: Path, photo: "Photo", wanted: int | None) -> None:
+    if wanted is None and photo.pages > 1:
+        print(
+            f"{path} has {photo.pages} pages: page {photo.page}, the first of the largest, is "
+            "taken. --page chooses another.",
+            file=sys.stderr,
+        )
 
 
 def _tell_ambiguous(path: Path, share: float) -> None:
@@ -189,6 +202,10 @@ def _summary(label_map: LabelMap) -> str:
 def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
+    parser.add_argument(
+        "--page", type=int, metavar="N",
+        help="of a TIFF with several pages (default: the first of the largest)",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an output that is there")
     parser.add_argument(
         "--detail", type=_detail, default=0, metavar="PIXELS",

@@ -43,12 +43,14 @@ class Photo:
     """A photograph, upright.
 
     ``gray``: H×W uint8 or uint16. ``source``: where it came from. ``extra_kinds``: what each of its
-    channels besides the colours is, see :mod:`.tiff_extras`.
+    channels besides the colours is, see :mod:`.tiff_extras`. ``page`` of ``pages``, from 1 on.
     """
 
     gray: Gray
     source: pyvips.Image
     extra_kinds: tuple[int, ...] = ()
+    page: int = 1
+    pages: int = 1
 
     @property
     def depth(self) -> int:
@@ -62,33 +64,54 @@ class Photo:
         return [self.source[first + number] for number in range(len(self.extra_kinds))]
 
 
-def read_photo(path: Path) -> Photo:
+def read_photo(path: Path, page: int | None = None) -> Photo:
     """Read a PNG, TIFF or JPEG.
 
-    Raises SemcolorError: NO_FILE, NOT_A_PHOTO, SAMPLE_FORMAT, FILE_TOO_LARGE.
+    ``page``: from 1 on, of a TIFF of several; None: the first of the largest, as the first of all
+    may be a thumbnail. Raises SemcolorError: NO_FILE, NOT_A_PHOTO, NO_PAGE, SAMPLE_FORMAT,
+    FILE_TOO_LARGE.
     """
     if not path.is_file():
         raise SemcolorError(Code.NO_FILE, file=str(path))
-    return interruptible(lambda: _read(path))
+    return interruptible(lambda: _read(path, page))
 
 
-def _read(path: Path) -> Photo:
+def _read(path: Path, wanted: int | None) -> Photo:
     try:
-        # By its descriptor: libvips takes what is in brackets for options, and all names for UTF-8.
-        with path.open("rb") as file:
-            source = pyvips.Source.new_from_descriptor(file.fileno())
-        image = pyvips.Image.new_from_source(source, "", fail_on="error")
+        image = _open(path)
+        pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+        page = _largest_page(path, pages) if wanted is None else wanted
+        if not 1 <= page <= pages:
+            raise SemcolorError(Code.NO_PAGE, file=str(path), page=page, pages=pages)
+        if page > 1:
+            image = _open(path, page=page - 1)
         _check_size(path, image)
         image = image.autorot()
         if image.format not in ("uchar", "ushort"):
             raise SemcolorError(Code.SAMPLE_FORMAT, file=str(path), format=image.format)
         image = image.copy_memory()
-        kinds = _extra_kinds(path, image)
-        return Photo(_gray(image[: image.bands - len(kinds)]), image, kinds)
+        kinds = _extra_kinds(path, page, image)
+        gray = _gray(image[: image.bands - len(kinds)])
+        return Photo(gray, image, kinds, page, pages)
     except pyvips.Error as error:
         raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
     except OSError as error:
         raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason_of(error)) from error
+
+
+def _open(path: Path, **options: int) -> pyvips.Image:
+    # By its descriptor: libvips takes what is in brackets for options, and all names for UTF-8.
+    with path.open("rb") as file:
+        source = pyvips.Source.new_from_descriptor(file.fileno())
+    return pyvips.Image.new_from_source(source, "", fail_on="error", **options)
+
+
+def _largest_page(path: Path, pages: int) -> int:
+    if pages == 1:
+        return 1
+    images = [_open(path, page=page) for page in range(pages)]
+    sizes = [image.width * image.height for image in images]
+    return 1 + sizes.index(max(sizes))
 
 
 def check_output(path: Path, depth: int) -> None:
@@ -159,10 +182,10 @@ _SAVE_OPTIONS: dict[str, dict[str, object]] = {
 }
 
 
-def _extra_kinds(path: Path, image: pyvips.Image) -> tuple[int, ...]:
+def _extra_kinds(path: Path, page: int, image: pyvips.Image) -> tuple[int, ...]:
     """What each channel besides the colours is; an unknown one is alpha if the format has that."""
     extras = image.bands - _COLOURS.get(image.interpretation, 1 if image.bands < 3 else 3)
-    said = read_extra_samples(path)
+    said = read_extra_samples(path, page)
     if len(said) == extras:
         # libvips has divided colours by the alpha that they were multiplied by.
         return tuple(ALPHA if kind == MULTIPLIED_ALPHA else kind for kind in said)

@@ -27,10 +27,10 @@ _CLASSIC = _Layout("I", 4, "H", "HHI", 4)
 _BIG = _Layout("Q", 8, "Q", "HHQ", 8)
 
 
-def read_extra_samples(path: Path) -> tuple[int, ...]:
-    """Those of the first page; () where they are not said, or this is no TIFF. Raises OSError."""
+def read_extra_samples(path: Path, page: int = 1) -> tuple[int, ...]:
+    """Those of a page, from 1 on; () where they are not said, or this is no TIFF. Raises OSError."""
     with path.open("rb") as file:
-        place = _find(file)
+        place = _find(file, page)
         if not place:
             return ()
         order, at, count = place
@@ -39,17 +39,17 @@ def read_extra_samples(path: Path) -> tuple[int, ...]:
 
 
 def write_extra_samples(path: Path, kinds: tuple[int, ...]) -> None:
-    """Say what they are in a TIFF that has so many. Raises OSError."""
+    """Say what they are in a TIFF whose first page has so many. Raises OSError."""
     with path.open("r+b") as file:
-        place = _find(file)
+        place = _find(file, page=1)
         if place and place[2] == len(kinds):
             order, at, count = place
             file.seek(at)
             file.write(struct.pack(f"{order}{count}H", *kinds))
 
 
-def _find(file: BinaryIO) -> tuple[str, int, int] | None:
-    """Byte order, place and number of them in the first page; None: there are none."""
+def _find(file: BinaryIO, page: int) -> tuple[str, int, int] | None:
+    """Byte order, place and number of them in a page; None: there are none."""
     start = file.read(4)
     order = {b"II": "<", b"MM": ">"}.get(start[:2])
     if order is None or len(start) < 4:
@@ -59,11 +59,15 @@ def _find(file: BinaryIO) -> tuple[str, int, int] | None:
         return None
 
     def read(form: str) -> tuple[int, ...]:
-        content = file.read(struct.calcsize(order + form))
-        return struct.unpack(order + form, content)
+        return struct.unpack(order + form, file.read(struct.calcsize(order + form)))
 
+    entry_bytes = struct.calcsize(order + layout.entry) + layout.value_bytes
     try:
         file.seek(layout.header_at)
+        for _ in range(page - 1):
+            file.seek(read(layout.header)[0])
+            entries = read(layout.entries)[0]
+            file.seek(entries * entry_bytes, 1)  # behind them stands where the next page is
         file.seek(read(layout.header)[0])
         for _ in range(read(layout.entries)[0]):
             tag, kind, count = read(layout.entry)

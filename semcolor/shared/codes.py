@@ -64,6 +64,7 @@ class Code(StrEnum):
     MATLAB_LABELS = "matlab_labels"
     NO_RECIPE = "no_recipe"
     NOTHING_TO_IMPORT = "nothing_to_import"
+    NO_PAGE = "no_page"
     NOT_A_PHOTO = "not_a_photo"
     SAMPLE_FORMAT = "sample_format"
     NOT_A_PICTURE = "not_a_picture"

@@ -142,6 +142,7 @@ ERRORS: dict[Code, str] = {
     ),
     Code.NO_RECIPE: "There is no recipe “{name}” for {task}. There is {known}.",
     Code.NOTHING_TO_IMPORT: "Name what to import: --color FILE, --segmentation FILE.",
+    Code.NO_PAGE: "{file} has no page {page}: it has {pages}.",
     Code.NOT_A_PHOTO: (
         "{file} cannot be read as a photo ({reason}). Save it as PNG, TIFF or JPEG."
     ),

@@ -1,6 +1,5 @@
 """Channels besides the colours: alpha, a scanner's infrared, selections that were saved."""
 
-import struct
 import subprocess
 import sys
 
@@ -11,34 +10,7 @@ import pyvips
 from semcolor.photos.photo_files import channels_left_out, read_photo, write_photo
 from semcolor.photos.tiff_extras import read_extra_samples
 
-SHORT, LONG = 3, 4
-GRAY, RGB = 1, 2  # photometric interpretation, TIFF 6.0
-
-
-def write_tiff(path, pixels, kinds, order="<"):
-    """A TIFF of one strip, H×W×channels, whose last channels are of these kinds."""
-    height, width, channels = pixels.shape
-    photometric = RGB if channels - len(kinds) == 3 else GRAY
-    data = pixels.astype(pixels.dtype.newbyteorder(order)).tobytes()
-    tags = {
-        256: (LONG, [width]), 257: (LONG, [height]), 258: (SHORT, [pixels.itemsize * 8] * channels),
-        259: (SHORT, [1]), 262: (SHORT, [photometric]), 273: (LONG, [8]), 277: (SHORT, [channels]),
-        278: (LONG, [height]), 279: (LONG, [len(data)]), 284: (SHORT, [1]),
-    }  # fmt: skip
-    if kinds:
-        tags[338] = (SHORT, list(kinds))
-    first = 8 + len(data) + len(data) % 2
-    after, entries, values = first + 2 + 12 * len(tags) + 4, b"", b""
-    for tag, (kind, numbers) in tags.items():
-        value = struct.pack(f"{order}{len(numbers)}{'H' if kind == SHORT else 'I'}", *numbers)
-        if len(value) > 4:
-            place = struct.pack(order + "I", after + len(values))
-            values, value = values + value, place
-        entries += struct.pack(order + "HHI", tag, kind, len(numbers)) + value.ljust(4, b"\0")
-    mark = b"II" if order == "<" else b"MM"
-    header = mark + struct.pack(order + "HI", 42, first)
-    count, end = struct.pack(order + "H", len(tags)), struct.pack(order + "I", 0)
-    path.write_bytes(header + data.ljust(first - 8, b"\0") + count + entries + end + values)
+from .tiffs import write_tiff
 
 
 @pytest.mark.parametrize("order", "<>")
