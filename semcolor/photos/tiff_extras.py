@@ -28,7 +28,7 @@ _BIG = _Layout("Q", 8, "Q", "HHQ", 8)
 
 
 def read_extra_samples(path: Path, page: int = 1) -> tuple[int, ...]:
-    """Those of a page, from 1 on; () where they are not said, or this is no TIFF. Raises OSError."""
+    """Those of a page, from 1 on; () where none are said, or this is no TIFF. Raises OSError."""
     with path.open("rb") as file:
         place = _find(file, page)
         if not place:
