@@ -6,7 +6,9 @@ keys, one file per client in ``authorized/``; whoever is not there is refused.
 
 import base64
 import binascii
+import errno
 import json
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,10 +101,21 @@ def authorize(name: str, public: str) -> None:
 
 
 def authorized() -> dict[str, str]:
-    """Public key → name of every client that was invited; read anew at each call."""
+    """Public key → name of every client that was invited; read anew at each call.
+
+    A file that holds no key, or goes away meanwhile, is nobody's. Raises OSError where the folder
+    can't be read at all.
+    """
     clients: dict[str, str] = {}
-    for path in sorted(_authorized_folder().glob("*.key")):
-        clients[path.read_text("utf-8").strip()] = path.stem
+    folder = _authorized_folder()
+    for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
+        path = folder / name
+        if path.suffix == ".key":
+            try:
+                clients[path.read_text("utf-8", "replace").strip()] = path.stem
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):  # it is not this file's fault
+                    raise
     return clients
 
 

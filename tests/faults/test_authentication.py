@@ -1,36 +1,21 @@
 """Who gets in when nothing asks who somebody is: nobody. On real sockets."""
 
+import contextlib
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 import zmq
 
-from semcolor.client import local_worker
+from semcolor.client import keys, local_worker, settings
 from semcolor.client.keys import Connection, KeyPair
 from semcolor.protocol import codec, schema
+from semcolor.shared.states import WorkerState
 
 from .helpers import raw_socket, wait_until
-
-# A worker whose authenticator ends at the first line on stdin, and says so.
-WORKER = """
-import sys, threading
-import zmq.auth.thread
-
-class Mortal(zmq.auth.thread.ThreadAuthenticator):
-    def start(self):
-        super().start()
-        threading.Thread(target=self.end, daemon=True).start()
-
-    def end(self):
-        sys.stdin.readline()
-        self.stop()
-        print("ended", flush=True)
-
-zmq.auth.thread.ThreadAuthenticator = Mortal
-from semcolor_worker.__main__ import serve
-serve(None)
-"""
 
 
 def is_let_in(connection, seconds=2.0):
@@ -43,35 +28,92 @@ def is_let_in(connection, seconds=2.0):
 
 
 @pytest.fixture
-def mortal(home):
-    """The process of a worker whose authenticator can be ended."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    wait_until(lambda: local_worker.read_connection() is not None)
-    yield process
-    process.terminate()
+def invited(worker):
+    """A connection of somebody who was invited, and a function that ends the invitation."""
+    pair = KeyPair.generate()
+    keys.authorize("anna", pair.public)
+    own = worker.connection
+    yield Connection(own.address, own.server_key, pair)
+    authorized_folder().joinpath("anna.key").unlink(missing_ok=True)
+
+
+def authorized_folder():
+    return settings.config_folder() / "authorized"
+
+
+def test_invitations_count_at_once_and_so_does_their_end(invited):
+    assert is_let_in(invited, seconds=20)
+    (authorized_folder() / "anna.key").unlink()
+    assert not is_let_in(invited)
+
+
+def test_odd_files_among_the_keys_lock_nobody_out(worker, invited):
+    folder = authorized_folder()
+    (folder / "folder.key").mkdir()
+    (folder / "link.key").symlink_to(folder / "nowhere")
+    (folder / "loop.key").symlink_to(folder / "loop.key")
+    (folder / "latin.key").write_bytes(b"\xff\xfe no key")
+    (folder / "empty.key").touch()
     try:
-        process.wait(20)
+        assert is_let_in(invited, seconds=20)
+        assert is_let_in(worker.connection, seconds=20)
+        own = worker.connection
+        stranger = Connection(own.address, own.server_key, KeyPair.generate())
+        assert not is_let_in(stranger)
     finally:
-        process.kill()
+        (folder / "folder.key").rmdir()
+        for name in ("link", "loop", "latin", "empty"):
+            (folder / f"{name}.key").unlink()
 
 
-def end_authenticator(process):
-    process.stdin.write("end\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "ended\n"
+def test_a_key_that_goes_away_during_a_handshake_locks_nobody_out(worker, invited):
+    others = [authorized_folder() / f"other-{number}.key" for number in range(20)]
+    ended = threading.Event()
+
+    def come_and_go():
+        while not ended.is_set():
+            for path in others:
+                path.write_text("key")
+            for path in others:
+                path.unlink()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        for _ in range(50):
+            assert is_let_in(invited, seconds=20)
+    finally:
+        ended.set()
+        thread.join()
+    assert is_let_in(worker.connection, seconds=20)
 
 
-def test_without_its_authenticator_a_worker_lets_nobody_in(mortal):
-    own = local_worker.read_connection()
-    stranger = Connection(own.address, own.server_key, KeyPair.generate())
-    assert is_let_in(own, seconds=20)
-    assert not is_let_in(stranger)
-    end_authenticator(mortal)
-    assert not is_let_in(stranger)
-    assert not is_let_in(own)
-    assert mortal.poll() is None  # it heard nothing from them, and lives
+def test_half_open_connections_lock_nobody_out_for_longer_than_they_last(home):
+    """More of them than the worker may have descriptors."""
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (120, 120)); "
+    serve = "from semcolor_worker.__main__ import serve; serve(None)"
+    process = subprocess.Popen([sys.executable, "-c", limited + serve])
+    try:
+        wait_until(lambda: local_worker.read_connection() is not None)
+        own = local_worker.read_connection()
+        with contextlib.closing(local_worker.running()) as client:
+            wait_until(lambda: client.status().state == WorkerState.READY, seconds=100)
+        host, port = own.address.removeprefix("tcp://").split(":")
+        strangers = []
+        for _ in range(150):
+            stranger = socket.socket()
+            stranger.setblocking(False)
+            stranger.connect_ex((host, int(port)))
+            strangers.append(stranger)
+        time.sleep(2)
+        is_let_in(own)  # not now, perhaps
+        for stranger in strangers:
+            stranger.close()
+        assert is_let_in(own, seconds=60)
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 def test_the_server_key_alone_opens_no_door(worker):

@@ -626,3 +626,20 @@ def test_a_stroke_is_one_request_and_one_reply_on_the_wire(worker, sample_gray, 
     assert max(counts) <= [4, 4]
     client.close()
     wire.close()
+
+
+def test_a_photo_of_16_bits_is_no_mask_and_no_label_map(worker, sample_gray):
+    """A client that says so gets an error, and the engine goes on."""
+    deep = sample_gray.astype(np.uint16) * 257
+    session = Session(worker, deep)
+    session.colorize(session.whole, 0, quiet)
+    restarts = worker.status().restarts
+    for request in (
+        schema.Suggest(session.photo, "", session.photo),
+        schema.Colorize(session.photo, session.photo, session.whole._replace(height=9)),
+        schema.Snap(session.photo, session.photo, session.whole, 3),
+    ):
+        with pytest.raises(SemcolorError) as caught:
+            worker.request(request)
+        assert caught.value.code == Code.LABELS_MISMATCH
+    assert worker.status().restarts == restarts

@@ -1,6 +1,10 @@
 """The engine's loop without the engine: cancelling, planes in pieces, a device that fails."""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,10 +110,33 @@ def test_a_device_that_fails_for_good_ends_the_process():
         do(work)
 
 
-def test_the_supervisor_hears_that_memory_ran_out_for_good():
-    def work():
-        raise RuntimeError("could not create a primitive")
+OUT_OF_MEMORY = """
+import threading
+from semcolor_worker.engine import main as engine_main
+from test_engine_main import do
 
-    with pytest.raises(SystemExit) as ended:
-        do(work)
-    assert ended.value.code == engine_main.OUT_OF_MEMORY
+threading.Thread(target=engine_main._end_with_supervisor, daemon=True).start()
+
+def work():
+    raise RuntimeError("could not create a primitive")
+
+do(work)
+"""
+
+
+def test_the_supervisor_hears_that_memory_ran_out_for_good():
+    """By the status of the real process, of which a thread waits for the supervisor's end."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    engine = subprocess.Popen(
+        [sys.executable, "-c", OUT_OF_MEMORY], stdin=subprocess.PIPE, env=environment
+    )
+    assert engine.wait(60) == engine_main.OUT_OF_MEMORY
+
+
+def test_any_fault_of_a_job_is_the_job_s():
+    for error in (IndexError("out of range"), KeyError("x"), AssertionError(), ZeroDivisionError()):
+
+        def work(error=error):
+            raise error
+
+        assert decode_reply(do(work), REQUEST)[1].code == Code.ENGINE_FAILED

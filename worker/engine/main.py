@@ -163,28 +163,29 @@ def _do(engine: "Engine", job: Job, frames: list[zmq.Frame]) -> tuple[Message, b
     fields = unpack(frames[0].bytes)
     request = request_of(fields)
     assert isinstance(request, PhotoRequest)
-    if job.low_memory and isinstance(request, AtDetail):
-        engine.policy.begin_low(request)
-    needed = engine.needed(request)
-    for edit, pixels in zip(job.edits, frames[1:], strict=True):
-        _keep_edit(engine, edit, pixels, edit.base in needed)
-    if engine.lacking(engine.needed(request)):
-        return _missing(engine, request)
     reply: Result | SemcolorError
     blob: Pixels = None
     try:
+        if job.low_memory and isinstance(request, AtDetail):
+            engine.policy.begin_low(request)
+        needed = engine.needed(request)
+        for edit, pixels in zip(job.edits, frames[1:], strict=True):
+            _keep_edit(engine, edit, pixels, edit.base in needed)
+        if engine.lacking(engine.needed(request)):
+            return _missing(engine, request)
         with timed(f"engine {request.op}"):
             reply, blob = _answer(engine, request)
     except PlanesMissingError:
         return _missing(engine, request)
     except SemcolorError as error:
         reply = error
-    except (RuntimeError, MemoryError, ValueError) as error:  # torch's are RuntimeErrors
+    except Exception as error:
         if broke(error):
             raise
         if exhausted(error):
             logging.exception("memory ran out, for good")
-            sys.exit(OUT_OF_MEMORY)
+            logging.shutdown()
+            os._exit(OUT_OF_MEMORY)  # `sys.exit` would wait for the thread that reads stdin
         logging.exception("a job failed")
         reply = SemcolorError(Code.ENGINE_FAILED, detail=str(error), log=str(log_file()))
     header = encode_reply(job_of(fields), reply)

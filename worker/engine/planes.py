@@ -111,6 +111,8 @@ class PlaneCache:
         Raises SemcolorError (LABELS_MISMATCH) for one of another size.
         """
         plane = self._planes[digest]
+        if plane.dtype != torch.uint8:
+            raise _mismatch("a photo of 16 bits is no label map and no mask")
         if plane.shape != self._planes[photo].shape:
             raise _mismatch("the label map and the photo do not have the same size")
         return plane

@@ -1,34 +1,45 @@
-"""Who may talk to this worker: CURVE keys, checked by ZAP."""
+"""Who may talk to this worker: CURVE keys, checked by ZAP (ZeroMQ RFC 27).
+
+ZeroMQ asks at each handshake, by a message to a socket of the supervisor's loop. There is no thread
+that could end alone; while nobody answers, nobody gets in.
+"""
 
 import logging
 
 import zmq
-import zmq.auth.thread
+import zmq.utils.z85
 
 from semcolor.client import keys
 from semcolor.client.keys import Connection, KeyPair
 
 log = logging.getLogger("semcolor.worker")
 
-_DOMAIN = "semcolor"  # of ZAP
+_ENDPOINT = "inproc://zeromq.zap.01"
+_DOMAIN = b"semcolor"
+_FIELDS = 7  # version, request, domain, address, identity, mechanism, key
+_LET_IN, _REFUSED = (b"200", b"OK"), (b"400", b"unknown key")
 
 
 class Access:
-    """This machine's own user, by a key of this run, and the invited clients; nobody else."""
+    """This machine's own user, by a key of this run, and the invited clients; nobody else.
+
+    ``socket``: when it can be read, :meth:`answer` is to be called.
+    """
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._server = keys.server_keys()
         self._local = KeyPair.generate()
-        self._authenticator = zmq.auth.thread.ThreadAuthenticator(context)
-        self._authenticator.start()
-        self._authenticator.configure_curve_callback(_DOMAIN, credentials_provider=self)
+        self._invited: dict[str, str] = {}
+        self.socket = context.socket(zmq.REP)
+        self.socket.linger = 0
+        self.socket.bind(_ENDPOINT)
 
     def guard(self, socket: "zmq.Socket[bytes]") -> None:
         """Let a socket, before it is bound, take authenticated clients only."""
         socket.curve_server = True
         socket.curve_secretkey = self._server.secret.encode()
-        socket.zap_domain = _DOMAIN.encode()
-        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # no authenticator: nobody gets in
+        socket.zap_domain = _DOMAIN
+        socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # nobody who answers: nobody gets in
 
     def local_connection(self, address: str) -> Connection:
         """What this machine's own user needs to come in."""
@@ -38,17 +49,30 @@ class Access:
         """Whether a client, by its User-Id, is this machine's own user."""
         return user == self._local.public
 
+    def answer(self) -> None:
+        """Let one client in, or not."""
+        frames = self.socket.recv_multipart()
+        user = b""
+        if len(frames) == _FIELDS and frames[2] == _DOMAIN and frames[5] == b"CURVE":
+            public = zmq.utils.z85.encode(frames[6])
+            user = public if self._may_enter(public.decode()) else b""
+        version, request = (*frames, b"", b"")[:2]
+        status = _LET_IN if user else _REFUSED
+        self.socket.send_multipart([version, request, *status, user, b""])
+
     def stop(self) -> None:
         """Let nobody in any more."""
-        self._authenticator.stop()
+        self.socket.close()
 
-    def callback(self, domain: str, key: bytes) -> bool:
-        """Pyzmq asks: may this client in?
-
-        The folder is read at each handshake, so an invitation counts at once and so does its end.
-        """
-        public = key.decode()
-        allowed = self.is_own(public) or public in keys.authorized()
+    def _may_enter(self, public: str) -> bool:
+        """The folder is read anew, so an invitation counts at once and so does its end."""
+        if self.is_own(public):
+            return True
+        try:
+            self._invited = keys.authorized()
+        except OSError as error:  # too many files are open, for instance
+            log.warning("the keys of those invited can't be read now: %s", error)
+        allowed = public in self._invited
         if not allowed:
             log.warning("refused a client with an unknown key")
         return allowed

@@ -18,7 +18,7 @@ import zmq
 
 import semcolor
 from semcolor.client import settings
-from semcolor.client.local_worker import connection_file
+from semcolor.client.local_worker import connection_file, log_file
 from semcolor.protocol.checks import ANSWER_FRAME, FRAME_LIMIT
 from semcolor.protocol.codec import HEADER_LIMIT, encode_reply, job_of, request_of, unpack
 from semcolor.protocol.results import (
@@ -98,9 +98,11 @@ class Supervisor:
 
     def _turn(self) -> None:
         poller = zmq.Poller()
-        for socket in (self._socket, *self._pool.devices.sockets):
+        for socket in (self._access.socket, self._socket, *self._pool.devices.sockets):
             poller.register(socket, zmq.POLLIN)
         ready = {socket for socket, _ in poller.poll(_TICK_MS)}
+        if self._access.socket in ready:
+            self._access.answer()
         if self._socket in ready:
             self._from_client()
         self._pool.turn(ready)
@@ -129,6 +131,9 @@ class Supervisor:
                 reply = self._answer(session, user, request, pixels)
         except SemcolorError as error:
             reply = error
+        except Exception as error:  # one request's fault must not be everybody's
+            log.exception("a request failed")
+            reply = SemcolorError(Code.ENGINE_FAILED, detail=str(error), log=str(log_file()))
         if reply is not None:
             self._send(session, job_id, reply)
 
