@@ -12,7 +12,10 @@ import zmq
 
 from semcolor.client import keys, local_worker, settings
 from semcolor.client.keys import Connection, KeyPair
+from semcolor.client.session import Session
+from semcolor.client.worker_client import ZmqWorkerClient
 from semcolor.protocol import codec, schema
+from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import WorkerState
 
 from .helpers import raw_socket, wait_until
@@ -128,3 +131,26 @@ def test_the_server_key_alone_opens_no_door(worker):
     assert not plain.poll(1000)
     plain.close()
     assert is_let_in(own, seconds=20)
+
+
+def test_photos_belong_to_a_key(worker, invited, sample_gray):
+    """Whoever knows a photo's digest has not seen it yet."""
+    owner = Session(worker, sample_gray)
+    colored = owner.colorize(owner.whole, 0, lambda *_: None)
+    stranger = ZmqWorkerClient(invited, timeout=60)
+    height, width = sample_gray.shape
+    try:
+        answer, _ = stranger.request(schema.PutPhoto(owner.photo, width, height, 8))
+        assert answer.next_row == 0  # it does not learn that it is there
+        for request in (
+            schema.Colorize(owner.photo, "", owner.whole._replace(height=9)),
+            schema.Segment(owner.photo, owner.whole._replace(height=9)),
+            schema.Recolor(owner.photo, "", ""),
+        ):
+            with pytest.raises(SemcolorError) as caught:
+                stranger.request(request)
+            assert caught.value.code == Code.UNKNOWN_PHOTO
+        own = Session(stranger, sample_gray)  # with a print of its own it may
+        assert (own.colorize(own.whole, 0, lambda *_: None).rgb == colored.rgb).all()
+    finally:
+        stranger.close()

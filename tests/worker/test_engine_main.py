@@ -12,6 +12,7 @@ import torch
 import zmq
 
 from semcolor.protocol.codec import decode_reply, encode_request
+from semcolor.protocol.planes import PlaneHash
 from semcolor.protocol.schema import Colorize
 from semcolor.shared.errors import Code
 from semcolor.shared.geometry import Rectangle
@@ -84,7 +85,7 @@ def test_cancelling_ends_the_job_at_its_next_checkpoint(sockets):
 def test_a_plane_arrives_block_by_block(sockets):
     supervisor, engine = sockets
     pixels = np.arange(150 * 7, dtype=np.uint16).reshape(150, 7)
-    plane = Plane.empty(7, 150, 16)
+    plane = Plane(7, 150, 16, [], PlaneHash(7, 150, 16))
     plane.append(150, pixels.tobytes())
     for block in plane.blocks:
         supervisor.send(block)

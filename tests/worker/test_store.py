@@ -148,3 +148,57 @@ def test_of_edited_labels_only_the_last_ones_are_kept():
     kept = [store.get(digest) is not None for digest in digests]
     assert kept == [True] + [False] * 71 + [True] * 128
     assert store.used == 129 * 16
+
+
+def test_planes_are_their_owners():
+    """Nobody else sees one, learns that it is there, or stands in its owner's way."""
+    store, pixels = PlaneStore(), bytes(range(100))
+    digest = plane_digest(10, 10, 8, pixels)
+    ask = PutPhoto(digest, 10, 10, 8)
+    store.put(PutPhoto(digest, 10, 10, 8, 0, 10), pixels, "anna")
+    assert store.get(digest, "anna")
+    assert store.get(digest, "bert") is None
+    assert store.put(ask, b"", "anna") == 10
+    assert store.put(ask, b"", "bert") == 0
+    assert (store.was_put(digest, "anna"), store.was_put(digest, "bert")) == (True, False)
+    edit = Edit(digest, Rectangle(0, 0, 1, 1))
+    after = plane_digest(10, 10, 8, b"\7" + pixels[1:])
+    with pytest.raises(SemcolorError) as caught:
+        store.edit(after, edit, pack_labels(b"\7"), "bert")
+    assert caught.value.code == Code.UNKNOWN_LABELS
+    store.edit(after, edit, pack_labels(b"\7"), "anna")
+    # Another shape under the same digest is a matter of its own.
+    other = plane_digest(5, 5, 8, bytes(25))
+    store.put(PutPhoto(other, 250, 1, 8), b"", "bert")
+    assert store.put(PutPhoto(other, 5, 5, 8, 0, 5), bytes(25), "anna") == 5
+
+
+def test_who_puts_much_pushes_out_what_is_his_own():
+    store = PlaneStore(budget=1000)
+    mine = plane_digest(10, 10, 8, bytes(100))
+    store.put(PutPhoto(mine, 10, 10, 8, 0, 10), bytes(100), "anna")
+    for number in range(1, 30):
+        pixels = bytes([number]) * 100
+        digest = plane_digest(10, 10, 8, pixels)
+        store.put(PutPhoto(digest, 10, 10, 8, 0, 10), pixels, "bert")
+    assert store.get(mine, "anna")
+    assert store.used <= 1000
+
+
+def test_what_is_only_announced_takes_no_room():
+    store = PlaneStore(budget=1 << 30)
+    mine = put(store, bytes(100), 10, 10)
+    for number in range(100):
+        store.put(PutPhoto(f"{number:032x}", 20_000, 20_000, 16), b"", "bert")
+    assert store.used == 100
+    assert store.get(mine)
+
+
+def test_planes_of_one_owner_have_a_limit():
+    store = PlaneStore()
+    for number in range(3000):
+        pixels = number.to_bytes(2, "big")
+        digest = plane_digest(2, 1, 8, pixels)
+        store.put(PutPhoto(digest, 2, 1, 8, 0, 1), pixels, "bert")
+    assert store.used == 2 * 2048
+    assert store.get(digest, "bert")

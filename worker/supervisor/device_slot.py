@@ -65,11 +65,12 @@ class DeviceSlot:
         assert job is not None
         self.drop(missing)
         for digest in named(*job.request.planes, *missing):
-            plane = store.get(digest)  # it is used now, even if the engine has it
-            if digest in self._held:
+            plane = store.get(digest, job.owner)  # it is used now, even if the engine has it
+            is_theirs = plane is not None or store.was_put(digest, job.owner)
+            if digest in self._held and is_theirs:
                 continue
             if plane is None:
-                if digest in missing:
+                if digest in missing or not is_theirs:
                     raise _unknown(digest, job.request)
             elif plane.edit is not None and plane.edit.base in self._held:
                 edits.append(EditedPlane(digest, plane.edit.base, plane.edit.region))

@@ -104,7 +104,10 @@ class EnginePool:
             self.devices.start_engine(slot)
         if slot.engine.state is WorkerState.READY:
             slot.begin()
-            slot.deliver(self._store)
+            try:
+                slot.deliver(self._store)
+            except SemcolorError as error:
+                self._end_job(slot, error)
 
     def _deliver_again(self, slot: DeviceSlot, missing: Sequence[str]) -> None:
         """The engine lacks planes of the job in hand."""

@@ -17,13 +17,15 @@ MOST_OVERTAKING = 16
 class Job:
     """A request for an engine, and whom to answer.
 
-    ``header``: the request as the client wrote it. ``low_memory``: an engine had not enough for it.
+    ``header``: the request as the client wrote it. ``owner``: whose planes it is about.
+    ``low_memory``: an engine had not enough for it.
     """
 
     session: bytes
     id: str
     request: PhotoRequest
     header: bytes = b""
+    owner: str = ""
     attempts: int = 0
     deliveries: int = 0
     low_memory: bool = False

@@ -123,11 +123,11 @@ class Supervisor:
             request = request_of(fields)
             pixels = frames[1].buffer if len(frames) == 2 else b""
             request.check(len(pixels))
+            user = str(frames[0].get("User-Id"))
             if isinstance(request, PhotoRequest):
-                self._submit(Job(session, job_id, request, header), pixels)
+                self._submit(Job(session, job_id, request, header, user), pixels)
                 reply = None  # an engine will give it
             else:
-                user = str(frames[0].get("User-Id"))
                 reply = self._answer(session, user, request, pixels)
         except SemcolorError as error:
             reply = error
@@ -141,7 +141,7 @@ class Supervisor:
         """Give a job to the engines, after making its label map."""
         request = job.request
         if isinstance(request, LabelsRequest) and request.edit:
-            self.store.edit(request.labels, request.edit, pixels)
+            self.store.edit(request.labels, request.edit, pixels, job.owner)
         self._pool.submit(job)
 
     def _answer(
@@ -157,7 +157,7 @@ class Supervisor:
             case Status():
                 return self._status()
             case PutPhoto() | PutLabels():
-                return PutResult(self.store.put(request, pixels))
+                return PutResult(self.store.put(request, pixels, user))
             case Cancel():
                 return CancelResult(self._pool.cancel(session, request.job))
             case Stop():
