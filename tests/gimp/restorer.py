@@ -71,7 +71,9 @@ class Restorer:
             press("ctrl+z", lambda: True)
             time.sleep(self._chance.uniform(0, 0.5))
             if not self._is_whole():  # that was what made the layers
-                press("ctrl+y", self._is_whole)
+                while not self._is_whole():
+                    press("ctrl+y", lambda: True)
+                    time.sleep(1)
                 return
 
     def redoes(self) -> None:

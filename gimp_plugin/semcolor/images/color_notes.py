@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from gi.repository import Gimp
+from labels.regions import connected
 from language import tr
 from shared.bridge_schema import LABEL_FORMAT
 from shared.classes import UNLABELLED
@@ -14,10 +15,10 @@ from shared.geometry import Rectangle
 from .label_colors import LabelColors
 from .photo import LayerError, Photo
 from .pixels import read_pixels
-from .undo import exact_choice, no_undo_step, selection_kept
 
 _PARASITE = "semcolor-color-notes"
 _VERSION = 1
+_THUMBNAIL = 256  # pixels, the longer side
 _SAME_SHAPE = 0.01  # by how much the ratio of the sides of a scaled photo may differ
 
 
@@ -74,23 +75,28 @@ def class_at(photo: Photo, label_layer: Gimp.Layer, at: tuple[int, int]) -> int:
 def notes_of_others(
     photo: Photo, label_layer: Gimp.Layer, at: tuple[int, int]
 ) -> tuple[ColorNote, ...]:
-    """All notes but those for the object, a connected region of one class, at a pixel."""
+    """All notes but those for the object, a connected region of one class, at a pixel.
+
+    A thumbnail tells what is connected, for which nothing of the user's must be touched.
+    """
     class_id, notes = class_at(photo, label_layer, at), read_notes(photo)
     if not any(note.class_id == class_id and note.place for note in notes):
         return notes
-    image = photo.image
-    _, left, top = photo.layer.get_offsets()
-    x, y = photo.offset_to(label_layer)
-    _, layer_x, layer_y = label_layer.get_offsets()
-    seed = at[0] + x + layer_x, at[1] + y + layer_y
-    with no_undo_step(image), selection_kept(image), exact_choice():
-        image.select_contiguous_color(Gimp.ChannelOps.REPLACE, label_layer, *seed)
-        return tuple(note for note in notes if not _is_selected(photo, note, left, top))
+    data, width, height, pixel_bytes = label_layer.get_thumbnail_data(_THUMBNAIL, _THUMBNAIL)
+    extent, (_, _, photo_width, photo_height) = photo.extent_of(label_layer), photo.whole
 
+    def inside(x: float, y: float) -> tuple[int, int]:
+        """A place of the photo, in pixels, as one of the thumbnail."""
+        column = int((x - extent.x) * width / extent.width)
+        row = int((y - extent.y) * height / extent.height)
+        return min(max(column, 0), width - 1), min(max(row, 0), height - 1)
 
-def _is_selected(photo: Photo, note: ColorNote, left: int, top: int) -> bool:
-    if note.place is None:
-        return False
-    _, _, width, height = photo.whole
-    x, y = int(note.place[0] * width), int(note.place[1] * height)
-    return bool(Gimp.Selection.value(photo.image, left + x, top + y))
+    region = connected(data.get_data(), (width, height), pixel_bytes, inside(*at))
+
+    def is_same(note: ColorNote) -> bool:
+        if note.place is None or note.class_id != class_id:
+            return False
+        x, y = note.place
+        return inside(x * photo_width, y * photo_height) in region
+
+    return tuple(note for note in notes if not is_same(note))

@@ -56,6 +56,32 @@ def mostly_selected(
     return nearest[weights.most_common(1)[0][0]][1:] if weights else None
 
 
+def connected(
+    pixels: bytes, size: tuple[int, int], pixel_bytes: int, seed: tuple[int, int]
+) -> set[tuple[int, int]]:
+    """The pixels (x, y) of the region of one colour around one of them, diagonals apart.
+
+    Args:
+        pixels: a small picture's, row by row.
+        size: width and height.
+    """
+    width, height = size
+
+    def color(x: int, y: int) -> bytes:
+        start = (y * width + x) * pixel_bytes
+        return pixels[start : start + pixel_bytes]
+
+    wanted, found, edge = color(*seed), {seed}, [seed]
+    while edge:
+        x, y = edge.pop()
+        for near in ((x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)):
+            is_inside = 0 <= near[0] < width and 0 <= near[1] < height
+            if is_inside and near not in found and color(*near) == wanted:
+                found.add(near)
+                edge.append(near)
+    return found
+
+
 def _row_step(area: Rectangle) -> int:
     """Every how many rows to look at."""
     return max(1, area.width * area.height // _LOOKED_AT)
