@@ -170,6 +170,35 @@ def test_colour_notes_are_a_file_for_the_next_photo(edited: dict, gimp: Gimp) ->
     assert edited  # which has written it
 
 
+def test_notes_sleep_while_the_photo_has_another_shape(
+    gimp: Gimp, photo_file: Path, drawn: LabelMap
+) -> None:
+    """And are not lost when others are made meanwhile."""
+    write_label_map(gimp.folder / "drawn.png", drawn)
+    result = gimp.run(f"""
+        def noted(name):
+            ours("export-color-notes", image, file={str(gimp.folder / "notes.txt")!r})
+            result[name] = open({str(gimp.folder / "notes.txt")!r}).read()
+
+        image = load_gray({gimp.path(photo_file)!r}, 8)
+        ours("import-labels", image, file={str(gimp.folder / "drawn.png")!r})
+        ours("choose-color", image, color="#c04040", x=115, y=165, colorize=False)  # the pond
+        image.scale(640, 492)
+        noted("scaled")
+        image.scale(320, 246)
+        image.crop(200, 200, 60, 30)
+        result["cropped"] = failure(noted, "cropped")
+        ours("choose-color", image, color="#4040c0", x=50, y=20, colorize=False)  # the sky
+        noted("with another")
+        image.get_layers()[-1].resize(320, 246, 60, 30)
+        noted("whole again")
+    """)
+    assert result["scaled"] == "water: #c04040\n"
+    assert "No object of this photo" in result["cropped"]
+    assert result["with another"] == "sky: #4040c0\n"
+    assert result["whole again"] == "water: #c04040\n"
+
+
 def _near(part: np.ndarray, pixels: int = 12) -> np.ndarray:
     near = part.copy()
     for axis in (0, 1):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gi.repository import Gimp
 from labels.regions import connected
@@ -24,29 +25,48 @@ _SAME_SHAPE = 0.01  # by how much the ratio of the sides of a scaled photo may d
 
 def read_notes(photo: Photo) -> tuple[ColorNote, ...]:
     """The photo's notes. Those for single objects sleep while the photo is cropped or turned."""
-    parasite = photo.layer.get_parasite(_PARASITE)
-    if parasite is None:
-        return ()
-    try:
-        kept = json.loads(bytes(parasite.get_data()))
-        if kept["version"] != _VERSION:
-            return ()
-        width, height = kept["size"]
-        notes = parse_notes(kept["notes"], _PARASITE)
-    except (ValueError, KeyError, TypeError, SemcolorError):  # a later semcolor's, or damaged
-        return ()
-    _, _, now_width, now_height = photo.whole
-    if abs(width / height / (now_width / now_height) - 1) < _SAME_SHAPE:
-        return notes
-    return tuple(note for note in notes if note.place is None)
+    return tuple(kept.note for kept in _read(photo) if not kept.sleeps_in(photo))
 
 
 def write_notes(photo: Photo, notes: Sequence[ColorNote]) -> None:
-    """Keep these instead of those before: one undo step."""
+    """Keep these instead of those before, except the ones that sleep: one undo step."""
     _, _, width, height = photo.whole
-    kept = {"version": _VERSION, "size": [width, height], "notes": format_notes(notes)}
+    kept = [one for one in _read(photo) if one.sleeps_in(photo)]
+    kept += [_Kept(note, (width, height)) for note in notes]
+    lines = [[format_notes([note]), *size] for note, size in kept]
+    content = json.dumps({"version": _VERSION, "notes": lines}).encode()
     flags = Gimp.PARASITE_PERSISTENT | Gimp.PARASITE_UNDOABLE
-    photo.layer.attach_parasite(Gimp.Parasite.new(_PARASITE, flags, json.dumps(kept).encode()))
+    photo.layer.attach_parasite(Gimp.Parasite.new(_PARASITE, flags, content))
+
+
+class _Kept(NamedTuple):
+    """A note, and the photo's size when it was made."""
+
+    note: ColorNote
+    size: tuple[int, int]
+
+    def sleeps_in(self, photo: Photo) -> bool:
+        """Whether its place means nothing in the photo as it is now."""
+        (width, height), (_, _, now_width, now_height) = self.size, photo.whole
+        ratio = width * now_height / (height * now_width)
+        return self.note.place is not None and abs(ratio - 1) > _SAME_SHAPE
+
+
+def _read(photo: Photo) -> list[_Kept]:
+    parasite = photo.layer.get_parasite(_PARASITE)
+    if parasite is None:
+        return []
+    try:
+        content = json.loads(bytes(parasite.get_data()))
+        if content["version"] != _VERSION:
+            return []
+        return [
+            _Kept(note, (width, height))
+            for line, width, height in content["notes"]
+            for note in parse_notes(line, _PARASITE)
+        ]
+    except (ValueError, KeyError, TypeError, SemcolorError):  # a later semcolor's, or damaged
+        return []
 
 
 def place_of(photo: Photo, at: tuple[int, int]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from live.watch import Thumbnail
 from shared.classes import UNLABELLED, LabelClass, all_classes
 from windows.panel import PanelWindow
 
-from .preferences import Remembered, newest_first
+from .preferences import Remembered, used_lately
 
 _PICK_FIRST = tr("Pick a class in the list first.")
 _HOW_TO_PICK = tr(
@@ -46,7 +46,7 @@ class ClassPicker:
         self._window.say(_BLACK_ERASES if class_id == UNLABELLED else "")
         if class_id != UNLABELLED:
             self._remembered.change(
-                lambda own: replace(own, recent=newest_first(own.recent, class_id))
+                lambda own: replace(own, recent=used_lately(own.recent, class_id))
             )
             self._window.classes.order(self._shares, self._remembered.now.recent)
 

@@ -39,7 +39,7 @@ class Remembered:
         change(self._path, edit)
 
 
-def newest_first(recent: Sequence[int], class_id: int, limit: int = 9) -> list[int]:
+def used_lately(recent: Sequence[int], class_id: int, limit: int = 9) -> list[int]:
     """The recently used classes after this one was used: each keeps its place, and its number."""
     return list(recent) if class_id in recent else [class_id, *recent][:limit]
 
