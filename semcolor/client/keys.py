@@ -90,14 +90,23 @@ def server_keys() -> KeyPair:
         return pair
 
 
-def authorize(name: str, public: str) -> None:
+def authorize(name: str, public: str, replace: bool = False) -> None:
     """Let a client in, under a name of letters, digits, ``-``, ``_`` and ``.``.
 
-    Raises SemcolorError (CLIENT_NAME).
+    Raises SemcolorError: CLIENT_NAME; CLIENT_EXISTS unless whoever has that name is to be shut out.
     """
-    if not re.fullmatch(r"[\w][\w.-]{0,63}", name):
-        raise SemcolorError(Code.CLIENT_NAME, name=name)
-    settings.write_private(_authorized_folder() / f"{name}.key", public + "\n")
+    path = _key_file(name)
+    if path.exists() and not replace:
+        raise SemcolorError(Code.CLIENT_EXISTS, name=name)
+    settings.write_private(path, public + "\n")
+
+
+def revoke(name: str) -> None:
+    """Shut a client out. Raises SemcolorError: CLIENT_NAME, NO_CLIENT."""
+    try:
+        _key_file(name).unlink()
+    except FileNotFoundError as error:
+        raise SemcolorError(Code.NO_CLIENT, name=name) from error
 
 
 def authorized() -> dict[str, str]:
@@ -117,6 +126,12 @@ def authorized() -> dict[str, str]:
                 if error.errno in (errno.EMFILE, errno.ENFILE):  # it is not this file's fault
                     raise
     return clients
+
+
+def _key_file(name: str) -> Path:
+    if not re.fullmatch(r"[\w][\w.-]{0,63}", name):
+        raise SemcolorError(Code.CLIENT_NAME, name=name)
+    return _authorized_folder() / f"{name}.key"
 
 
 def _authorized_folder() -> Path:

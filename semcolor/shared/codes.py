@@ -49,6 +49,8 @@ class Code(StrEnum):
     KEY_REFUSED = "key_refused"
     INVITATION = "bad_invitation"
     CLIENT_NAME = "bad_client_name"
+    CLIENT_EXISTS = "client_exists"
+    NO_CLIENT = "no_client"
     LISTEN_ADDRESS = "bad_listen_address"
     LISTEN_HOST = "bad_listen_host"
     CANNOT_LISTEN = "cannot_listen"

@@ -114,6 +114,10 @@ ERRORS: dict[Code, str] = {
         "This is not a whole invitation. Paste the one line that `semcolor worker invite NAME` "
         "printed."
     ),
+    Code.CLIENT_EXISTS: (
+        "{name} was invited before. Choose another name, or end that invitation with --replace."
+    ),
+    Code.NO_CLIENT: "Nobody was invited as {name}. `semcolor worker clients` lists those who were.",
     Code.CLIENT_NAME: "“{name}” is not a name for a client. Use letters, digits, - and _.",
     Code.LISTEN_ADDRESS: "“{address}” is not HOST:PORT. Say for instance 0.0.0.0:7777.",
     Code.LISTEN_HOST: "This machine has no address “{host}”. Use 0.0.0.0 for all.",

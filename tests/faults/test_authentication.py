@@ -18,7 +18,7 @@ from semcolor.protocol import codec, schema
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import WorkerState
 
-from .helpers import raw_socket, wait_until
+from .helpers import raw_socket, semcolor, wait_until
 
 
 def is_let_in(connection, seconds=2.0):
@@ -47,6 +47,37 @@ def authorized_folder():
 def test_invitations_count_at_once_and_so_does_their_end(invited):
     assert is_let_in(invited, seconds=20)
     (authorized_folder() / "anna.key").unlink()
+    assert not is_let_in(invited)
+
+
+def test_who_is_shut_out_is_so_while_connected(worker, invited):
+    client = ZmqWorkerClient(invited, timeout=60)
+    try:
+        assert client.status()
+        subprocess.run(semcolor("worker", "revoke", "anna"), check=True)
+
+        def is_refused():
+            try:
+                client.status()
+            except SemcolorError as error:
+                return error.code == Code.KEY_REFUSED
+            return False
+
+        wait_until(is_refused, seconds=10)
+    finally:
+        client.close()
+    done = subprocess.run(semcolor("worker", "revoke", "anna"), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Nobody was invited as anna" in done.stderr
+
+
+def test_a_second_invitation_under_one_name_is_refused(invited):
+    with pytest.raises(SemcolorError, match="--replace"):
+        keys.authorize("anna", KeyPair.generate().public)
+    assert is_let_in(invited, seconds=20)
+    listed = subprocess.run(semcolor("worker", "clients"), capture_output=True, text=True).stdout
+    assert listed.startswith(f"anna  {invited.client.public[:8]}")
+    keys.authorize("anna", KeyPair.generate().public, replace=True)
     assert not is_let_in(invited)
 
 

@@ -34,6 +34,12 @@ def add_commands(commands: "Commands") -> None:
     invite = actions.add_parser("invite", help="let a client on the LAN in; prints one line for it")
     invite.set_defaults(run=_invite)
     invite.add_argument("name", metavar="NAME", help="what to call this client")
+    invite.add_argument("--replace", action="store_true", help="shut out who had this name before")
+    clients = actions.add_parser("clients", help="list those who were invited")
+    clients.set_defaults(run=_clients)
+    revoke = actions.add_parser("revoke", help="shut a client out, at once")
+    revoke.set_defaults(run=_revoke)
+    revoke.add_argument("name", metavar="NAME", help="what the client was invited as")
 
 
 def restart_worker() -> None:
@@ -101,7 +107,7 @@ def _invite(options: argparse.Namespace) -> None:
     if host in ("*", "0.0.0.0"):
         host = socket.gethostname()
     pair = keys.KeyPair.generate()
-    keys.authorize(options.name, pair.public)
+    keys.authorize(options.name, pair.public, options.replace)
     connection = keys.Connection(f"tcp://{host}:{port}", keys.server_keys().public, pair)
     print(keys.encode_invitation(connection))
     print(
@@ -109,3 +115,13 @@ def _invite(options: argparse.Namespace) -> None:
         "send it privately.",
         file=sys.stderr,
     )
+
+
+def _clients(_: argparse.Namespace) -> None:
+    for public, name in keys.authorized().items():
+        print(f"{name}  {public[:8]}…")
+
+
+def _revoke(options: argparse.Namespace) -> None:
+    keys.revoke(options.name)
+    print(f"{options.name} is shut out")

@@ -60,19 +60,26 @@ class Access:
         status = _LET_IN if user else _REFUSED
         self.socket.send_multipart([version, request, *status, user, b""])
 
+    def may_stay(self, user: str) -> bool:
+        """Whether a client that came in may still be here; as of the last :meth:`refresh`."""
+        return self.is_own(user) or user in self._invited
+
+    def refresh(self) -> None:
+        """Read anew who was invited."""
+        try:
+            self._invited = keys.authorized()
+        except OSError as error:  # too many files are open, for instance
+            log.warning("the keys of those invited can't be read now: %s", error)
+
     def stop(self) -> None:
         """Let nobody in any more."""
         self.socket.close()
 
     def _may_enter(self, public: str) -> bool:
-        """The folder is read anew, so an invitation counts at once and so does its end."""
-        if self.is_own(public):
-            return True
-        try:
-            self._invited = keys.authorized()
-        except OSError as error:  # too many files are open, for instance
-            log.warning("the keys of those invited can't be read now: %s", error)
-        allowed = public in self._invited
+        """An invitation counts at once, and so does its end."""
+        if not self.is_own(public):
+            self.refresh()
+        allowed = self.may_stay(public)
         if not allowed:
             log.warning("refused a client with an unknown key")
         return allowed

@@ -124,6 +124,8 @@ class Supervisor:
             pixels = frames[1].buffer if len(frames) == 2 else b""
             request.check(len(pixels))
             user = str(frames[0].get("User-Id"))
+            if not self._access.may_stay(user):
+                raise SemcolorError(Code.KEY_REFUSED, address=self.listening or self.address)
             if isinstance(request, PhotoRequest):
                 self._submit(Job(session, job_id, request, header, user), pixels)
                 reply = None  # an engine will give it
@@ -173,6 +175,7 @@ class Supervisor:
             return
         self._last_heartbeat = now
         self._pool.heartbeat()
+        self._access.refresh()
         fresh = now - _SESSION_SECONDS
         self._sessions = {key: seen for key, seen in self._sessions.items() if seen > fresh}
 
