@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -643,3 +644,15 @@ def test_a_photo_of_16_bits_is_no_mask_and_no_label_map(worker, sample_gray):
             worker.request(request)
         assert caught.value.code == Code.LABELS_MISMATCH
     assert worker.status().restarts == restarts
+
+
+def test_an_engine_comes_back_though_its_folder_in_tmp_is_gone(worker, sample_gray):
+    session = Session(worker, sample_gray)
+    session.colorize(session.whole, 0, quiet)
+    (engine,) = children(worker.hello().pid)
+    arguments = Path(f"/proc/{engine}/cmdline").read_text().split("\0")
+    (endpoint,) = [argument for argument in arguments if argument.startswith("ipc://")]
+    shutil.rmtree(Path(endpoint.removeprefix("ipc://")).parent)
+    os.kill(engine, signal.SIGKILL)
+    session.set_labels(np.full_like(sample_gray, 50))
+    assert session.colorize(session.whole, 0, quiet).rgb.any()

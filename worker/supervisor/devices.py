@@ -47,12 +47,12 @@ class Devices:
         return any(slot.is_up for slot in self._slots)
 
     def start(self) -> None:
-        """Start all engines; they are ready some seconds later."""
+        """Start all engines; they are ready some seconds later. Raises OSError."""
         for slot in self._slots:
             self.start_engine(slot)
 
     def start_engine(self, slot: DeviceSlot) -> None:
-        """Start one; cores and memory are for those that are in use."""
+        """Start one; cores and memory are for those that are in use. Raises OSError."""
         slot.start(sum(not other.fault for other in self._slots))
 
     def stop(self) -> None:

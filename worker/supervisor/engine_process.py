@@ -42,22 +42,35 @@ class EngineChild:
         self._oom_kills = 0  # on this machine, when the process was started
 
     def start(self, engines: int) -> None:
-        """Spawn the process, one of so many; it reports its states through messages."""
+        """Spawn the process, one of so many; it reports its states through messages.
+
+        Raises OSError, and then another try may succeed.
+        """
         self._generation += 1
         self._oom_kills = resources.oom_kills()
         endpoint = f"ipc://{Path(self._folder.name, f'engine-{self._generation}')}"
-        self.socket = self._context.socket(zmq.PAIR)
-        self.socket.linger = 0
-        self.socket.sndhwm = 0  # what is sent is in the store anyway
-        self.socket.bind(endpoint)
-        self._process = subprocess.Popen(
-            [
-                sys.executable, "-m", "semcolor_worker.engine.main", endpoint, self._wanted,
-                str(resources.plane_budget(engines)),
-            ],
-            stdin=subprocess.PIPE,
-            env={"OMP_NUM_THREADS": str(resources.threads(engines)), **os.environ, **_ENVIRONMENT},
-        )  # fmt: skip
+        os.makedirs(self._folder.name, mode=0o700, exist_ok=True)  # it is in /tmp: others tidy up
+        socket = self._context.socket(zmq.PAIR)
+        socket.linger = 0
+        socket.sndhwm = 0  # what is sent is in the store anyway
+        try:
+            socket.bind(endpoint)
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "semcolor_worker.engine.main", endpoint, self._wanted,
+                    str(resources.plane_budget(engines)),
+                ],
+                stdin=subprocess.PIPE,
+                env={
+                    "OMP_NUM_THREADS": str(resources.threads(engines)), **os.environ,
+                    **_ENVIRONMENT,
+                },
+            )  # fmt: skip
+        except (OSError, zmq.ZMQError) as error:
+            socket.close()
+            self.state = WorkerState.LOST
+            raise OSError(f"the engine's process can't be started: {error}") from error
+        self.socket = socket
         self.state = WorkerState.STARTING
         self.models = []
 

@@ -101,7 +101,7 @@ class EnginePool:
         if slot.running is not None or not slot.waiting:
             return
         if slot.engine.socket is None:
-            self.devices.start_engine(slot)
+            self._start(slot)
         if slot.engine.state is WorkerState.READY:
             slot.begin()
             try:
@@ -152,6 +152,15 @@ class EnginePool:
                 slot.drop(message.dropped)
                 self._end_job(slot, frames[0], frames[1] if len(frames) > 1 else None)
 
+    def _start(self, slot: DeviceSlot) -> None:
+        """Another engine; where that can't be had now, what waits is refused."""
+        try:
+            self.devices.start_engine(slot)
+        except OSError as error:
+            log.warning("%s", error)
+            log_path = str(log_file())
+            self._refuse(slot, SemcolorError(Code.ENGINE_FAILED, detail=str(error), log=log_path))
+
     def _cannot_start(self, slot: DeviceSlot, error: SemcolorError) -> None:
         log.warning("the engine cannot start: %s", error)
         slot.engine.end(WorkerState.LOST)
@@ -174,7 +183,7 @@ class EnginePool:
         if slot.deaths < _DEATHS:
             if self.devices.is_one_up:
                 self._move(slot)
-            self.devices.start_engine(slot)
+            self._start(slot)
         else:
             self._take_out(slot, SemcolorError(
                 Code.ENGINE_DIED, device=slot.engine.device or "?", times=slot.deaths,
