@@ -2,11 +2,12 @@
 
 import argparse
 import logging
+import os
 import sys
 
 from filelock import Timeout
 
-from semcolor.client.local_worker import connection_file, worker_lock
+from semcolor.client.local_worker import connection_file, pid_file, worker_lock
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.supervisor.server import Supervisor
 
@@ -40,6 +41,7 @@ def serve(listen: str | None) -> None:
         raise SemcolorError(Code.ALREADY_RUNNING) from error
     with lock:
         connection_file().unlink(missing_ok=True)  # of one that was killed
+        pid_file().write_text(str(os.getpid()))
         Supervisor(listen).run()
 
 

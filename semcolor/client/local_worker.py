@@ -1,7 +1,10 @@
 """The worker of this machine: its connection file, starting it, and choosing whom to talk to."""
 
+import contextlib
 import importlib.util
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -47,6 +50,11 @@ def worker_lock() -> FileLock:
     """Held by the running worker for as long as it lives, even if it is killed."""
     settings.state_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     return FileLock(settings.state_folder() / "worker.lock")
+
+
+def pid_file() -> Path:
+    """The process that holds the lock, for as long as it does."""
+    return settings.state_folder() / "worker.pid"
 
 
 def log_file() -> Path:
@@ -144,14 +152,31 @@ def require_worker() -> None:
 
 
 def stop() -> bool:
-    """End this machine's worker; False when none runs."""
-    client = running()
-    if client is None:
+    """End this machine's worker, also one that hears nothing any more; False when none runs."""
+    if not _lock_is_held():
         return False
-    client.request(Stop())
-    client.close()
+    connection = read_connection()
+    if connection is not None:
+        client = ZmqWorkerClient(connection, timeout=_STOP_SECONDS)
+        with contextlib.suppress(SemcolorError):  # it will be ended otherwise
+            client.request(Stop())
+        client.close()
+        if _has_ended():
+            return True
+    for number in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        with contextlib.suppress(OSError, ValueError):  # it has just ended
+            os.kill(int(pid_file().read_text()), number)
+        if _has_ended():
+            break
+    return True
+
+
+def _has_ended() -> bool:
+    """Wait a while for the worker's end; whether it has come."""
     deadline = time.monotonic() + _STOP_SECONDS
-    while _lock_is_held() and time.monotonic() < deadline:
+    while _lock_is_held():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(_LOOK_SECONDS)
     return True
 

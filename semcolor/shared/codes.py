@@ -49,6 +49,7 @@ class Code(StrEnum):
     KEY_REFUSED = "key_refused"
     INVITATION = "bad_invitation"
     CLIENT_NAME = "bad_client_name"
+    TOO_MANY_JOBS = "too_many_jobs"
     CLIENT_EXISTS = "client_exists"
     NO_CLIENT = "no_client"
     LISTEN_ADDRESS = "bad_listen_address"

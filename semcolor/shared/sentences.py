@@ -99,7 +99,7 @@ ERRORS: dict[Code, str] = {
     Code.NOT_STARTED: "The worker did not start. The reason is at the end of {log}.",
     Code.NOT_ANSWERING: (
         "The worker of this machine runs, but does not answer. Close other programs and wait, or "
-        "restart the computer. What it does is at the end of {log}."
+        "end it with `semcolor worker stop`. What it does is at the end of {log}."
     ),
     Code.NOT_RUNNING: ("No worker runs on this machine. `semcolor worker start` starts one."),
     Code.NOT_SERVING_LAN: (
@@ -113,6 +113,10 @@ ERRORS: dict[Code, str] = {
     Code.INVITATION: (
         "This is not a whole invitation. Paste the one line that `semcolor worker invite NAME` "
         "printed."
+    ),
+    Code.TOO_MANY_JOBS: (
+        "{limit} requests of this client wait already, which is as many as may. Wait for their "
+        "answers, then go on."
     ),
     Code.CLIENT_EXISTS: (
         "{name} was invited before. Choose another name, or end that invitation with --replace."

@@ -102,3 +102,25 @@ def test_a_worker_that_dies_as_it_starts_is_a_sentence(
         local_worker.start()
     assert caught.value.code == Code.NOT_STARTED
     assert time.monotonic() - begin < 20
+
+
+def test_a_worker_that_hears_nothing_any_more_can_be_stopped(own_worker: ZmqWorkerClient) -> None:
+    pid = own_worker.hello().pid
+    os.kill(pid, signal.SIGSTOP)
+    assert local_worker.stop()
+    assert local_worker.running() is None
+    assert not local_worker.stop()
+    client = local_worker.start()
+    assert client.hello().pid != pid
+    client.close()
+
+
+def test_a_worker_whose_connection_file_is_gone_is_found_again(own_worker: ZmqWorkerClient) -> None:
+    pid = own_worker.hello().pid
+    local_worker.connection_file().unlink()
+    client = local_worker.start()
+    assert client.hello().pid == pid
+    client.close()
+    local_worker.connection_file().unlink()
+    assert local_worker.stop()
+    assert local_worker.running() is None

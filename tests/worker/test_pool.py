@@ -116,9 +116,9 @@ class Bench:
         if not isinstance(reply, Progress):
             self.answers.setdefault(job.id, []).append(reply)
 
-    def submit(self, request, session=b"a"):
+    def submit(self, request, session=b"a", owner=""):
         name = str(len(self.jobs))
-        self.jobs.append(Job(session, name, request, encode_request(name, request)))
+        self.jobs.append(Job(session, name, request, encode_request(name, request), owner))
         self.pool.submit(self.jobs[-1])
         self.turn()
         return self.jobs[-1].id
@@ -338,3 +338,12 @@ def test_without_devices_the_first_engine_says_which_there_are(found):
         bench.do(0, "die")
     assert [engine.device for engine in bench.engines] == found
     assert all(engine.state is WorkerState.STARTING for engine in bench.engines)
+
+
+def test_one_owner_has_so_many_jobs_waiting_and_no_more():
+    bench = Bench(["cpu"])
+    jobs = [bench.submit(Segment(PHOTOS[0], WHOLE), owner="bert") for _ in range(300)]
+    refused = [job for job in jobs if job in bench.answers]
+    assert refused == jobs[256:]
+    assert {code for job in refused for code in bench.codes(job)} == {Code.TOO_MANY_JOBS}
+    assert bench.submit(Segment(PHOTOS[0], WHOLE), b"b", owner="anna") not in bench.answers

@@ -27,6 +27,7 @@ log = logging.getLogger("semcolor.worker")
 
 _ATTEMPTS = 2  # how often one job may meet an engine
 _DELIVERIES = 4  # how often an engine may say that it lacks planes of one job
+_WAITING = 256  # jobs of one owner
 _DEATHS = 3  # of one engine without a job done in between, until its device counts as broken
 
 Answer = Callable[[Job, zmq.Frame | Progress | SemcolorError, zmq.Frame | None], None]
@@ -55,8 +56,11 @@ class EnginePool:
 
     def submit(self, job: Job) -> None:
         """Take a job; older ones that it supersedes are answered at once."""
+        waiting = sum(other.owner == job.owner for slot in self.devices for other in slot.waiting)
         if job.request in self._quarantine:
             self._answer(job, _quarantined(), None)
+        elif waiting >= _WAITING:
+            self._answer(job, SemcolorError(Code.TOO_MANY_JOBS, limit=_WAITING), None)
         else:
             for old in self.devices.slot_of(job.request.photo).waiting.add(job):
                 self._answer(old, SemcolorError(Code.SUPERSEDED), None)

@@ -176,6 +176,8 @@ class Supervisor:
         self._last_heartbeat = now
         self._pool.heartbeat()
         self._access.refresh()
+        if not connection_file().exists():  # somebody has tidied up
+            self._write_connection_file()
         fresh = now - _SESSION_SECONDS
         self._sessions = {key: seen for key, seen in self._sessions.items() if seen > fresh}
 
