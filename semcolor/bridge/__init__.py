@@ -20,12 +20,13 @@ answers with any number of `progress` frames and exactly one `result` or `error`
                                               then `rows` of this rectangle, as for begin_labels.
                                               `by_hand`: the restorer has painted that
     label_rows {first_row, rows, x?, width?}  → payload "R'G'B'A u8"
-    snap_labels {x, y, width, height, class_id, selected}
+    snap_labels {x, y, width, height, class_id, selected, locked}
                                               → {x, y, width, height, pixels}: where, and at how
                                               many pixels, fitting the class in this rectangle to
                                               the photo's edges changed labels; with `selected`,
-                                              only inside the selection that was sent last
-    refine_labels {class_id, selected, everywhere}
+                                              only inside the selection that was sent last; what
+                                              is of a class in `locked`, a list of ids, stays that
+    refine_labels {class_id, selected, locked, everywhere}
                                               → the same, of labelling the object under what was
                                               painted by hand last, and, `everywhere`, what is
                                               plainly the same

@@ -60,13 +60,15 @@ class LabelAnswers:
         return {}, to_rgba(labels[region.rows, region.columns]).data.cast("B")
 
     def _snap_labels(
-        self, _: bytes, class_id: int, selected: bool, **place: int
+        self, _: bytes, class_id: int, selected: bool, locked: list[int], **place: int
     ) -> tuple[Header, bytes]:
         region, session = self._photo.inside(**place), self._photo.session
-        return self._change(lambda: session.snap(region, class_id, self._on_progress), selected)
+        return self._change(
+            lambda: session.snap(region, class_id, self._on_progress), selected, locked
+        )
 
     def _refine_labels(
-        self, _: bytes, class_id: int, selected: bool, everywhere: bool
+        self, _: bytes, class_id: int, selected: bool, locked: list[int], everywhere: bool
     ) -> tuple[Header, bytes]:
         session, painted = self._photo.session, self._photo.painted
         if not painted.last:
@@ -76,16 +78,24 @@ class LabelAnswers:
                 painted.last, class_id, self._on_progress, painted.mask, everywhere
             ),
             selected,
+            locked,
         )
 
-    def _change(self, change: Callable[[], Rectangle], selected: bool) -> tuple[Header, bytes]:
-        """Change labels, only inside the selection if so wished; tell where, and how many."""
+    def _change(
+        self, change: Callable[[], Rectangle], selected: bool, locked: list[int]
+    ) -> tuple[Header, bytes]:
+        """Change labels, only inside the selection if so wished; tell where, and how many.
+
+        What is of a locked class stays that.
+        """
         labels, before = self._photo.labels, self._photo.labels.copy()
         changed = change()
         old, new = (ids[changed.rows, changed.columns] for ids in (before, labels))
+        stays = np.isin(old, locked)
         if selected:
-            outside = self._photo.mask[changed.rows, changed.columns] < _HALF
-            new = np.where(outside, old, new)
+            stays |= self._photo.mask[changed.rows, changed.columns] < _HALF
+        if stays.any():
+            new = np.where(stays, old, new)
             self._photo.session.edit_labels(changed, new)
         self._photo.certainty.write(changed, EXACT)  # the plug-in takes these pixels over
         return {**changed._asdict(), "pixels": int((new != old).sum())}, b""

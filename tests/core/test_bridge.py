@@ -317,7 +317,7 @@ def test_snapping_changes_the_labels():
 
     replies = answers(
         FakeWorkerClient(snap=snapped), *LABELLED,
-        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=50, selected=False),
+        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=50, selected=False, locked=[]),
         frame("label_rows", first_row=1, rows=1),
     )  # fmt: skip
     keys = ("x", "y", "width", "height", "pixels")
@@ -336,11 +336,28 @@ def test_snapping_stays_inside_the_selection():
     replies = answers(
         FakeWorkerClient(snap=snapped), *LABELLED,
         frame("begin_mask", x=1, y=0, width=2, height=2), frame("rows", bytes([255, 127, 0, 128])),
-        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=36, selected=True),
+        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=36, selected=True, locked=[]),
         frame("label_rows", first_row=0, rows=3),
     )  # fmt: skip
     assert replies[-2][0]["pixels"] == 2
     assert replies[-1][1] == SKY + GRASS + SKY * 4 + GRASS + SKY * 5
+
+
+def test_what_is_locked_stays():
+    def snapped(_):
+        return results.SnapResult(geometry.Rectangle(0, 0, 4, 3)), planes.pack_labels(
+            bytes([36] * 12)
+        )
+
+    person = to_rgba(np.full((1, 1), 15, np.uint8)).tobytes()
+    edit = frame("edit_labels", x=1, y=1, width=1, height=1, by_hand=True)
+    replies = answers(
+        FakeWorkerClient(snap=snapped), *LABELLED, edit, frame("rows", person),
+        frame("snap_labels", x=0, y=0, width=4, height=3, class_id=36, selected=False, locked=[50]),
+        frame("label_rows", first_row=0, rows=3),
+    )  # fmt: skip
+    assert replies[-2][0]["pixels"] == 1
+    assert replies[-1][1] == SKY * 5 + GRASS + SKY * 6
 
 
 def test_the_object_under_a_stroke_is_labelled():
@@ -354,7 +371,7 @@ def test_the_object_under_a_stroke_is_labelled():
         )
 
     client = FakeWorkerClient(refine=refined)
-    refine = frame("refine_labels", class_id=36, selected=False, everywhere=False)
+    refine = frame("refine_labels", class_id=36, selected=False, locked=[], everywhere=False)
     replies = answers(
         client, *LABELLED, refine,
         frame("edit_labels", by_hand=False, x=0, y=0, width=1, height=1), frame("rows", GRASS),

@@ -5,9 +5,9 @@ import numpy as np
 from semcolor.photos.pixels import LabelMap
 from semcolor.shared.classes import all_classes
 
-SKY, GRASS, WATER = (
+SKY, GRASS, WATER, TREE = (
     next(entry.id for entry in all_classes() if entry.name == name)
-    for name in ("sky", "grass", "water")
+    for name in ("sky", "grass", "water", "tree")
 )
 SIZE = (246, 320)  # of the photo in these tests: height, width
 SOFT = "#123456"  # no class's colour

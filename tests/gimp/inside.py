@@ -50,7 +50,7 @@ def call_for_all(name: str, **properties: Any) -> list[Any]:
         key = key.replace("_", "-")
         if isinstance(value, list) and key == "drawables":
             config.set_core_object_array(key, value)
-        elif isinstance(value, list):
+        elif isinstance(value, list) and not isinstance(value[0], str):
             Gimp.ProcedureConfig.set_double_array(config, key, value)
         else:
             config.set_property(key, value)

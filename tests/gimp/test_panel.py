@@ -158,6 +158,30 @@ def test_a_class_is_outlined_while_a_button_is_held(gimp: Gimp, live: str) -> No
     assert ((result["outlined"][..., 0] > 127) == sky).all()
 
 
+def test_a_class_that_is_locked_in_the_list_keeps_its_pixels(gimp: Gimp, live: str) -> None:
+    script = """
+    activate(panel)
+    for words in (("key", "ctrl+f"), ("type", "ground"), ("sleep", "0.5")):
+        subprocess.run(["xdotool", *words], check=True)
+    place = geometry(panel)
+    x, y = place["X"] + place["WIDTH"] - 45, place["Y"] + 147  # the lock of the only row
+    subprocess.run(["xdotool", "mousemove", str(x), str(y), "click", "1"], check=True)
+    time.sleep(1)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 100, 150, 200, 200)
+    result["before"] = pixels(labels, "R'G'B'A u8")
+    activate(panel)
+    press("alt+l", lambda: content(labels) != labels_before)
+    result["after"] = pixels(labels, "R'G'B'A u8")
+    """
+    result = run_live(gimp, live, script)
+    ground = (result["before"] == (*all_classes()[class_id("ground")].rgb, 255)).all(axis=2)
+    part = np.zeros(ground.shape, bool)
+    part[150:350, 100:300] = True
+    assert (part & ground).any()
+    assert (result["after"][part & ~ground] == GRASS).all()
+    assert (result["after"] == result["before"])[~part | ground].all()
+
+
 def test_the_panel_is_small_and_keeps_still(gimp: Gimp, live: str) -> None:
     """As small as a dock; a long message moves nothing; digits choose what was used lately."""
     script = """

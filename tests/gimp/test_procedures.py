@@ -10,7 +10,7 @@ from semcolor.photos.label_colors import from_rgba, to_rgba
 from semcolor.photos.label_files import read_label_map, write_label_map
 from semcolor.photos.pixels import LabelMap
 
-from .drawing import GRASS, SKY, SOFT, WATER, hexed
+from .drawing import GRASS, SKY, SOFT, TREE, WATER, hexed
 from .harness import Gimp
 
 
@@ -41,6 +41,14 @@ def edited(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 30, 40, 20)
         after("selection", "label-selection", **{{"class": "Grass"}})
         after("cleared", "label-selection", **{{"class": "unlabelled"}})
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 90, 140, 40, 40)  # grass, and the pond
+        after("locked", "label-selection", **{{"class": "tree", "locked": ["water", "sky"]}})
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 110, 160, 10, 10)  # in the pond
+        after("all locked", "label-selection", **{{"class": "tree", "locked": ["water"]}})
+        result["locked region"] = failure(
+            ours, "fill-region", image, x=110, y=160, **{{"class": "tree", "locked": ["water"]}}
+        )
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 200, 30, 40, 20)
         Gimp.context_set_foreground(Gegl.Color.new({hexed(WATER)!r}))
         after("foreground", "label-selection")
         after("middle", "fill-region", **{{"class": "grass"}})
@@ -92,6 +100,17 @@ def edited(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         status = call_for_all("plug-in-semcolor-worker-status")
         result["status"] = status
     """)
+
+
+def test_locked_classes_keep_their_pixels(edited: dict, drawn: LabelMap) -> None:
+    expected = drawn.copy()
+    part = expected[140:180, 90:130]
+    part[part != WATER] = TREE
+    assert (edited["locked labels"] == to_rgba(expected)).all()
+    assert edited["locked"] == [int((part == TREE).sum())]
+    assert (edited["all locked labels"] == to_rgba(drawn)).all()
+    assert edited["all locked"] == [0]
+    assert "“water” is locked" in edited["locked region"]
 
 
 def test_import_makes_the_label_layer(edited: dict, drawn: LabelMap) -> None:

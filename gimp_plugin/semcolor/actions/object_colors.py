@@ -59,9 +59,11 @@ def with_color(photo: Photo, at: Pixel, color: str | None) -> tuple[ColorNote, .
         SemcolorError: there are too many notes.
     """
     label_layer = find_label_layer(photo)
+    class_id = color_notes.class_at(photo, label_layer, at)
+    if class_id is None:
+        raise LayerError(tr("There is no object: label it first, then give it a colour."))
     notes = color_notes.notes_of_others(photo, label_layer, at)
     if color:
-        class_id = color_notes.class_at(photo, label_layer, at)
         notes = (*notes, ColorNote(class_id, color, color_notes.place_of(photo, at)))
     if len(notes) > NOTES_LIMIT:
         raise SemcolorError(Code.TOO_MANY_TINTS, limit=NOTES_LIMIT)

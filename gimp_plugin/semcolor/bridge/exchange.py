@@ -5,7 +5,7 @@ main thread only. So whatever touches GIMP goes through `in_gimp`: in the panel'
 until the main thread has made the call, in a procedure without a window it makes the call itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -124,7 +124,7 @@ class Exchange:
         selection = self._in_gimp(self._photo.image.get_selection)
         self._send_rows(selection, area, SELECTION_FORMAT)
 
-    def change_labels(self, op: str, **fields: int) -> LabelChange:
+    def change_labels(self, op: str, **fields: Any) -> LabelChange:
         """Let the bridge change its labels."""
         answer, _ = self._bridge.request(op, **fields)
         area = _rectangle(answer)
@@ -183,11 +183,19 @@ class Exchange:
         self._follow(colorized, detail, depth, edit.is_stroke, "stroke", pixels, place)
         return self.ambiguous
 
-    def label_object(self, labels: Gimp.Layer, edit: Edit, class_id: int) -> LabelChange:
-        """Send a stroke of this class, and let the object under it become that."""
+    def label_object(
+        self, labels: Gimp.Layer, edit: Edit, class_id: int, locked: Collection[int]
+    ) -> LabelChange:
+        """Send a stroke of this class, and let the object under it become that.
+
+        Args:
+            locked: classes whose pixels stay theirs.
+        """
         self.send_labels(labels, edit.area, by_hand=True)
-        fields = {"class_id": class_id, "selected": False, "everywhere": False}
-        return self.change_labels("refine_labels", **fields)
+        return self.change_labels(
+            "refine_labels", class_id=class_id, selected=False, everywhere=False,
+            locked=sorted(locked),
+        )  # fmt: skip
 
     def recolor(self, detail: int, colorized: Gimp.Layer) -> None:
         """Write the colours into the colorized layer that have changed, as `stroke` does."""

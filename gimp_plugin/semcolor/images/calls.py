@@ -11,7 +11,7 @@ PREFIX = "plug-in-semcolor-"
 
 
 def call(name: str, **arguments: Any) -> None:
-    """Run a procedure and wait for it; a list is of drawables.
+    """Run a procedure and wait for it; a list is of drawables, a tuple of strings.
 
     Raises:
         LayerError: what it says against that, or that GIMP has killed it.
@@ -21,6 +21,8 @@ def call(name: str, **arguments: Any) -> None:
     for key, value in arguments.items():
         if isinstance(value, list):
             config.set_core_object_array(key, value)
+        elif isinstance(value, tuple):
+            config.set_property(key, list(value))
         else:
             config.set_property(key.replace("_", "-"), value)
     result = procedure.run(config)

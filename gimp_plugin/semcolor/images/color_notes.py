@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 from gi.repository import Gimp
 from labels.regions import connected
-from language import tr
 from shared.bridge_schema import LABEL_FORMAT
-from shared.classes import UNLABELLED
 from shared.color_notes import ColorNote, format_notes, parse_notes
 from shared.errors import SemcolorError
 from shared.geometry import Rectangle
 
 from .label_colors import LabelColors
-from .photo import LayerError, Photo
+from .photo import Photo
 from .pixels import read_pixels
 
 _PARASITE = "semcolor-color-notes"
@@ -75,21 +73,15 @@ def place_of(photo: Photo, at: tuple[int, int]) -> tuple[float, float]:
     return (at[0] + 0.5) / width, (at[1] + 0.5) / height
 
 
-def class_at(photo: Photo, label_layer: Gimp.Layer, at: tuple[int, int]) -> int:
-    """The class that the label layer has at a pixel of the photo.
-
-    Raises:
-        LayerError: it has none there.
-    """
+def class_at(photo: Photo, label_layer: Gimp.Layer, at: tuple[int, int]) -> int | None:
+    """The class that the label layer has at a pixel of the photo; None: none, or unlabelled."""
     area = Rectangle(*at, 1, 1)
     pixel = b""
     if area.clip(photo.extent_of(label_layer)):
         pixel = read_pixels(photo, label_layer, area, LABEL_FORMAT)
     stored = LabelColors(photo.image).stored
     known = [stored[4 * class_id :][:4] for class_id in range(len(stored) // 4)]
-    if pixel not in known or known.index(pixel) == UNLABELLED:
-        raise LayerError(tr("There is no object: label it first, then give it a colour."))
-    return known.index(pixel)
+    return known.index(pixel) or None if pixel in known else None
 
 
 def notes_of_others(

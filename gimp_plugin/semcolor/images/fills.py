@@ -1,5 +1,7 @@
 """Filling what is selected, or a region, in one of our layers."""
 
+from collections.abc import Collection
+
 from gi.repository import Gegl, Gimp
 from language import tr
 
@@ -7,8 +9,13 @@ from .photo import LayerError
 from .undo import exact_choice, filling
 
 
-def fill_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> int:
+def fill_selection(
+    image: Gimp.Image, layer: Gimp.Layer, color: str | None, kept: Collection[str] = ()
+) -> int:
     """Fill the selection in the label layer with a class's colour; None: clear it. One undo step.
+
+    Args:
+        kept: colours that stay.
 
     Returns:
         How many pixels were filled.
@@ -17,8 +24,12 @@ def fill_selection(image: Gimp.Image, layer: Gimp.Layer, color: str | None) -> i
         LayerError: nothing is selected, or the layer is locked.
     """
     _require_selection(image, layer)
-    with filling(image, layer):
+    with filling(image, layer), exact_choice():
         Gimp.Selection.sharpen(image)  # a soft edge would make colours of no class
+        for other in kept:
+            image.select_color(Gimp.ChannelOps.SUBTRACT, layer, Gegl.Color.new(other))
+        if Gimp.Selection.is_empty(image):  # which would mean everything
+            return 0
         return _fill_selected(layer, color)
 
 

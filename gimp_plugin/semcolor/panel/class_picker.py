@@ -34,6 +34,8 @@ class ClassPicker:
         self._foreground = ""
         self._shares: dict[int, float] = {}
         self._counted = b""  # the thumbnail whose shares are shown
+        self.locked: set[int] = set()
+        """Classes whose pixels nothing but a plain stroke changes."""
         window.classes.order({}, remembered.now.recent)
 
     def choose(self, class_id: int) -> None:

@@ -12,6 +12,7 @@ from images.photo import LayerError, Photo
 from images.roles import find_label_layer
 from labels.regions import beside
 from language import tr
+from shared.classes import all_classes
 from shared.geometry import Rectangle
 from windows import buttons
 from windows.panel import PanelWindow
@@ -86,7 +87,7 @@ class Commands:
 
     def _label_selection(self) -> None:
         self._watcher.changed_by_us(self._photo.whole)
-        call_for(self._photo, "label-selection", **{"class": self._picker.picked().name})
+        call_for(self._photo, "label-selection", **self._as_picked())
         Gimp.displays_flush()
 
     def _fill_region(self) -> None:
@@ -101,14 +102,20 @@ class Commands:
             )
         x, y = seed
         self._watcher.changed_by_us(self._photo.whole)
-        call_for(self._photo, "fill-region", x=x, y=y, **{"class": entry.name})
+        call_for(self._photo, "fill-region", x=x, y=y, **self._as_picked())
         Gimp.displays_flush()
 
     def _snap(self) -> None:
         """In the selection's bounds, or where the user painted last."""
         selected = self._photo.selection.clip(self._photo.whole)
         area = selected or self._last_stroke(_SNAP_MARGIN)
-        self._relabel(edits.snap(self._photo, self._picker.picked(), area, self._live.unsent))
+        unsent, locked = self._live.unsent, self._picker.locked
+        self._relabel(edits.snap(self._photo, self._picker.picked(), area, unsent, locked))
+
+    def _as_picked(self) -> dict[str, str | tuple[str, ...]]:
+        """Arguments of a procedure that labels."""
+        locked = tuple(all_classes()[class_id].name for class_id in sorted(self._picker.locked))
+        return {"class": self._picker.picked().name, "locked": locked}
 
     def _clean(self) -> None:
         self._relabel(edits.clean(self._photo, self._live.unsent))

@@ -64,7 +64,8 @@ class PanelController:
         self._jobs = Jobs(photo, window, colors, lambda: self._live.start_over())
         self._live = LiveColoring(
             photo, window, self._jobs, remembered, self._start_next_job,
-            lambda: self._picker.painted_class, lambda area: self._watcher.changed_by_us(area),
+            lambda: self._picker.painted_class, lambda: self._picker.locked,
+            lambda area: self._watcher.changed_by_us(area),
         )  # fmt: skip
         self._watcher = LabelWatcher(photo, self._live.edited)
         self._commands = Commands(
@@ -92,6 +93,10 @@ class PanelController:
         if self._photo.is_open:
             self._picker.choose(class_id)
             self._to_image()
+
+    def class_locked(self, class_id: int, locked: bool) -> None:
+        """Let what is of this class stay that, or no longer."""
+        self._picker.locked = self._picker.locked - {class_id} | ({class_id} if locked else set())
 
     def button_pressed(self, name: str) -> None:
         """Do it now, or as soon as the bridge is free."""

@@ -1,7 +1,7 @@
 """Colour that follows the strokes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from actions.notes import ambiguous_note, lowered_note
 from bridge.exchange import Exchange, InGimp, LabelChange
@@ -38,6 +38,7 @@ class LiveColoring:
     Args:
         go_on: called when an edit has been sent and the bridge is free again.
         painted_class: gives the id of the class that the user paints; None: of no class.
+        locked: gives the classes whose pixels only what the user has painted himself changes.
         on_relabel: called before labels are written, with where.
     """
 
@@ -49,10 +50,12 @@ class LiveColoring:
         remembered: Remembered,
         go_on: Callable[[], None],
         painted_class: Callable[[], int | None],
+        locked: Callable[[], Collection[int]],
         on_relabel: Callable[[Rectangle], None],
     ) -> None:
         self._photo, self._window, self._go_on = photo, window, go_on
         self._painted_class, self._on_relabel = painted_class, on_relabel
+        self._locked = locked
         self._jobs, self._remembered = jobs, remembered
         self._unsent = Unsent(photo.whole)
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
@@ -122,10 +125,11 @@ class LiveColoring:
         """Let labels and colours follow; None: not the colours."""
         own, self._has_news = self._remembered.now, self._has_news and colorized is None
         class_id = self._painted_class() if own.smart and edit.is_stroke else None
+        locked = frozenset(self._locked())
 
         def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
             if class_id is not None:
-                change = exchange.label_object(labels, edit, class_id)
+                change = exchange.label_object(labels, edit, class_id, locked)
                 if change.strips:
                     in_gimp(lambda: self._relabel(labels, change))
                 if colorized:

@@ -64,15 +64,15 @@ class Call:
         """The foreground colour as `#rrggbb`."""
         return hex_of(Gimp.context_get_foreground())
 
+    def locked(self) -> list[int]:
+        """The ids of the classes that are named as locked."""
+        return [_named(name).id for name in self.value("locked") or []]
+
     def entry(self) -> LabelClass:
         """The class that is named, or else that of the foreground colour."""
         name = self.text("class")
         if name and not self.interactive:
-            found = by_name(name)
-            if not found:
-                message = tr("There is no class “{name}”. The palette “{palette}” has all names.")
-                raise LayerError(message.format(name=name, palette=PALETTE_NAME))
-            return found
+            return _named(name)
         color = self.foreground
         found = LabelColors(self.photo.image).class_of(color)
         if not found:
@@ -82,6 +82,14 @@ class Call:
             )
             raise LayerError(message.format(color=color, palette=PALETTE_NAME))
         return found
+
+
+def _named(name: str) -> LabelClass:
+    found = by_name(name)
+    if not found:
+        message = tr("There is no class “{name}”. The palette “{palette}” has all names.")
+        raise LayerError(message.format(name=name, palette=PALETTE_NAME))
+    return found
 
 
 @dataclass(frozen=True)

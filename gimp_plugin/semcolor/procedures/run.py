@@ -45,7 +45,7 @@ def colorize_with_settings(call: Call) -> Outcome | None:
 
 def fill_region(call: Call) -> Outcome:
     """Fill the region that the arguments, or the selection, name."""
-    return edits.fill_region(call.photo, call.entry(), *_place(call))
+    return edits.fill_region(call.photo, call.entry(), *_place(call), call.locked())
 
 
 def snap(call: Call) -> Outcome:
@@ -54,7 +54,7 @@ def snap(call: Call) -> Outcome:
     area = selected.clip(whole) if selected else whole
     if not area:
         raise LayerError(tr("Select an area of the photo, or nothing at all."))
-    return call.ask(edits.snap(call.photo, call.entry(), area))
+    return call.ask(edits.snap(call.photo, call.entry(), area, locked=call.locked()))
 
 
 def choose_color(call: Call) -> Outcome:

@@ -45,6 +45,12 @@ _CLASS = Value(
     ).format(palette=PALETTE_NAME),
     ("",),
 )
+_LOCKED = Value(
+    "string_array",
+    "locked",
+    tr("L_ocked"),
+    tr("The names of classes whose pixels stay theirs"),
+)
 _LAYER_KIND = Value(
     "choice",
     "layer-kind",
@@ -151,8 +157,8 @@ _ALL = (
         tr("_Label Selection"),
         tr("Make the selection the class of the foreground colour"),
         tr("Fills the selection in the label layer, with hard edges."),
-        lambda call: edits.fill_selection(call.photo, call.entry()),
-        (_CLASS,),
+        lambda call: edits.fill_selection(call.photo, call.entry(), call.locked()),
+        (_CLASS, _LOCKED),
         (Value(*_PIXELS, tr("How many pixels were filled"), _COUNT),),
         _EDIT_MENU,
     ),
@@ -165,7 +171,7 @@ _ALL = (
             "the selection has, the region nearest to its middle. A rough selection will do."
         ),
         run.fill_region,
-        (_CLASS, *_PLACE),
+        (_CLASS, *_PLACE, _LOCKED),
         (Value(*_PIXELS, tr("How many pixels the region has"), _COUNT),),
         _EDIT_MENU,
     ),
@@ -178,7 +184,7 @@ _ALL = (
             "in the whole photo when nothing is selected."
         ),
         run.snap,
-        (_CLASS,),
+        (_CLASS, _LOCKED),
         (Value(*_PIXELS, tr("How many pixels have another class now"), _COUNT),),
         _EDIT_MENU,
     ),

@@ -1,19 +1,21 @@
 """The searchable list of classes."""
 
-from collections.abc import Callable
-
 from gi.repository import GLib, Gtk, Pango
 from labels.classes import found
 from language import tr
 from shared.classes import UNLABELLED, LabelClass, all_classes
 
+from .listener import Listener
 from .widgets import checkered_swatch, swatch
+
+_LOCK = "gimp-lock-content-symbolic"
 
 
 class ClassList:
     """The searchable list of classes."""
 
-    def __init__(self, chosen: Callable[[int], None]) -> None:
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
         self._shares: dict[int, float] = {}
         self._found: list[int] | None = None  # class ids, while something is searched for
         self._recent: list[int] = []
@@ -28,7 +30,6 @@ class ClassList:
         self._list.set_filter_func(self._is_found)
         self._list.set_sort_func(self._compare)
         self._list.set_header_func(self._set_header)
-        self._chosen = chosen
         self._list.connect("row-activated", lambda _, row: self._choose(row))
         self._search.connect("search-changed", self._on_search)
         self._search.connect("activate", self._choose_first)
@@ -100,6 +101,8 @@ class ClassList:
         share, key = Gtk.Label(), Gtk.Label()
         for label in (share, key):
             label.get_style_context().add_class("dim-label")
+        if not unlabelled:
+            box.pack_end(self._lock(entry.id), False, False, 0)
         box.pack_end(key, False, False, 0)
         box.pack_end(share, False, False, 4)
         row = Gtk.ListBoxRow()
@@ -109,6 +112,14 @@ class ClassList:
         self._rows[entry.id], self._share_labels[entry.id] = row, share
         self._key_labels[entry.id] = key
         return row
+
+    def _lock(self, class_id: int) -> Gtk.Widget:
+        lock = Gtk.CheckButton(image=Gtk.Image(icon_name=_LOCK), always_show_image=True)
+        lock.set_relief(Gtk.ReliefStyle.NONE)
+        lock.set_tooltip_text(tr("Locked: only plain strokes change what is of this class"))
+        lock.get_accessible().set_name(tr("Locked"))
+        lock.connect("toggled", lambda _: self._listener.class_locked(class_id, lock.get_active()))
+        return lock
 
     def _group(self, class_id: int) -> int:
         if class_id == UNLABELLED:
@@ -165,4 +176,4 @@ class ClassList:
 
     def _choose(self, row: Gtk.ListBoxRow) -> None:
         self._search.set_text("")
-        self._chosen(row.class_id)
+        self._listener.class_chosen(row.class_id)

@@ -11,6 +11,9 @@ class Listener(Protocol):
     def class_chosen(self, class_id: int) -> None:
         """The next stroke shall paint this class."""
 
+    def class_locked(self, class_id: int, locked: bool) -> None:
+        """What is of this class shall stay that, whatever labels objects, or no longer."""
+
     def button_pressed(self, name: str) -> None:
         """A button was pressed; see `buttons`."""
 

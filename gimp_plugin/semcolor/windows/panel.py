@@ -34,7 +34,7 @@ class PanelWindow:
         GimpUi.init("semcolor")
         self._listener, self._timers = listener, Timers()
         self.state = StateBox(listener)
-        self.classes = ClassList(listener.class_chosen)
+        self.classes = ClassList(listener)
         self.buttons = Buttons(listener)
         self.settings = SettingsBox(listener, self._timers)
         self._message = wrapped_label()
