@@ -28,7 +28,7 @@ def test_worker_that_is_not_there_is_named_in_a_sentence(
         """)
     finally:
         local_worker.set_remote(None)
-    assert "127.0.0.1:9" in result["labels"]
+    assert "The worker on 127.0.0.1 does not answer" in result["labels"]
     assert "Traceback" not in result["labels"]
     assert result["colors"] == result["labels"]
     assert result["after"] == result["before"]
