@@ -13,10 +13,11 @@ from typing import Any, NamedTuple, TypeVar
 from gi.repository import Gegl, Gimp
 from images.color_notes import read_notes
 from images.label_colors import LabelColors
-from images.photo import Photo
+from images.photo import ImageChangedError, Photo
 from images.pixels import (
     color_format,
     depth_of,
+    glance,
     is_rgb,
     photo_format,
     read_pixels,
@@ -70,6 +71,7 @@ class Exchange:
         self._label_colors = label_colors or LabelColors(photo.image)
         self._whole: Rectangle = in_gimp(lambda: photo.whole)
         self._has_photo = self._has_labels = False
+        self._sent: object = None  # the photo, at a glance, that the bridge has
         self.ambiguous = 0  # pixels of the label layer that are no class's colour
         self.lowered = 0  # the last result's detail, where the worker had no memory for more
         self._palette = b""  # the classes' colours as the image gave them back last
@@ -217,6 +219,9 @@ class Exchange:
             self._bridge.request("colorize", detail=detail, depth=depth)
             self._write(colorized, self._whole, depth)
         self._colored_at = detail
+        # It may have been mirrored and mirrored back just while it was sent.
+        if self._in_gimp(lambda: glance(self._photo.layer)) != self._sent:
+            raise ImageChangedError
 
     def suggest(self, part: Rectangle | tuple[int, int], detail: int) -> list[tuple[str, float]]:
         """Plausible colours for the selection, whose bounds are given, most likely first.
@@ -244,6 +249,7 @@ class Exchange:
     def _send_photo(self) -> None:
         if self._has_photo:
             return
+        self._sent = self._in_gimp(lambda: glance(self._photo.layer))
         pixel_format = self._in_gimp(lambda: photo_format(self._photo.image))
         size = {"width": self._whole.width, "height": self._whole.height}
         self._bridge.request("begin_photo", format=pixel_format, **size)

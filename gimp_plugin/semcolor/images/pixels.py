@@ -17,6 +17,7 @@ from shared.timings import timed
 
 from .photo import ImageChangedError, Photo
 
+_GLANCE = 256  # pixels, the longer side
 _STRIP_PIXELS = 4_000_000
 _STRIP_BYTES = 16 * 2**20
 _BYTES_PER_PIXEL = {
@@ -33,6 +34,12 @@ def hex_of(color: Gegl.Color) -> str:
     """A colour as `#rrggbb`, in sRGB."""
     red, green, blue = color.get_bytes(Babl.format(RGB_U8)).get_data()
     return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def glance(layer: Gimp.Layer) -> tuple[bytes, int, int]:
+    """What is seen of a layer at a glance, and at which size: enough to tell that it is another."""
+    data, width, height, _ = layer.get_thumbnail_data(_GLANCE, _GLANCE)
+    return data.get_data(), width, height
 
 
 def depth_of(image: Gimp.Image) -> int:
