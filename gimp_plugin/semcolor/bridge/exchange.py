@@ -15,6 +15,7 @@ from images.color_notes import read_notes
 from images.label_colors import LabelColors
 from images.photo import ImageChangedError, Photo
 from images.pixels import (
+    Glance,
     color_format,
     depth_of,
     glance,
@@ -71,7 +72,7 @@ class Exchange:
         self._label_colors = label_colors or LabelColors(photo.image)
         self._whole: Rectangle = in_gimp(lambda: photo.whole)
         self._has_photo = self._has_labels = False
-        self._sent: object = None  # the photo, at a glance, that the bridge has
+        self._sent: Glance | None = None  # the photo, at a glance, that the bridge has
         self.ambiguous = 0  # pixels of the label layer that are no class's colour
         self.lowered = 0  # the last result's detail, where the worker had no memory for more
         self._palette = b""  # the classes' colours as the image gave them back last
@@ -220,8 +221,10 @@ class Exchange:
             self._write(colorized, self._whole, depth)
         self._colored_at = detail
         # It may have been mirrored and mirrored back just while it was sent.
-        if self._in_gimp(lambda: glance(self._photo.layer)) != self._sent:
+        now = self._in_gimp(lambda: glance(self._photo.layer))
+        if self._sent is not None and self._sent.is_other(now):
             raise ImageChangedError
+        self._sent = now
 
     def suggest(self, part: Rectangle | tuple[int, int], detail: int) -> list[tuple[str, float]]:
         """Plausible colours for the selection, whose bounds are given, most likely first.

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from gi.repository import Babl, Gegl, Gimp
 from shared.bridge_schema import (
@@ -36,10 +37,24 @@ def hex_of(color: Gegl.Color) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def glance(layer: Gimp.Layer) -> tuple[bytes, int, int]:
-    """What is seen of a layer at a glance, and at which size: enough to tell that it is another."""
+class Glance(NamedTuple):
+    """What is seen of a layer at a glance: enough to tell that it shows something else."""
+
+    precision: Gimp.Precision
+    base_type: Gimp.ImageBaseType
+    seen: tuple[bytes, int, int]
+
+    def is_other(self, later: "Glance") -> bool:
+        """Whether something else is seen later; after a conversion the same looks different."""
+        return self[:2] == later[:2] and self.seen != later.seen
+
+
+def glance(layer: Gimp.Layer) -> Glance:
+    """Have a look at a layer."""
+    image = layer.get_image()
     data, width, height, _ = layer.get_thumbnail_data(_GLANCE, _GLANCE)
-    return data.get_data(), width, height
+    seen = data.get_data(), width, height
+    return Glance(image.get_precision(), image.get_base_type(), seen)
 
 
 def depth_of(image: Gimp.Image) -> int:
