@@ -116,8 +116,26 @@ def bridges() -> list[int]:
 
 
 def plug_ins() -> list[int]:
-    """Our plug-in's processes."""
-    return _own(b"semcolor/semcolor.py")
+    """Our plug-in's processes, but for the one that writes pixels for the others."""
+    return _plug_ins()[1:]
+
+
+def kill_writer() -> None:
+    """Kill that one."""
+    os.kill(_plug_ins()[0], signal.SIGKILL)
+
+
+def _plug_ins() -> list[int]:
+    """Our plug-in's processes; GIMP has started the writer first."""
+    return sorted(_own(b"semcolor/semcolor.py"), key=_started)
+
+
+def _started(pid: int) -> int:
+    """When a process was started, in ticks of the kernel."""
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return 0
 
 
 def _own(words: bytes) -> list[int]:

@@ -102,7 +102,6 @@ class Restorer:
             ]
         )
         activate_image()
-        settle(self.colors)  # the colours of a stroke are written by the panel itself
         change()
         Gimp.displays_flush()
         for _ in range(self._chance.randint(0, 3)):

@@ -147,6 +147,28 @@ def test_worker_that_dies_while_painting_costs_only_time(gimp: Gimp, live: str) 
     assert np.abs(result["colors"].astype(int) - result["colorized again"]).max() <= 1
 
 
+def test_writer_that_gimp_kills_costs_only_time(gimp: Gimp, live: str) -> None:
+    script = """
+    kill_writer()
+    wait(message_window)  # of a plug-in that it kills itself, GIMP says nothing
+    activate(message_window())
+    press("Escape", lambda: not message_window())
+    result["served"] = Gimp.get_pdb().procedure_exists("plug-in-semcolor-write-pixels")
+    activate_image()
+    stroke(0, 80)
+    wait(lambda: content(colors) != colors_before)
+    settle(colors)
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    result["said"] = message_window()
+    colorize(image)
+    result["colorized again"] = pixels(colors, "R'G'B' u8")
+    """
+    result = run_live(gimp, live, script)
+    assert not result["served"]
+    assert not result["said"]
+    assert np.abs(result["colors"].astype(int) - result["colorized again"]).max() <= 1
+
+
 def test_lack_of_memory_is_told_when_it_begins_and_ends(
     gimp: Gimp, live: str, lack_of_memory: Path
 ) -> None:

@@ -30,6 +30,8 @@ class Action(Generic[T]):
 
     ask: Callable[[Exchange], T]
     apply: Callable[[T], Outcome]
+    step: str = ""
+    """What the undo step is called; empty where there is none, or a procedure gives the name."""
 
     def run(self, photo: Photo, report: Progress) -> Outcome:
         """Do it, with a bridge that is there for this only, and wait for it."""

@@ -46,6 +46,7 @@ def add_label_layer(photo: Photo, detail: int) -> Action[Found]:
     return Action(
         lambda exchange: Found(exchange.segment(detail), None, lowered=exchange.lowered),
         partial(put, photo),
+        tr("_Add Label Layer"),
     )
 
 
@@ -77,7 +78,8 @@ def colorize(
             labels = exchange.segment(detail)
         return Found(labels, exchange.colorize(detail), ambiguous, exchange.lowered)
 
-    return Action(ask, partial(put, photo, show_labels=show_labels, plain=plain))
+    apply = partial(put, photo, show_labels=show_labels, plain=plain)
+    return Action(ask, apply, tr("_Colorize"))
 
 
 def put(

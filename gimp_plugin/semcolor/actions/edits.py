@@ -10,7 +10,7 @@ from images.color_notes import class_at
 from images.photo import LayerError, Photo
 from images.pixels import read_pixels
 from images.roles import check_unlocked, find_label_layer
-from images.writing import let_write, pixel_file
+from images.writing import pixel_file, write
 from labels.regions import mostly_selected
 from language import tr
 from shared.bridge_schema import LABEL_FORMAT, SELECTION_FORMAT
@@ -98,16 +98,16 @@ def snap(
     inside = photo.selection.clip(photo.whole)
     fields = {"class_id": entry.id, "selected": bool(inside), "locked": sorted(locked)}
     fields |= area._asdict()
-    return _label_change(photo, edit, "snap_labels", inside, **fields)
+    return _label_change(photo, tr("_Snap to Edges"), edit, "snap_labels", inside, **fields)
 
 
 def clean(photo: Photo, edit: Rectangle | None = None) -> Action[LabelChange]:
     """Give each pixel that is no class's colour that of a class beside it. Else as `snap`."""
-    return _label_change(photo, edit, "clean_labels", NOWHERE)
+    return _label_change(photo, tr("_Clean Labels"), edit, "clean_labels", NOWHERE)
 
 
 def _label_change(
-    photo: Photo, edit: Rectangle | None, op: str, inside: Rectangle, **fields: Any
+    photo: Photo, step: str, edit: Rectangle | None, op: str, inside: Rectangle, **fields: Any
 ) -> Action[LabelChange]:
     label_layer = find_label_layer(photo)
     check_unlocked(label_layer)
@@ -121,10 +121,10 @@ def _label_change(
     def apply(change: LabelChange) -> Outcome:
         if change.strips:
             with pixel_file(change.strips, LABEL_FORMAT) as content:
-                let_write(photo, label_layer, content, undoable=True)
+                write(photo, label_layer, content, undoable=True)
         return Outcome({"pixels": change.pixels}, [] if change.strips else [_NOTHING])
 
-    return Action(ask, apply)
+    return Action(ask, apply, step)
 
 
 def _paint(entry: LabelClass) -> str | None:

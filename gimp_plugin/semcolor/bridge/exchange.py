@@ -25,7 +25,7 @@ from images.pixels import (
     row_bytes,
     strips,
 )
-from images.writing import let_write, pixel_file, write_directly
+from images.writing import pixel_file, write
 from live.tiles import Edit
 from shared.bridge_schema import LABEL_FORMAT, PAYLOAD_LIMIT, SELECTION_FORMAT
 from shared.color_notes import ColorNote, format_notes
@@ -183,7 +183,7 @@ class Exchange:
         else:
             self.send_labels(labels, edit.area, edit.is_stroke)
         place = {**edit.area._asdict(), "by_hand": edit.is_stroke}
-        self._follow(colorized, detail, depth, edit.is_stroke, "stroke", pixels, place)
+        self._follow(colorized, detail, depth, "stroke", pixels, place)
         return self.ambiguous
 
     def label_object(
@@ -203,10 +203,10 @@ class Exchange:
     def recolor(self, detail: int, colorized: Gimp.Layer) -> None:
         """Write the colours into the colorized layer that have changed, as `stroke` does."""
         depth = self._in_gimp(lambda: depth_of(self._photo.image))
-        self._follow(colorized, detail, depth, True, "recolor", b"", {})
+        self._follow(colorized, detail, depth, "recolor", b"", {})
 
     def _follow(
-        self, colorized: Gimp.Layer, detail: int, depth: int, is_stroke: bool,
+        self, colorized: Gimp.Layer, detail: int, depth: int,
         op: str, payload: bytes, fields: dict[str, int],
     ) -> None:  # fmt: skip
         is_colored, self._colored_at = self._colored_at == detail, None  # until it is written
@@ -215,7 +215,7 @@ class Exchange:
             request = {**fields, "detail": detail, "depth": depth}
             answer, colors = self._bridge.request(op, payload, **request)
             self.ambiguous, self.lowered = int(answer["ambiguous"]), int(answer["lowered"])
-            self._write(colorized, _rectangle(answer), depth, colors, is_stroke)
+            self._write(colorized, _rectangle(answer), depth, colors)
         else:
             self._bridge.request("colorize", detail=detail, depth=depth)
             self._write(colorized, self._whole, depth)
@@ -279,25 +279,19 @@ class Exchange:
         pixels: bytes = self._in_gimp(partial(read_pixels, self._photo, layer, area, pixel_format))
         return pixels
 
-    def _write(
-        self, layer: Gimp.Layer, area: Rectangle, depth: int, first: bytes = b"",
-        is_stroke: bool = False,
-    ) -> None:  # fmt: skip
+    def _write(self, layer: Gimp.Layer, area: Rectangle, depth: int, first: bytes = b"") -> None:
         """Write colours into this rectangle of a layer: its first rows, and then those to fetch."""
         if not area:
             return
         pixel_format = color_format(depth)
         rows = len(first) // row_bytes(area, pixel_format)
         rest = area._replace(y=area.y + rows, height=area.height - rows)
-        if is_stroke and not rest:
-            self._in_gimp(partial(write_directly, self._photo, layer, area, pixel_format, first))
-            return
         strips = chain(
             _cut(area._replace(height=rows), first, pixel_format),
             self._fetch("color_rows", rest, pixel_format),
         )
         with pixel_file(strips, pixel_format) as content:
-            self._in_gimp(partial(let_write, self._photo, layer, content, undoable=False))
+            self._in_gimp(partial(write, self._photo, layer, content, undoable=False))
 
     def _collect(self, op: str, pixel_format: str) -> Gegl.Buffer:
         buffer = Gegl.Buffer.new(pixel_format, *self._whole)

@@ -9,14 +9,21 @@ from .photo import LayerError, Photo
 
 PREFIX = "plug-in-semcolor-"
 
+_CHANGED = tr("The image was changed meanwhile. Please try again.")
+
 
 def call(name: str, **arguments: Any) -> None:
     """Run a procedure and wait for it; a list is of drawables, a tuple of strings.
 
+    Args:
+        name: whole.
+
     Raises:
         LayerError: what it says against that, or that GIMP has killed it.
     """
-    procedure = Gimp.get_pdb().lookup_procedure(PREFIX + name)
+    procedure = Gimp.get_pdb().lookup_procedure(name)
+    if procedure is None:  # killed just now
+        raise LayerError(_CHANGED)
     config = procedure.create_config()
     for key, value in arguments.items():
         if isinstance(value, list):
@@ -29,9 +36,9 @@ def call(name: str, **arguments: Any) -> None:
     if result.index(0) == Gimp.PDBStatusType.SUCCESS:
         return
     message = result.index(1) if result.length() > 1 else None
-    raise LayerError(message or tr("The image was changed meanwhile. Please try again."))
+    raise LayerError(message or _CHANGED)
 
 
 def call_for(photo: Photo, name: str, **arguments: Any) -> None:
-    """The same, of a procedure that is for a photo."""
-    call(name, image=photo.image, drawables=[photo.layer], **arguments)
+    """The same, of one of our procedures that is for a photo."""
+    call(PREFIX + name, image=photo.image, drawables=[photo.layer], **arguments)

@@ -11,7 +11,7 @@ from .photo import Photo
 from .pixels import is_rgb, strips
 from .roles import COLORIZED, LABELS, find_layer, give_role
 from .undo import copy_all
-from .writing import let_write, pixel_file
+from .writing import pixel_file, write
 
 _STAMP = "semcolor-colors"
 
@@ -49,7 +49,7 @@ def replace_pixels(photo: Photo, layer: Gimp.Layer, pixels: Gegl.Buffer, pixel_f
     _, _, width, height = photo.whole
     layer.resize(width, height, -x, -y)
     with pixel_file(_rows(pixels, pixel_format), pixel_format) as content:
-        let_write(photo, layer, content, undoable=True)
+        write(photo, layer, content, undoable=True)
     stamp = os.urandom(8).hex().encode()
     layer.attach_parasite(Gimp.Parasite.new(_STAMP, Gimp.PARASITE_UNDOABLE, stamp))
 

@@ -1,11 +1,46 @@
 """What is set aside while the image is changed, and put back after it."""
 
 import contextlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from gi.repository import Gegl, Gimp
 
 from .roles import check_unlocked
+
+_STEP = "plug-in-semcolor-step"
+
+T = TypeVar("T")
+
+
+def as_step(name: str, change: Callable[[], T]) -> T:
+    """Change an image as if a procedure of this name did: GIMP names the undo step after it.
+
+    Only in a panel, whose own name the steps would have otherwise.
+    """
+    plug_in, kind, key = Gimp.get_plug_in(), Gimp.PDBProcType.TEMPORARY, f"{_STEP}-{os.getpid()}"
+    found: list[T] = []
+    errors: list[Exception] = []
+
+    def run(procedure: Gimp.Procedure, _config: Gimp.ProcedureConfig, _data: None) -> object:
+        try:
+            found.append(change())
+        except Exception as error:
+            errors.append(error)
+        return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, None)
+
+    procedure = Gimp.Procedure.new(plug_in, key, kind, run, None)
+    procedure.set_menu_label(name)
+    plug_in.add_temp_procedure(procedure)
+    try:
+        step = Gimp.get_pdb().lookup_procedure(key)
+        step.run(step.create_config())
+    finally:
+        plug_in.remove_temp_procedure(key)
+    if errors:
+        raise errors[0]
+    return found[0]
 
 
 @contextlib.contextmanager

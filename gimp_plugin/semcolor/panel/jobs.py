@@ -11,6 +11,7 @@ from bridge.status import Status
 from gi.repository import Gimp
 from images.label_colors import LabelColors
 from images.photo import LayerError, Photo
+from images.undo import as_step
 from language import UserError, error_text, stage_text, tr
 from shared.errors import SemcolorError
 from shared.states import Stage, WorkerState
@@ -76,7 +77,7 @@ class Jobs:
                 self._window.say(error_text(error))
                 return
             self._window.state.show_state(WorkerState.READY, "")
-            self.guarded(lambda: (show or self._show_notes)(action.apply(answer)))
+            self.guarded(lambda: (show or self._show_notes)(self._apply(action, answer)))
             Gimp.displays_flush()
 
         self._background.submit(lambda exchange, _: action.ask(exchange), done)
@@ -87,6 +88,11 @@ class Jobs:
             action()
         except (UserError, SemcolorError) as error:
             self._window.say(error_text(error))
+
+    def _apply(self, action: Action[Any], answer: Any) -> Outcome:
+        if not action.step:
+            return action.apply(answer)
+        return as_step(action.step, lambda: action.apply(answer))
 
     def _show_notes(self, outcome: Outcome) -> None:
         self._window.say(" ".join(outcome.notes))

@@ -10,7 +10,8 @@ from gi.repository import Gimp
 from images.color_notes import read_notes
 from images.photo import ImageChangedError, Photo
 from images.roles import COLORIZED, LABELS, find_layer
-from images.writing import write_step
+from images.undo import as_step
+from images.writing import PixelFile, pixel_file, write
 from language import error_text, tr
 from live.tiles import Edit
 from live.unsent import Unsent
@@ -27,6 +28,7 @@ from .jobs import Jobs
 from .preferences import Remembered
 
 _LARGE = 0.2  # share of the photo from which a change by one stroke is told
+_STEP = tr("Label Object")  # as GIMP's undo history has it
 _FULL_DETAIL = tr("The worker has memory for the full detail again.")
 
 
@@ -131,7 +133,8 @@ class LiveColoring:
             if class_id is not None:
                 change = exchange.label_object(labels, edit, class_id, locked)
                 if change.strips:
-                    in_gimp(lambda: self._relabel(labels, change))
+                    with pixel_file(change.strips, LABEL_FORMAT) as content:
+                        in_gimp(lambda: self._relabel(labels, change, content))
                 if colorized:
                     exchange.recolor(own.detail, colorized)
             elif colorized:
@@ -143,10 +146,9 @@ class LiveColoring:
 
         self._jobs.submit(job, self._done)
 
-    def _relabel(self, labels: Gimp.Layer, change: LabelChange) -> None:
-        """Right after a stroke: see `images.writing` about writing directly."""
+    def _relabel(self, labels: Gimp.Layer, change: LabelChange, content: PixelFile) -> None:
         self._on_relabel(change.area)
-        write_step(self._photo, labels, change.area, LABEL_FORMAT, change.strips)
+        as_step(_STEP, lambda: write(self._photo, labels, content, undoable=True))
         share = change.pixels / self._photo.whole.pixels
         if share > _LARGE:
             message = tr("{share} of the photo changed. Ctrl+Z takes it back.")

@@ -2,18 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from actions import coloring, edits, label_files, note_files, object_colors, worker
 from actions.action import Outcome
 from actions.files import FileError
 from gi.repository import Gio
-from images.photo import LayerError, Photo
+from images.photo import LayerError
 from images.roles import find_label_layer
-from images.writing import PixelFile, write_file
 from language import tr
 from shared.color_notes import ColorNote
-from shared.geometry import Rectangle
 from shared.limits import DETAIL_STEP
 
 from .procedure import Call
@@ -122,15 +119,6 @@ def connect(call: Call) -> Outcome | None:
 
     line = ask_for_invitation()
     return None if line is None else worker.connect(line, call.report)
-
-
-def write_pixels(call: Call) -> Outcome:
-    """Write what the arguments name."""
-    area = Rectangle(*(call.value(name) for name in Rectangle._fields))
-    content = PixelFile(Path(call.text("pixels")), area, call.text("format"))
-    photo = Photo(call.value("image"), call.value("photo"))
-    write_file(photo, call.value("layer"), content, call.value("undoable"))
-    return Outcome()
 
 
 def _place(call: Call) -> tuple[int, int]:

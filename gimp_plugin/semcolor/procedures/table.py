@@ -3,10 +3,8 @@
 from actions import coloring, edits, object_colors
 from actions.worker import worker_status
 from gi.repository import Gimp
-from images.writing import WRITE
 from language import tr
 from shared.classes import PALETTE_NAME
-from shared.geometry import Rectangle
 from shared.limits import DETAIL_LIMIT
 
 from . import run
@@ -77,7 +75,6 @@ _PLACE = tuple(
 _FILE = "file", "file", tr("_File")
 _ANY_FILE = (Gimp.FileChooserAction.ANY, True, None)  # we say ourselves what is wrong with it
 _LAYER = "layer", "layer", tr("Layer")
-_PHOTO = "layer", "photo", tr("Photo")
 _MAYBE_NO_LAYER = (False,)
 _PIXELS = "int", "pixels", tr("Pixels")
 _COUNT = (0, _LARGEST, 0)
@@ -351,28 +348,6 @@ _ALL = (
                 ("",),
             ),
         ),
-        None,
-        for_image=False,
-    ),
-    Procedure(
-        WRITE,
-        "",
-        tr("Write pixels into a layer"),
-        tr("For the other procedures and the panel, which outlive it if GIMP kills it."),
-        run.write_pixels,
-        (
-            Value("image", "image", tr("Image"), tr("Whose layer it is"), (False,)),
-            Value(*_PHOTO, tr("By which the rectangle is measured"), (False,)),
-            Value(*_LAYER, tr("Into which they go"), (False,)),
-            Value("string", "pixels", tr("_File"), tr("The rectangle's pixels, row by row"), ("",)),
-            *(
-                Value("int", name, name, tr("Of the rectangle"), (-_LARGEST, _LARGEST, 0))
-                for name in Rectangle._fields
-            ),
-            Value("string", "format", tr("Format"), tr("Of babl"), ("",)),
-            Value("boolean", "undoable", tr("Undoable"), tr("One undo step, or none"), (False,)),
-        ),
-        (),
         None,
         for_image=False,
     ),
