@@ -170,6 +170,17 @@ def stroke(dx: int = 0, dy: int = 0, meanwhile: Callable[[], None] = lambda: Non
     mouse(*_motion(x, y, range(50, 90, 10)), "mouseup", 1)
 
 
+def drag(corners: list[tuple[int, int]]) -> None:
+    """Drag the mouse along these places, each counted from the window's middle."""
+    place = geometry(activate_image())
+    x, y = place["X"] + place["WIDTH"] // 2, place["Y"] + place["HEIGHT"] // 2
+    (first, *others) = [(x + right, y + down) for right, down in corners]
+    mouse("mousemove", *first, "mousedown", 1)
+    for corner in others:
+        mouse("mousemove", *corner, "sleep", "0.1")
+    mouse("mouseup", 1)
+
+
 def pick(dx: int = 0, dy: int = 0) -> None:
     """Ctrl+click with a paint tool: GIMP picks the colour (dx, dy) beside the window's middle."""
     place = geometry(activate_image())

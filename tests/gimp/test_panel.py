@@ -378,6 +378,41 @@ def test_panel_says_where_strokes_go_and_puts_it_right(gimp: Gimp, live: str) ->
     assert len(result) == 6
 
 
+def test_lasso_labels_what_it_has_gone_around(gimp: Gimp, live: str) -> None:
+    """As soon as the button is released, in one undo step; and again; and nothing stays selected."""
+    script = """
+    def go_around(x, y):
+        "Draw a closed loop, 120 pixels wide, around a pixel of the window's middle."
+        before = content(labels)
+        corners = [(-60, -40), (60, -40), (60, 40), (-60, 40), (-60, -38)]
+        drag([(x + left, y + top) for left, top in corners])
+        wait(lambda: content(labels) != before)
+        wait(lambda: Gimp.Selection.is_empty(image))
+        settle(colors)
+
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 10, 10, 50, 50)
+    activate(panel)
+    press("alt+a", lambda: True)
+    time.sleep(2)
+    result["before"] = [content(labels) == labels_before, Gimp.Selection.is_empty(image)]
+    Gimp.Selection.none(image)
+    Gimp.displays_flush()
+    activate_image()
+    press("f", lambda: True)  # the Free Select tool
+    go_around(0, 60)
+    result["first"] = pixels(labels, "R'G'B'A u8")
+    first = content(labels)
+    go_around(100, 60)
+    result["second"] = pixels(labels, "R'G'B'A u8")
+    activate_image()
+    press("ctrl+z", lambda: content(labels) == first)
+    """
+    result = run_live(gimp, live, script)
+    assert result["before"] == [True, False]  # what was selected before is not meant
+    grass = [np.count_nonzero((result[name] == GRASS).all(axis=2)) for name in ("first", "second")]
+    assert grass[1] > grass[0] + 2000
+
+
 def test_what_only_changes_the_view_is_no_undo_step(gimp: Gimp, live: str) -> None:
     """Ctrl+Z takes back the stroke. And Escape does not close the panel."""
     script = """
@@ -393,12 +428,36 @@ def test_what_only_changes_the_view_is_no_undo_step(gimp: Gimp, live: str) -> No
     hidden = view.hide(ours, view.ALL)
     result["before"] = [layer.get_visible() for layer in (labels, colors)]
     view.show(ours, hidden)
-    view.set_opacity(ours, "labels", 80)
+    view.set_strength(ours, "labels", 80)
     result["after"] = [layer.get_visible() for layer in (labels, colors)]
+
+    def seen(percent):
+        "What is seen at this saturation, and what the slider is told then."
+        view.set_strength(ours, "colorized", percent)
+        result[f"strength {percent}"] = round(view.strength_of(colors))
+        hidden = view.hide(ours, ["labels"])
+        shown = Gimp.Layer.new_from_visible(image, image, "shown")
+        result[f"at {percent}"] = pixels(shown, "CIE Lab float")
+        view.show(ours, hidden)
+
+    kept = content(colors)
+    for percent in (100, 150, 130, 50, 100):
+        seen(percent)
+    result["kept"] = content(colors) == kept
     activate_image()
     press("ctrl+z", lambda: content(labels) == labels_before)
     assert round(labels.get_opacity()) == 80
     assert panels() == [panel]
     """
     result = run_live(gimp, live, script)
-    assert result == {"before": [False, False], "after": [True, True]}
+    assert (result["before"], result["after"]) == ([False, False], [True, True])
+    assert result["kept"]
+    chroma = {}
+    for percent in (100, 150, 130, 50):
+        assert result[f"strength {percent}"] == percent
+        chroma[percent] = np.hypot(*np.moveaxis(result[f"at {percent}"][..., 1:3], 2, 0)).mean()
+        lightness = result[f"at {percent}"][..., 0]
+        assert np.abs(lightness - result["at 100"][..., 0]).mean() < 0.5
+    assert 1.2 < chroma[150] / chroma[100] < 1.55  # the strongest colours reach the gamut's edge
+    assert chroma[100] < chroma[130] < chroma[150]
+    assert chroma[50] < chroma[100]

@@ -4,20 +4,55 @@ import contextlib
 from collections.abc import Collection
 
 from gi.repository import Gegl, Gimp
+from language import tr
 
 from .photo import Photo
 from .roles import CHOSEN, COLORIZED, LABELS, find_layer
 from .undo import exact_choice, no_undo_step, selection_kept
 
+_BOOSTER = "gegl:saturation"
+
 ALL = (LABELS, COLORIZED, CHOSEN)
 
 
-def set_opacity(photo: Photo, role: str, percent: float) -> None:
-    """How strong a layer is shown."""
+def strength_of(layer: Gimp.Layer) -> float:
+    """How strong a layer is shown, in percent: its opacity, times its saturation if more than 1."""
+    booster = _find_booster(layer)
+    opacity: float = layer.get_opacity()
+    return opacity * booster.get_config().get_property("scale") if booster else opacity
+
+
+def set_strength(photo: Photo, role: str, percent: float) -> None:
+    """Show a layer that strong; beyond 100 % its colours are more saturated than they are."""
     layer = find_layer(photo, role)
-    if layer:
-        with no_undo_step(photo.image):
-            layer.set_opacity(percent)
+    if not layer:
+        return
+    with no_undo_step(photo.image):
+        layer.set_opacity(min(percent, 100))
+        _boost(layer, max(percent / 100, 1))
+
+
+def _boost(layer: Gimp.Layer, scale: float) -> None:
+    """Let GIMP multiply chroma, as an effect that stays with the layer and changes no pixel."""
+    booster = _find_booster(layer)
+    if scale > 1:
+        new = booster or Gimp.DrawableFilter.new(layer, _BOOSTER, tr("Saturation"))
+        config = new.get_config()
+        config.set_property("scale", scale)
+        config.set_property("colorspace", "CIE-Lab")
+        if booster:
+            booster.update()
+        else:
+            layer.append_filter(new)
+    elif booster:
+        booster.delete()
+
+
+def _find_booster(layer: Gimp.Layer) -> Gimp.DrawableFilter | None:
+    for effect in layer.get_filters():
+        if effect.get_operation_name() == _BOOSTER:
+            return effect
+    return None
 
 
 def hide(photo: Photo, roles: Collection[str]) -> list[Gimp.Layer]:

@@ -10,6 +10,7 @@ from gi.repository import Gimp
 from images.calls import call_for
 from images.photo import LayerError, Photo
 from images.roles import find_label_layer
+from images.undo import as_step, one_undo_step
 from labels.regions import beside
 from language import tr
 from shared.classes import all_classes
@@ -73,6 +74,17 @@ class Commands:
             self._jobs.guarded(lambda: call_for(self._photo, "automatic-color", **place))
         if not self._live.is_on:
             self._jobs.want(self.colorize)
+        Gimp.displays_flush()
+
+    def label_lasso(self) -> None:
+        """Label what was just selected, and select nothing: one undo step."""
+
+        def label() -> None:
+            with one_undo_step(self._photo.image):
+                self._label_selection()
+                Gimp.Selection.none(self._photo.image)
+
+        self._jobs.guarded(lambda: as_step(tr("_Label Selection"), label))
         Gimp.displays_flush()
 
     @property

@@ -26,6 +26,7 @@ from .class_picker import ClassPicker
 from .commands import Commands
 from .jobs import Jobs
 from .label_watcher import LabelWatcher
+from .lasso import Lasso
 from .live_coloring import LiveColoring
 from .preferences import Remembered
 
@@ -53,6 +54,7 @@ class PanelController:
         self._colors_stamp: bytes | None = None
         self._loop = GLib.MainLoop()
         self._hidden: list[Gimp.Layer] = []
+        self._lasso = Lasso()
         self._outline: ExitStack | None = None
         self._obstacle_at = float("-inf")
         title = f"Semantic Color: {photo.name}"
@@ -112,6 +114,11 @@ class PanelController:
         """Let strokes label objects, or not."""
         self._remembered.change(lambda own: replace(own, smart=on))
 
+    def lasso_switched(self, on: bool) -> None:
+        """Let what is selected become the class that is painted at once, or not."""
+        if self._photo.is_open:
+            self._lasso.switch(on, self._photo.selection)
+
     def detail_chosen(self, detail: int) -> None:
         """The network shall look at the photo at this size from now on."""
         self._remembered.change(lambda own: replace(own, detail=detail))
@@ -122,10 +129,10 @@ class PanelController:
         if self._photo.is_open:
             self._commands.choose_color(color)
 
-    def opacity_chosen(self, role: str, percent: float) -> None:
+    def strength_chosen(self, role: str, percent: float) -> None:
         """How strong labels or colours are shown."""
         if self._photo.is_open:
-            view.set_opacity(self._photo, role, percent)
+            view.set_strength(self._photo, role, percent)
             Gimp.displays_flush()
 
     def compare_held(self, roles: tuple[str, ...]) -> None:
@@ -192,6 +199,8 @@ class PanelController:
             self._start_over()  # scaled, cropped, mirrored, retouched
         self._picker.show_foreground()
         self._look()
+        if self._lasso.is_closed(self._photo.selection, self._window.pointer().is_down):
+            self._commands.label_lasso()
         self._start_next_job()
         if self._watcher.seen and not self._jobs.busy:  # colour comes first
             self._picker.show_shares(self._watcher.seen)
@@ -217,7 +226,7 @@ class PanelController:
     def _look(self) -> None:
         found = {role: find_layer(self._photo, role) for role in (LABELS, COLORIZED)}
         for role, layer in found.items():
-            self._window.settings.show_opacity(role, layer.get_opacity() if layer else None)
+            self._window.settings.show_strength(role, view.strength_of(layer) if layer else None)
         labels, colorized = found[LABELS], found[COLORIZED]
         self._window.buttons.show_layers(labels is not None, colorized is not None)
         self._show_obstacle(labels)

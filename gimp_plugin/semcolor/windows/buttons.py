@@ -48,6 +48,11 @@ class Buttons:
         self._suggestions = Gtk.Grid(
             row_spacing=4, column_spacing=4, column_homogeneous=True, no_show_all=True
         )
+        self._lasso = Gtk.ToggleButton(label=tr("L_asso"), use_underline=True)
+        self._lasso.set_tooltip_text(
+            tr("What you select becomes the class being painted as soon as it is selected")
+        )
+        self._lasso.connect("toggled", lambda lasso: listener.lasso_switched(lasso.get_active()))
         self.making, self.editing = self._making_box(), self._editing_box()
 
     def show_layers(self, has_labels: bool, has_colors: bool) -> None:
@@ -56,6 +61,7 @@ class Buttons:
         self._buttons[COLORIZE].set_visible(not has_colors)
         for name in _EDITING:
             self._buttons[name].set_sensitive(has_labels)
+        self._lasso.set_sensitive(has_labels)
 
     def show_suggestions(self, colors: list[tuple[str, float]]) -> None:
         """Colours to click: pairs of `#rrggbb` and how likely that is. None: they go away.
@@ -110,10 +116,9 @@ class Buttons:
 
     def _editing_box(self) -> Gtk.Widget:
         grid = Gtk.Grid(row_spacing=6, column_spacing=6, column_homogeneous=True)
-        for index, (name, texts) in enumerate(_EDITING.items()):
-            last = index == len(_EDITING) - 1
-            button = self._button(name, *texts)
-            grid.attach(button, index % 2, index // 2, 2 if last and index % 2 == 0 else 1, 1)
+        buttons = [self._button(name, *texts) for name, texts in _EDITING.items()]
+        for index, button in enumerate([*buttons, self._lasso]):
+            grid.attach(button, index % 2, index // 2, 1, 1)
         box = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
         box.pack_start(grid, False, False, 0)
         box.pack_start(self._suggestions, False, False, 0)

@@ -23,14 +23,17 @@ class Listener(Protocol):
     def smart_switched(self, on: bool) -> None:
         """A stroke shall label the object under it, or not."""
 
+    def lasso_switched(self, on: bool) -> None:
+        """A selection shall be labelled as soon as it is made, or not."""
+
     def detail_chosen(self, detail: int) -> None:
         """The network shall look at the photo at this size."""
 
     def color_chosen(self, color: str | None) -> None:
         """The object shall have this colour (`#rrggbb`); None: the one that its label asks for."""
 
-    def opacity_chosen(self, role: str, percent: float) -> None:
-        """The layer with this role shall have this opacity."""
+    def strength_chosen(self, role: str, percent: float) -> None:
+        """The layer with this role shall be shown that strong."""
 
     def compare_held(self, roles: tuple[str, ...]) -> None:
         """The layers with these roles shall be hidden for now; none: no longer."""

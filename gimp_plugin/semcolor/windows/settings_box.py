@@ -17,7 +17,7 @@ _DETAILS = (0, 256, 384, 512, 768, 1024, 1536)
 
 
 class SettingsBox:
-    """Opacity of each role's layer, and detail."""
+    """How strong each role's layer is shown, and detail."""
 
     def __init__(self, listener: Listener, timers: Timers) -> None:
         self._listener, self._timers = listener, timers
@@ -26,8 +26,8 @@ class SettingsBox:
         self._detail = self._detail_choice()
         self.widget = self._grid()
 
-    def show_opacity(self, role: str, percent: float | None) -> None:
-        """The opacity in percent of the layer of this role; None when there is no such layer."""
+    def show_strength(self, role: str, percent: float | None) -> None:
+        """How strong the layer of this role is shown; None when there is no such layer."""
         slider = self._sliders[role]
         slider.set_sensitive(percent is not None)
         if percent is not None and not self._timers.moves(role):
@@ -43,10 +43,10 @@ class SettingsBox:
 
     def _grid(self) -> Gtk.Grid:
         grid = Gtk.Grid(row_spacing=4, column_spacing=8)
-        sliders = ((LABELS, tr("Label opacity")), (COLORIZED, tr("Saturation")))
-        for row, (role, label) in enumerate(sliders):
+        sliders = ((LABELS, tr("Label opacity"), 100), (COLORIZED, tr("Saturation"), 150))
+        for row, (role, label, most) in enumerate(sliders):
             grid.attach(Gtk.Label(label=label, xalign=0), 0, row, 1, 1)
-            grid.attach(self._slider(role, label), 1, row, 1, 1)
+            grid.attach(self._slider(role, label, most), 1, row, 1, 1)
         detail = Gtk.Label(label=tr("_Detail"), use_underline=True, xalign=0)
         detail.set_mnemonic_widget(self._detail)
         grid.attach(detail, 0, 2, 1, 1)
@@ -70,8 +70,9 @@ class SettingsBox:
         box.pack_start(outline, True, True, 0)
         return box
 
-    def _slider(self, role: str, label: str) -> Gtk.Scale:
-        scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0, 100, 1)
+    def _slider(self, role: str, label: str, most: int) -> Gtk.Scale:
+        """From 0 to so many percent."""
+        scale = Gtk.Scale.new_with_range(Gtk.Orientation.HORIZONTAL, 0, most, 1)
         scale.set_value_pos(Gtk.PositionType.RIGHT)
         scale.set_hexpand(True)
         scale.get_accessible().set_name(label)
@@ -94,7 +95,7 @@ class SettingsBox:
             self._listener.detail_chosen(_DETAILS[choice.get_active()])
 
     def _on_slider(self, scale: Gtk.Scale, role: str) -> None:
-        """Tell when it rests: each change of a layer's opacity is one undo step."""
+        """Tell when it rests: GIMP shows the whole image anew."""
         if not self._quiet:
-            tell = partial(self._listener.opacity_chosen, role)
+            tell = partial(self._listener.strength_chosen, role)
             self._timers.when_at_rest(role, lambda: tell(scale.get_value()))
