@@ -25,8 +25,10 @@ class SemanticColor(Gimp.PlugIn):
 
     def do_query_procedures(self) -> list[str]:
         """The names of our procedures."""
+        from procedures import help_pages
         from procedures.table import PROCEDURES
 
+        help_pages.register(self)
         return [*PROCEDURES, *writer.NAMES]
 
     def do_set_i18n(self, _name: str) -> bool:

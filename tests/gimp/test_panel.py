@@ -379,7 +379,7 @@ def test_panel_says_where_strokes_go_and_puts_it_right(gimp: Gimp, live: str) ->
 
 
 def test_lasso_labels_what_it_has_gone_around(gimp: Gimp, live: str) -> None:
-    """As soon as the button is released, in one undo step; and again; and nothing stays selected."""
+    """As soon as the button is released, in one undo step; again, too; nothing stays selected."""
     script = """
     def go_around(x, y):
         "Draw a closed loop, 120 pixels wide, around a pixel of the window's middle."
