@@ -108,7 +108,9 @@ class Restorer:
             for keys in ("ctrl+z", "ctrl+y"):
                 press(keys, lambda: True)
                 time.sleep(self._chance.uniform(0, 0.6))
-        press("ctrl+z", self._is_whole)
+        while not self._is_whole():  # GIMP drops a key that comes while a step is being made
+            press("ctrl+z", lambda: True)
+            time.sleep(1)
         self.paints()  # so that it can't be redone
 
     def pastes(self) -> None:

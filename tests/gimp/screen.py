@@ -110,8 +110,9 @@ def panels() -> list[str]:
 
 
 def preferences() -> dict[str, Any]:
-    """What the panels have saved."""
+    """What the panels have saved, as soon as they have."""
     file = pathlib.Path(Gimp.directory(), "plug-in-settings/semcolor.json")
+    wait(file.exists)
     return json.loads(file.read_text())
 
 
