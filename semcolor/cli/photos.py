@@ -5,15 +5,18 @@ What reads and writes pictures is imported when it is needed: other commands ans
 
 import argparse
 import contextlib
+import hashlib
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from tqdm import tqdm
 
+from semcolor import __version__
 from semcolor.client import local_worker
 from semcolor.client.session import Session
 from semcolor.client.worker_client import OnProgress
@@ -50,6 +53,10 @@ def add_commands(commands: "Commands") -> None:
     colorize.add_argument(
         "--notes", type=Path, metavar="NOTES",
         help="colour notes: a text file with lines such as “clothes: #5b5a3c”",
+    )  # fmt: skip
+    colorize.add_argument(
+        "--no-provenance", action="store_true",
+        help="leave out of the file's XMP that its colour is inferred, and by what",
     )  # fmt: skip
 
 
@@ -93,6 +100,7 @@ def _colorize(options: argparse.Namespace) -> None:
     from semcolor.photos.photo_files import (
         channels_left_out,
         check_output,
+        metadata_left_out,
         read_photo,
         write_photo,
     )
@@ -115,13 +123,40 @@ def _colorize(options: argparse.Namespace) -> None:
         else:
             session.set_labels(given)
         colored = session.colorize(session.whole, options.detail, on_progress)
+    if not options.no_provenance:
+        photo = _with_provenance(photo, session, given, colored.detail or options.detail)
     write_photo(options.output, colored.rgb, photo)
     print(options.output)
+    for name in metadata_left_out(options.output, photo):
+        print(f"{options.output} has no room for the photo's {name}; a TIFF has.", file=sys.stderr)
     left_out = channels_left_out(options.output, photo)
     if left_out:
         message = "{} has no room for {} of the photo's channels besides its colours; a TIFF has."
         print(message.format(options.output, left_out), file=sys.stderr)
     _tell_lowered(colored.detail)
+
+
+def _with_provenance(
+    photo: "Photo", session: Session, labels: LabelMap | None, detail: int
+) -> "Photo":
+    """The same photo, which says from now on where its colour comes from."""
+    from semcolor.photos.provenance import Provenance, with_provenance
+
+    digest = "predicted"
+    if labels is not None:
+        digest = f"sha256:{hashlib.sha256(labels.tobytes()).hexdigest()}"
+    models = " + ".join(session.client.status().models)
+    made = Provenance(f"semcolor {__version__}", models, digest, detail)
+    try:
+        xmp = with_provenance(photo.metadata.xmp, made)
+    except ValueError as error:
+        print(
+            f"The photo's XMP can't be read ({error}): it stays as it is, and does not say where "
+            "the colour comes from.",
+            file=sys.stderr,
+        )
+        return photo
+    return replace(photo, metadata=replace(photo.metadata, xmp=xmp))
 
 
 def _check_target(output: Path, inputs: Sequence[Path | None], force: bool) -> None:

@@ -6,7 +6,7 @@ RGB profile, and carries an sRGB profile when the photo's was a gray one.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,16 @@ from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
 from .curves import luminance_from_lightness
 from .interruptible import interruptible
+from .metadata import Metadata, complete_tiff, left_out, read_metadata, set_metadata
 from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
-from .tiff_extras import (
-    ALPHA,
-    MULTIPLIED_ALPHA,
-    UNSPECIFIED,
-    read_extra_samples,
-    write_extra_samples,
-)
+from .tiff_extras import ALPHA, MULTIPLIED_ALPHA, UNSPECIFIED, read_extra_samples
 
 _TIFF = (".tif", ".tiff")
 _JPEG = (".jpg", ".jpeg")
 _DEEP_FORMATS = (".png", *_TIFF)
 _FORMATS = (*_DEEP_FORMATS, *_JPEG)
-_METADATA = ("exif-", "xmp-data", "iptc-data", "resolution-unit")
+_UNIT = "resolution-unit"
+_USUAL = 72 / 25.4  # pixels per millimetre, where nobody knows
 _ICC = "icc-profile-data"
 _COLOURS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "rgb": 3, "cmyk": 4}  # channels
 
@@ -48,6 +44,7 @@ class Photo:
 
     gray: Gray
     source: pyvips.Image
+    metadata: Metadata = field(default_factory=Metadata)
     extra_kinds: tuple[int, ...] = ()
     page: int = 1
     pages: int = 1
@@ -92,7 +89,8 @@ def _read(path: Path, wanted: int | None) -> Photo:
         image = image.copy_memory()
         kinds = _extra_kinds(path, page, image)
         gray = _gray(image[: image.bands - len(kinds)])
-        return Photo(gray, image, kinds, page, pages)
+        said = read_metadata(path, page, image)
+        return Photo(gray, image, said, kinds, page, pages)
     except pyvips.Error as error:
         raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
     except OSError as error:
@@ -147,18 +145,25 @@ def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
     image = _to_profile(image, photo.source, photo.depth)
     for number in _kept_extras(path, photo):
         image = image.bandjoin(photo.extras[number])
-    image = image.copy(xres=photo.source.xres, yres=photo.source.yres)
-    for name in photo.source.get_fields():
-        if name.startswith(_METADATA):
-            kind = photo.source.get_typeof(name)
-            image.set_type(kind, name, photo.source.get(name))
-    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
+    across, down = photo.source.xres, photo.source.yres
+    if photo.metadata.shape:  # only a TIFF can say that there is no unit
+        across = down = _USUAL
+    image = image.copy(xres=across, yres=down)
     suffix = path.suffix.lower()
+    image = set_metadata(image, suffix, photo.metadata)
+    if _UNIT in photo.source.get_fields():
+        image.set_type(pyvips.GValue.gstr_type, _UNIT, photo.source.get(_UNIT))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
     with path.open("r+b") as file:
         target = pyvips.Target.new_to_descriptor(file.fileno())
         image.write_to_target(target, suffix, **_SAVE_OPTIONS[suffix])
     if suffix in _TIFF:
-        write_extra_samples(path, photo.extra_kinds)
+        complete_tiff(path, photo.metadata, image, photo.extra_kinds)
+
+
+def metadata_left_out(path: Path, photo: Photo) -> list[str]:
+    """What a file of this name has no room for, of what the photo says besides its pixels."""
+    return left_out(path.suffix.lower(), photo.metadata)
 
 
 def channels_left_out(path: Path, photo: Photo) -> int:

@@ -43,8 +43,13 @@ def test_segment_then_colorize(worker, sample, tmp_path):
     out = pyvips.Image.new_from_file(str(tmp_path / "out.png")).numpy()
     assert out.shape == (788, 1024, 3)
     assert out.std(axis=2).mean() > 2  # it is coloured
-    done = semcolor("colorize", sample, "-o", tmp_path / "predicted.png")
+    said = pyvips.Image.new_from_file(str(tmp_path / "out.png")).get("xmp-data").decode()
+    assert "compositeWithTrainedAlgorithmicMedia" in said
+    assert re.search("model fast.*; labels sha256:[0-9a-f]{64}; detail 0<", said)
+    options = "--no-provenance", "-o", tmp_path / "predicted.png"
+    done = semcolor("colorize", sample, *options)
     assert done.returncode == 0, done.stderr
+    assert "xmp-data" not in pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).get_fields()
     assert (pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).numpy() == out).all()
 
 
