@@ -7,7 +7,7 @@ a thumbnail of what the photo was. So what is said is sorted out here, and writt
 import io
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,11 +32,11 @@ _DESCRIPTIVE = (
     *range(40091, 40096),
 )  # fmt: skip
 _UNIT, _NO_UNIT = 296, 1  # of resolution
-_SHAPE = (282, 283, _UNIT)  # XResolution, YResolution
+_ACROSS, _DOWN, _ORIENTATION, _FIRST_ON_ITS_SIDE = 282, 283, 274, 5
 _IPTC, _EXIF, _GPS = 33723, 34665, 34853
-_INTEROPERABILITY, _WIDTH, _HEIGHT = 40965, 40962, 40963  # of EXIF's directory
+_INTEROPERABILITY, _WIDTH, _HEIGHT, _MAKER_NOTE = 40965, 40962, 40963, 37500  # of EXIF's directory
 _EXIF_NAME, _HEADER = b"Exif\0\0", b"II*\0\x08\0\0\0"
-_SEGMENT = 65_400  # bytes of metadata that a segment of a JPEG holds
+_SEGMENT = 63_000  # bytes of metadata that a segment of a JPEG holds
 _PHOTOSHOP, _RESOURCE, _IIM = b"Photoshop 3.0\0", b"8BIM", 0x0404
 _TIFF = (".tif", ".tiff")
 _PNG_TEXT = "png-comment-"
@@ -78,15 +78,15 @@ def read_metadata(path: Path, page: int, image: pyvips.Image) -> Metadata:
             iptc = _from_resource(iptc)
     tags = {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}
     inner.pop(_INTEROPERABILITY, None)  # a place in the old file
-    has_no_unit = number_in(first, _UNIT) == _NO_UNIT
-    shape = {tag: first[tag] for tag in _SHAPE if tag in first and has_no_unit}
-    return Metadata(tags, inner, gps, iptc, xmp, texts, shape)
+    return Metadata(tags, inner, gps, iptc, xmp, texts, _shape(first))
 
 
 def set_metadata(image: pyvips.Image, suffix: str, said: Metadata) -> pyvips.Image:
     """An image of which libvips writes as much as it can into a file of this suffix."""
     image, blob = image.copy(), pyvips.GValue.blob_type
     out = left_out(suffix, said)
+    if "MakerNote" in out:
+        said = replace(said, exif={tag: said.exif[tag] for tag in said.exif if tag != _MAKER_NOTE})
     if suffix not in _TIFF:
         block = _EXIF_NAME + _HEADER + _packed(said, image, len(_HEADER))
         image.set_type(blob, "exif-data", block)
@@ -130,6 +130,9 @@ def left_out(suffix: str, said: Metadata) -> list[str]:
         out.append("IPTC")
     if suffix in (".jpg", ".jpeg") and len(said.xmp) > _SEGMENT:
         out.append("XMP")
+    exif_size = sum(len(entry.data) for part in (said.tags, said.exif) for entry in part.values())
+    if suffix in (".jpg", ".jpeg") and exif_size > _SEGMENT and _MAKER_NOTE in said.exif:
+        out.append("MakerNote")
     if said.texts and suffix != ".png":
         out.append("PNG texts")
     return out
@@ -153,6 +156,16 @@ def _packed(said: Metadata, image: pyvips.Image, at: int, whole: Directory | Non
 
 def _number(value: int) -> Entry:
     return Entry(LONG, 1, struct.pack("<I", value))
+
+
+def _shape(first: Directory) -> Directory:
+    """The resolution that is none, of the photo as it is when it is upright."""
+    if number_in(first, _UNIT) != _NO_UNIT or not all(tag in first for tag in (_ACROSS, _DOWN)):
+        return {}
+    across, down = first[_ACROSS], first[_DOWN]
+    if number_in(first, _ORIENTATION) >= _FIRST_ON_ITS_SIDE:
+        across, down = down, across
+    return {_ACROSS: across, _DOWN: down, _UNIT: first[_UNIT]}
 
 
 def _read_directories(file: BinaryIO, page: int) -> list[Directory]:

@@ -49,7 +49,9 @@ def test_segment_then_colorize(worker, sample, tmp_path):
     options = "--no-provenance", "-o", tmp_path / "predicted.png"
     done = semcolor("colorize", sample, *options)
     assert done.returncode == 0, done.stderr
-    assert "xmp-data" not in pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).get_fields()
+    assert (
+        "xmp-data" not in pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).get_fields()
+    )
     assert (pyvips.Image.new_from_file(str(tmp_path / "predicted.png")).numpy() == out).all()
 
 

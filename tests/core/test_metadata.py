@@ -131,7 +131,8 @@ def test_a_thumbnail_of_the_gray_photo_does_not_travel_on(tmp_path):
 
 
 def test_a_resolution_without_a_unit_stays_one(tmp_path):
-    Image.new("L", (8, 8)).save(tmp_path / "in.tif", tiffinfo={282: 3.0, 283: 2.0, 296: 1})
+    lying = {274: 6, 282: 2.0, 283: 3.0, 296: 1}
+    Image.new("L", (8, 8)).save(tmp_path / "in.tif", tiffinfo=lying)
     for suffix, expected in (("tif", (3, 2, 1)), ("jpg", (72, 72, 2))):
         through(tmp_path / "in.tif", tmp_path / f"out.{suffix}")
         with Image.open(tmp_path / f"out.{suffix}") as out:
@@ -146,6 +147,16 @@ def test_what_is_too_long_for_a_jpeg_is_told(tmp_path):
     through(tmp_path / "in.tif", tmp_path / "out.tif")
     kept = photo_files.read_photo(tmp_path / "out.tif").metadata.xmp
     assert kept == long.replace(b'Orientation="6"', b'Orientation="1"')
+
+
+def test_a_makers_note_that_is_too_long_for_a_jpeg_is_told(tmp_path):
+    first, _ = directory()
+    first[int(IFD.Exif)] = {Base.DateTimeOriginal: DATE, Base.MakerNote: bytes(70_000)}
+    Image.new("L", (8, 8)).save(tmp_path / "in.tif", tiffinfo=first)
+    photo = through(tmp_path / "in.tif", tmp_path / "out.jpg")
+    assert photo_files.metadata_left_out(tmp_path / "out.jpg", photo) == ["MakerNote"]
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert out.getexif().get_ifd(IFD.Exif)[Base.DateTimeOriginal] == DATE
 
 
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=12))
