@@ -14,9 +14,10 @@ _OTHER_FAMILIES = "semcolor.commands"
 
 # 1 is every other failure.
 _EXIT_CODES = {
-    2: {Code.DETAIL, Code.NO_PAGE},  # argparse's too, for a wrong command line
+    # argparse's too, for a wrong command line
+    2: {Code.DETAIL, Code.NO_PAGE, Code.NAME_TEMPLATE, Code.SAME_OUTPUT},
     3: {
-        Code.NO_FILE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS, Code.NO_RECIPE,
+        Code.NO_FILE, Code.NO_PHOTOS_HERE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS, Code.NO_RECIPE,
         Code.NOTHING_TO_IMPORT,
     },
     4: {

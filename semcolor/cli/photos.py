@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -28,11 +28,18 @@ from semcolor.shared.limits import DETAIL_LIMIT
 from semcolor.shared.sentences import STAGES
 from semcolor.shared.states import Stage
 
+from .targets import Target, make_folders, targets
+
 if TYPE_CHECKING:
     from semcolor.photos.photo_files import Photo
 
     from . import Commands
 
+# What no photo can be done with.
+_FOR_ALL = {
+    Code.UNREACHABLE, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED, Code.NOT_ANSWERING,
+    Code.PROTOCOL_VERSION, Code.BAD_NOTES,
+}  # fmt: skip
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
@@ -47,8 +54,8 @@ def add_commands(commands: "Commands") -> None:
     _add_photo(colorize, "out.png")
     colorize.add_argument(
         "--labels", type=Path, metavar="LABELS",
-        help="label map: an indexed or gray PNG of class ids, or a picture in palette colours "
-        "(default: predicted)",
+        help="label map: an indexed or gray PNG of class ids, or a picture in palette colours; or "
+        "a folder of those, each called like its photo (default: predicted)",
     )  # fmt: skip
     colorize.add_argument(
         "--notes", type=Path, metavar="NOTES",
@@ -77,25 +84,62 @@ def _tidy_end() -> Iterator[None]:
 
 @_tidy_end()
 def _segment(options: argparse.Namespace) -> None:
-    from semcolor.photos.label_files import write_label_map
-    from semcolor.photos.photo_files import check_output, read_photo
-
-    if options.output.suffix.lower() != ".png":
-        raise SemcolorError(Code.NOT_PNG)
-    _check_target(options.output, [options.photo], options.force)
-    check_output(options.output, depth=8)
-    photo = read_photo(options.photo, options.page)
-    _tell_page(options.photo, photo, options.page)
-    with _ProgressBar() as on_progress:
-        session = Session(local_worker.connect(), photo.gray)
-        labelled = session.segment(session.whole, options.detail, on_progress)
-    write_label_map(options.output, labelled.map)
-    print(f"{options.output}: {_summary(labelled.map)}")
-    _tell_lowered(labelled.detail)
+    _each(options, "{stem}.png", _segment_one)
 
 
 @_tidy_end()
 def _colorize(options: argparse.Namespace) -> None:
+    _each(options, "{stem}{suffix}", _colorize_one)
+
+
+def _each(
+    options: argparse.Namespace, name: str, do: Callable[[argparse.Namespace, Target], None]
+) -> None:
+    """Do one photo after the other; what fails with one does not keep others from being done.
+
+    Raises SemcolorError: what a single photo fails with, SOME_FAILED of several; and what all
+    fail with, such as a worker that does not run.
+    """
+    found = targets(
+        options.photos, options.output, options.name or name, options.match, options.recursive
+    )
+    if len(found) == 1 and found[0].output == options.output:
+        do(options, found[0])
+        return
+    make_folders(found)
+    failed = 0
+    for target in found:
+        try:
+            do(options, target)
+        except SemcolorError as error:
+            if error.code in _FOR_ALL:
+                raise
+            failed += 1
+            print(f"semcolor: {target.photo}: {error}", file=sys.stderr)
+    if failed:
+        raise SemcolorError(Code.SOME_FAILED, failed=failed, photos=len(found))
+
+
+def _segment_one(options: argparse.Namespace, target: Target) -> None:
+    from semcolor.photos.label_files import write_label_map
+    from semcolor.photos.photo_files import check_output, read_photo
+
+    path, output = target
+    if output.suffix.lower() != ".png":
+        raise SemcolorError(Code.NOT_PNG)
+    _check_target(output, [path], options.force)
+    check_output(output, depth=8)
+    photo = read_photo(path, options.page)
+    _tell_page(path, photo, options.page)
+    with _ProgressBar() as on_progress, contextlib.closing(local_worker.connect()) as client:
+        session = Session(client, photo.gray)
+        labelled = session.segment(session.whole, options.detail, on_progress)
+    write_label_map(output, labelled.map)
+    print(f"{output}: {_summary(labelled.map)}")
+    _tell_lowered(labelled.detail)
+
+
+def _colorize_one(options: argparse.Namespace, target: Target) -> None:
     from semcolor.photos.label_files import read_labels
     from semcolor.photos.photo_files import (
         channels_left_out,
@@ -105,35 +149,47 @@ def _colorize(options: argparse.Namespace) -> None:
         write_photo,
     )
 
-    inputs = [options.photo, options.labels, options.notes]
-    _check_target(options.output, inputs, options.force)
-    photo = read_photo(options.photo, options.page)
-    _tell_page(options.photo, photo, options.page)
-    check_output(options.output, photo.depth)
+    path, output = target
+    labels = _labels_for(path, options.labels)
+    _check_target(output, [path, labels, options.notes], options.force)
+    photo = read_photo(path, options.page)
+    _tell_page(path, photo, options.page)
+    check_output(output, photo.depth)
     given = None
-    if options.labels:
-        given, ambiguous = read_labels(options.labels)
-        _tell_ambiguous(options.labels, float(ambiguous.mean()))
+    if labels:
+        given, ambiguous = read_labels(labels)
+        _tell_ambiguous(labels, float(ambiguous.mean()))
     notes = _read_notes(options.notes) if options.notes else ()
-    with _ProgressBar() as on_progress:
-        session = Session(local_worker.connect(), photo.gray)
+    with _ProgressBar() as on_progress, contextlib.closing(local_worker.connect()) as client:
+        session = Session(client, photo.gray)
         session.set_notes(notes)
         if given is None:
             session.use_predicted_labels()
         else:
             session.set_labels(given)
         colored = session.colorize(session.whole, options.detail, on_progress)
-    if not options.no_provenance:
-        photo = _with_provenance(photo, session, given, colored.detail or options.detail)
-    write_photo(options.output, colored.rgb, photo)
-    print(options.output)
-    for name in metadata_left_out(options.output, photo):
-        print(f"{options.output} has no room for the photo's {name}; a TIFF has.", file=sys.stderr)
-    left_out = channels_left_out(options.output, photo)
+        if not options.no_provenance:
+            photo = _with_provenance(photo, session, given, colored.detail or options.detail)
+    write_photo(output, colored.rgb, photo)
+    print(output)
+    for name in metadata_left_out(output, photo):
+        print(f"{output} has no room for the photo's {name}; a TIFF has.", file=sys.stderr)
+    left_out = channels_left_out(output, photo)
     if left_out:
         message = "{} has no room for {} of the photo's channels besides its colours; a TIFF has."
-        print(message.format(options.output, left_out), file=sys.stderr)
+        print(message.format(output, left_out), file=sys.stderr)
     _tell_lowered(colored.detail)
+
+
+def _labels_for(photo: Path, labels: Path | None) -> Path | None:
+    """The label map that was named, or the photo's in a folder that was; None: it is predicted."""
+    if labels is None or not labels.is_dir():
+        return labels
+    own = labels / f"{photo.stem}.png"
+    if own.is_file():
+        return own
+    print(f"There is no {own}: the labels of {photo} are predicted.", file=sys.stderr)
+    return None
 
 
 def _with_provenance(
@@ -235,8 +291,24 @@ def _summary(label_map: LabelMap) -> str:
 
 
 def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
-    parser.add_argument("photo", type=Path, metavar="PHOTO", help="PNG, TIFF or JPEG")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar=output)
+    parser.add_argument(
+        "photos", type=Path, metavar="PHOTO", nargs="+",
+        help="PNG, TIFF or JPEG; several, or a folder of them",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar=output,
+        help="what is written; of several photos, the folder for that",
+    )  # fmt: skip
+    parser.add_argument(
+        "--name", metavar="NAME",
+        help="of several photos, what is written is called that, with {stem} and {suffix} of the "
+        "photo's name",
+    )  # fmt: skip
+    parser.add_argument("--recursive", action="store_true", help="also photos in folders below")
+    parser.add_argument(
+        "--match", default="*", metavar="PATTERN",
+        help="of folders, only photos with such names, for instance “*.tif”",
+    )  # fmt: skip
     parser.add_argument(
         "--page", type=int, metavar="N",
         help="of a TIFF with several pages (default: the first of the largest)",

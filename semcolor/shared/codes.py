@@ -80,6 +80,10 @@ class Code(StrEnum):
     CANNOT_WRITE = "cannot_write"
     OUTPUT_IS_INPUT = "output_is_input"
     OUTPUT_EXISTS = "output_exists"
+    NO_PHOTOS_HERE = "no_photos_here"
+    NAME_TEMPLATE = "name_template"
+    SAME_OUTPUT = "same_output"
+    SOME_FAILED = "some_failed"
     LATER_SETTINGS = "later_settings"
     # Weights
     BAD_WEIGHTS = "bad_weights"

@@ -168,6 +168,16 @@ ERRORS: dict[Code, str] = {
         "{file} is what is read: it would be lost. Choose another name for what is written."
     ),
     Code.OUTPUT_EXISTS: "{file} is there already. Choose another name, or replace it with --force.",
+    Code.NO_PHOTOS_HERE: "There are no such photos (PNG, TIFF, JPEG) in {folder}.",
+    Code.NAME_TEMPLATE: (
+        "“{template}” is no name for files. Write it with the photo's own, for instance "
+        "“{{stem}}-color.tif”."
+    ),
+    Code.SAME_OUTPUT: (
+        "{first} and {second} would both become {file}. Name them apart, for instance with "
+        "“--name {{stem}}-{{suffix}}.png”, or do them one after the other."
+    ),
+    Code.SOME_FAILED: "{failed} of {photos} photos failed; the sentences above say why.",
     Code.CANNOT_WRITE: "{file} cannot be written ({reason}).",
     Code.LATER_SETTINGS: (
         "The settings in {file} are of a later version of semcolor. Update this one."
