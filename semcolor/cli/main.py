@@ -17,8 +17,8 @@ _EXIT_CODES = {
     # argparse's too, for a wrong command line
     2: {Code.DETAIL, Code.NO_PAGE, Code.NAME_TEMPLATE, Code.SAME_OUTPUT},
     3: {
-        Code.NO_FILE, Code.NO_PHOTOS_HERE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS, Code.NO_RECIPE,
-        Code.NOTHING_TO_IMPORT,
+        Code.NO_FILE, Code.NO_PHOTOS_HERE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS,
+        Code.NO_RECIPE, Code.NOTHING_TO_IMPORT,
     },
     4: {
         Code.NOT_A_PHOTO, Code.SAMPLE_FORMAT, Code.NOT_A_PICTURE, Code.NOT_A_LABEL_PICTURE,
