@@ -5,6 +5,7 @@ lightness L* of the original. A colorized photo is sRGB; on disk it goes back in
 RGB profile, and carries an sRGB profile when the photo's was a gray one.
 """
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,16 +14,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyvips
+from PIL import Image
 
 from semcolor.shared.atomic_files import replacing
 from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
 from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
 from .curves import luminance_from_lightness
+from .gray_profiles import luminance_of_gray
 from .interruptible import interruptible
 from .metadata import Metadata, complete_tiff, left_out, read_metadata, set_metadata
 from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
 from .tiff_extras import ALPHA, MULTIPLIED_ALPHA, UNSPECIFIED, read_extra_samples
+
+Image.MAX_IMAGE_PIXELS = None  # `_check_size` has limits of our own
 
 _TIFF = (".tif", ".tiff")
 _JPEG = (".jpg", ".jpeg")
@@ -31,6 +36,7 @@ _FORMATS = (*_DEEP_FORMATS, *_JPEG)
 _UNIT = "resolution-unit"
 _USUAL = 72 / 25.4  # pixels per millimetre, where nobody knows
 _ICC = "icc-profile-data"
+_RGB = b"RGB "  # colour space signature in an ICC header
 _COLOURS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "rgb": 3, "cmyk": 4}  # channels
 
 
@@ -83,7 +89,7 @@ def _read(path: Path, wanted: int | None) -> Photo:
         if page > 1:
             image = _open(path, page=page - 1)
         _check_size(path, image)
-        image = image.autorot()
+        image = _with_profile_of_colours(path, page, image).autorot()
         if image.format not in ("uchar", "ushort"):
             raise SemcolorError(Code.SAMPLE_FORMAT, file=str(path), format=image.format)
         image = image.copy_memory()
@@ -102,6 +108,19 @@ def _open(path: Path, **options: int) -> pyvips.Image:
     with path.open("rb") as file:
         source = pyvips.Source.new_from_descriptor(file.fileno())
     return pyvips.Image.new_from_source(source, "", fail_on="error", **options)
+
+
+def _with_profile_of_colours(path: Path, page: int, image: pyvips.Image) -> pyvips.Image:
+    """A gray photo with the profile of RGB that it may have, which libvips leaves out."""
+    if image.bands > 2 or _ICC in image.get_fields():
+        return image
+    with contextlib.suppress(OSError, ValueError), Image.open(path) as picture:
+        picture.seek(page - 1)
+        profile = picture.info.get("icc_profile") or b""
+        if profile[16:20] == _RGB:
+            image = image.copy()
+            image.set_type(pyvips.GValue.blob_type, _ICC, profile)
+    return image
 
 
 def _largest_page(path: Path, pages: int) -> int:
@@ -212,8 +231,16 @@ def _gray(image: pyvips.Image) -> Gray:
 
 
 def _gray_from_profile(image: pyvips.Image) -> Gray:
-    """Through the embedded profile to L*, then to the sRGB curve."""
+    """Through the embedded profile to luminance, then to the sRGB curve."""
     dtype = np.dtype(np.uint16 if image.format == "ushort" else np.uint8)
+    if image.bands == 1:
+        luminance = luminance_of_gray(image.get(_ICC), 256**dtype.itemsize)
+        if luminance is not None:
+            table = gray_from_luminance(luminance, dtype)
+            return np.take(table, _array(image)[..., 0])
+        if image.get(_ICC)[16:20] == _RGB:  # as some programs leave it on a photo made gray
+            kind = "rgb16" if dtype == np.uint16 else "srgb"
+            image = image.bandjoin([image, image]).copy(interpretation=kind)
     lightness = image.icc_import(embedded=True, intent="relative", pcs="lab")[0]
     values = _array(lightness)[..., 0].clip(0, 100)
     return gray_from_luminance(luminance_from_lightness(values, np), dtype)
@@ -231,7 +258,7 @@ def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips
         return image
     srgb = pyvips.Image.profile_load("srgb")
     profile = source.get(_ICC)
-    if profile[16:20] == b"RGB ":  # colour space signature in the ICC header
+    if profile[16:20] == _RGB:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "photo.icc")
             file.write_bytes(profile)
