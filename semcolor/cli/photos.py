@@ -134,7 +134,7 @@ def _segment_one(options: argparse.Namespace, target: Target) -> None:
     with _ProgressBar() as on_progress, contextlib.closing(local_worker.connect()) as client:
         session = Session(client, photo.gray)
         labelled = session.segment(session.whole, options.detail, on_progress)
-    write_label_map(output, labelled.map)
+    write_label_map(output, labelled.map, only_new=not options.force)
     print(f"{output}: {_summary(labelled.map)}")
     _tell_lowered(labelled.detail)
 
@@ -170,7 +170,7 @@ def _colorize_one(options: argparse.Namespace, target: Target) -> None:
         colored = session.colorize(session.whole, options.detail, on_progress)
         if not options.no_provenance:
             photo = _with_provenance(photo, session, given, colored.detail or options.detail)
-    write_photo(output, colored.rgb, photo)
+    write_photo(output, colored.rgb, photo, only_new=not options.force)
     print(output)
     for name in metadata_left_out(output, photo):
         print(f"{output} has no room for the photo's {name}; a TIFF has.", file=sys.stderr)

@@ -75,11 +75,16 @@ def decode_label_map(
     return ids, np.zeros(ids.shape, np.bool_)
 
 
-def write_label_map(path: Path, label_map: LabelMap) -> None:
-    """Write `encode_label_map`'s file, as a whole. Raises SemcolorError (CANNOT_WRITE)."""
+def write_label_map(path: Path, label_map: LabelMap, only_new: bool = False) -> None:
+    """Write `encode_label_map`'s file, as a whole; ``only_new``: not over a file that is there.
+
+    Raises SemcolorError: CANNOT_WRITE, OUTPUT_EXISTS.
+    """
     try:
-        with replacing(path) as part:
+        with replacing(path, only_new=only_new) as part:
             part.write_bytes(encode_label_map(label_map))
+    except FileExistsError as error:
+        raise SemcolorError(Code.OUTPUT_EXISTS, file=str(path)) from error
     except OSError as error:
         raise cannot_write(path, error) from error
 

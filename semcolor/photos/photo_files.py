@@ -145,15 +145,18 @@ def check_output(path: Path, depth: int) -> None:
         raise SemcolorError(Code.NO_FOLDER, folder=str(path.parent))
 
 
-def write_photo(path: Path, rgb: Rgb, photo: Photo) -> None:
+def write_photo(path: Path, rgb: Rgb, photo: Photo, only_new: bool = False) -> None:
     """Write H×W×3 sRGB as the colorized ``photo``: its depth, profile, alpha and metadata.
 
-    The file is replaced as a whole. Raises SemcolorError: CANNOT_WRITE, and as `check_output`.
+    The file is replaced as a whole; with ``only_new`` none that is there is replaced. Raises
+    SemcolorError: CANNOT_WRITE, OUTPUT_EXISTS, and as `check_output`.
     """
     check_output(path, photo.depth)
     try:
-        with replacing(path) as part:
+        with replacing(path, only_new=only_new) as part:
             interruptible(lambda: _write(part, rgb, photo))
+    except FileExistsError as error:
+        raise SemcolorError(Code.OUTPUT_EXISTS, file=str(path)) from error
     except (pyvips.Error, OSError) as error:
         raise cannot_write(path, error) from error
 

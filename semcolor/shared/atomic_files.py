@@ -1,6 +1,7 @@
 """Files that are replaced as a whole: who reads one gets the old content or the new, never half."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -9,12 +10,13 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+def replacing(path: Path, *, private: bool = False, only_new: bool = False) -> Iterator[Path]:
     """An empty file to write to, which takes the place of ``path`` when the block ends well.
 
     It lies in the same folder and has the same suffix. A symbolic link is followed. What is
     replaced keeps its mode; with ``private`` only the user may read and write the file, from its
-    first byte on. An error in the block leaves everything as it was. Raises OSError.
+    first byte on. With ``only_new`` nothing is replaced, also if it came during the block. An error
+    in the block leaves everything as it was. Raises OSError, FileExistsError among them.
     """
     target = path.resolve()
     mode = None if private or not target.exists() else _mode(target)
@@ -25,9 +27,23 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
         yield part
         if mode is not None and _mode(part) != mode:
             part.chmod(mode)
-        part.replace(target)
+        if only_new:
+            _move_to_new(part, target)
+        else:
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _move_to_new(part: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(part)  # which fails, in one go, where there is a file
+    except FileExistsError:
+        raise
+    except OSError as error:  # a disk without links, such as a memory card's
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        part.rename(target)
 
 
 def _mode(path: Path) -> int:

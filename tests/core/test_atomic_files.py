@@ -16,6 +16,27 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+def test_what_came_meanwhile_stays_if_only_new_is_written(tmp_path, monkeypatch, has_links):
+    if not has_links:  # as on a memory card
+
+        def refuse(*_):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    file = tmp_path / "out.png"
+    with replacing(file, only_new=True) as part:
+        part.write_bytes(b"new")
+    assert (file.read_bytes(), names(tmp_path)) == (b"new", ["out.png"])
+    file.unlink()
+    block = replacing(file, only_new=True)
+    block.__enter__().write_bytes(b"mine")
+    file.write_bytes(b"another's")
+    with pytest.raises(FileExistsError):
+        block.__exit__(None, None, None)
+    assert (file.read_bytes(), names(tmp_path)) == (b"another's", ["out.png"])
+
+
 def test_the_old_content_is_there_until_the_new_one_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
     file.write_text("old")
