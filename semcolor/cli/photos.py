@@ -28,13 +28,14 @@ from semcolor.shared.limits import DETAIL_LIMIT
 from semcolor.shared.sentences import STAGES
 from semcolor.shared.states import Stage
 
-from .targets import Target, make_folders, targets
+from .targets import Target, check_all_differ, make_folders, of_all_pages, targets
 
 if TYPE_CHECKING:
     from semcolor.photos.photo_files import Photo
 
     from . import Commands
 
+_ALL_PAGES = "all"
 # What no photo can be done with.
 _FOR_ALL = {
     Code.UNREACHABLE, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED, Code.NOT_ANSWERING,
@@ -103,12 +104,12 @@ def _each(
     found = targets(
         options.photos, options.output, options.name or name, options.match, options.recursive
     )
-    if len(found) == 1 and found[0].output == options.output:
-        do(options, found[0])
+    if len(found) == 1 and found[0].output == options.output and options.page != _ALL_PAGES:
+        do(options, found[0]._replace(page=options.page))
         return
     make_folders(found)
-    failed = 0
-    for target in found:
+    todo, failed = _pages(options.page, found), 0
+    for target in todo:
         try:
             do(options, target)
         except SemcolorError as error:
@@ -117,20 +118,38 @@ def _each(
             failed += 1
             print(f"semcolor: {target.photo}: {error}", file=sys.stderr)
     if failed:
-        raise SemcolorError(Code.SOME_FAILED, failed=failed, photos=len(found))
+        raise SemcolorError(Code.SOME_FAILED, failed=failed, photos=len(todo))
+
+
+def _pages(wanted: int | str | None, found: Sequence[Target]) -> list[Target]:
+    """The page of each photo that is wanted, or all of them. Raises SemcolorError: SAME_OUTPUT."""
+    if not isinstance(wanted, str):
+        return [target._replace(page=wanted) for target in found]
+    pages = [page for target in found for page in _all_pages(target)]
+    check_all_differ(pages)
+    return pages
+
+
+def _all_pages(target: Target) -> list[Target]:
+    from semcolor.photos.photo_files import count_pages
+
+    try:
+        return of_all_pages(target, count_pages(target.photo))
+    except SemcolorError:  # which is told when it is this photo's turn
+        return [target]
 
 
 def _segment_one(options: argparse.Namespace, target: Target) -> None:
     from semcolor.photos.label_files import write_label_map
     from semcolor.photos.photo_files import check_output, read_photo
 
-    path, output = target
+    path, output, page = target
     if output.suffix.lower() != ".png":
         raise SemcolorError(Code.NOT_PNG)
     _check_target(output, [path], options.force)
     check_output(output, depth=8)
-    photo = read_photo(path, options.page)
-    _tell_page(path, photo, options.page)
+    photo = read_photo(path, page)
+    _tell_page(path, photo, page)
     with _ProgressBar() as on_progress, contextlib.closing(local_worker.connect()) as client:
         session = Session(client, photo.gray)
         labelled = session.segment(session.whole, options.detail, on_progress)
@@ -149,11 +168,11 @@ def _colorize_one(options: argparse.Namespace, target: Target) -> None:
         write_photo,
     )
 
-    path, output = target
+    path, output, page = target
     labels = _labels_for(path, options.labels)
     _check_target(output, [path, labels, options.notes], options.force)
-    photo = read_photo(path, options.page)
-    _tell_page(path, photo, options.page)
+    photo = read_photo(path, page)
+    _tell_page(path, photo, page)
     check_output(output, photo.depth)
     given = None
     if labels:
@@ -310,8 +329,9 @@ def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
         help="of folders, only photos with such names, for instance “*.tif”",
     )  # fmt: skip
     parser.add_argument(
-        "--page", type=int, metavar="N",
-        help="of a TIFF with several pages (default: the first of the largest)",
+        "--page", type=_page, metavar="N|all",
+        help="of a TIFF with several pages, each of which gets its number in the name (default: "
+        "the first of the largest)",
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace an output that is there")
     parser.add_argument(
@@ -319,6 +339,11 @@ def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
         help=f"longest side of the network's input, at most {DETAIL_LIMIT} (default: the model's "
         "own)",
     )  # fmt: skip
+
+
+def _page(text: str) -> int | str:
+    """Raises ValueError for what is neither a number nor *all*."""
+    return _ALL_PAGES if text == "all" else int(text)
 
 
 def _detail(text: str) -> int:

@@ -12,10 +12,11 @@ _SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 
 
 class Target(NamedTuple):
-    """A photo, and the file that it becomes."""
+    """A photo, and the file that it becomes; of a TIFF of several pages, this one."""
 
     photo: Path
     output: Path
+    page: int | None = None
 
 
 def targets(
@@ -36,8 +37,19 @@ def targets(
     ]
     if not found:
         raise SemcolorError(Code.NO_PHOTOS_HERE, folder=", ".join(map(str, named)))
-    _check_all_differ(found)
+    check_all_differ(found)
     return found
+
+
+def of_all_pages(target: Target, pages: int) -> list[Target]:
+    """One for each page, whose outputs have its number in their names."""
+    if pages == 1:
+        return [target]
+    output = target.output
+    return [
+        Target(target.photo, output.with_stem(f"{output.stem}-{page}"), page)
+        for page in range(1, pages + 1)
+    ]
 
 
 def make_folders(found: Sequence[Target]) -> None:
@@ -84,9 +96,10 @@ def _filled_in(name: str, photo: Path) -> str:
     return filled
 
 
-def _check_all_differ(found: Sequence[Target]) -> None:
+def check_all_differ(found: Sequence[Target]) -> None:
+    """Raises SemcolorError: SAME_OUTPUT."""
     taken: dict[str, Path] = {}
-    for photo, output in found:
+    for photo, output, _ in found:
         # Also where a disk knows no difference between A.png and a.png.
         other = taken.setdefault(str(output).casefold(), photo)
         if other != photo:

@@ -79,10 +79,25 @@ def read_photo(path: Path, page: int | None = None) -> Photo:
     return interruptible(lambda: _read(path, page))
 
 
+def count_pages(path: Path) -> int:
+    """Of a TIFF; 1 for every other file. Raises SemcolorError as `read_photo`."""
+    if not path.is_file():
+        raise SemcolorError(Code.NO_FILE, file=str(path))
+    try:
+        return _pages(_open(path))
+    except pyvips.Error as error:
+        raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
+
+
+def _pages(image: pyvips.Image) -> int:
+    pages: int = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+    return pages
+
+
 def _read(path: Path, wanted: int | None) -> Photo:
     try:
         image = _open(path)
-        pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+        pages = _pages(image)
         page = _largest_page(path, pages) if wanted is None else wanted
         if not 1 <= page <= pages:
             raise SemcolorError(Code.NO_PAGE, file=str(path), page=page, pages=pages)

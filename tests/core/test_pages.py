@@ -64,3 +64,22 @@ def test_the_user_is_told_what_is_left_out(worker, pages, tmp_path):
     assert done.returncode == 0
     assert "pages" not in done.stderr
     assert Image.open(tmp_path / "b.png").size == (80, 60)
+
+
+def test_all_pages(worker, pages, tmp_path):
+    """Each becomes a file; a photo of one page keeps its name, and a damaged one stops no other."""
+    Image.fromarray(np.full((60, 80), 9, np.uint8)).save(tmp_path / "one.png")
+    (tmp_path / "broken.tif").write_bytes(b"no photo")
+    command = [sys.executable, "-m", "semcolor.cli", "colorize", "--page", "all", "-o"]
+    photos = [pages, tmp_path / "one.png", tmp_path / "broken.tif"]
+    done = subprocess.run([*command, tmp_path / "out", *photos], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "1 of 5 photos failed" in done.stderr
+    sizes = {path.name: Image.open(path).size for path in (tmp_path / "out").iterdir()}
+    assert sizes == {
+        "photo-1.tif": (20, 15), "photo-2.tif": (80, 60), "photo-3.tif": (80, 60),
+        "one.png": (80, 60),
+    }  # fmt: skip
+    done = subprocess.run([*command, tmp_path / "o.tif", pages], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in tmp_path.glob("o-*")) == ["o-1.tif", "o-2.tif", "o-3.tif"]
