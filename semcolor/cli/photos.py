@@ -105,11 +105,14 @@ def _each(
         options.photos, options.output, options.name or name, options.match, options.recursive
     )
     if len(found) == 1 and found[0].output == options.output and options.page != _ALL_PAGES:
-        do(options, found[0]._replace(page=options.page))
+        if not (options.resume and options.output.exists()):
+            do(options, found[0]._replace(page=options.page))
         return
     make_folders(found)
     todo, failed = _pages(options.page, found), 0
     for target in todo:
+        if options.resume and target.output.exists():
+            continue
         try:
             do(options, target)
         except SemcolorError as error:
@@ -154,7 +157,7 @@ def _segment_one(options: argparse.Namespace, target: Target) -> None:
         session = Session(client, photo.gray)
         labelled = session.segment(session.whole, options.detail, on_progress)
     write_label_map(output, labelled.map, only_new=not options.force)
-    print(f"{output}: {_summary(labelled.map)}")
+    print(f"{output}: {_summary(labelled.map)}", flush=True)
     _tell_lowered(labelled.detail)
 
 
@@ -190,7 +193,7 @@ def _colorize_one(options: argparse.Namespace, target: Target) -> None:
         if not options.no_provenance:
             photo = _with_provenance(photo, session, given, colored.detail or options.detail)
     write_photo(output, colored.rgb, photo, only_new=not options.force)
-    print(output)
+    print(output, flush=True)
     for name in metadata_left_out(output, photo):
         print(f"{output} has no room for the photo's {name}; a TIFF has.", file=sys.stderr)
     left_out = channels_left_out(output, photo)
@@ -333,7 +336,13 @@ def _add_photo(parser: argparse.ArgumentParser, output: str) -> None:
         help="of a TIFF with several pages, each of which gets its number in the name (default: "
         "the first of the largest)",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="replace an output that is there")
+    there = parser.add_mutually_exclusive_group()
+    there.add_argument("--force", action="store_true", help="replace an output that is there")
+    there.add_argument(
+        "--resume", action="store_true",
+        help="leave outputs that are there as they are, and do the rest, after a run "
+        "that ended early",
+    )  # fmt: skip
     parser.add_argument(
         "--detail", type=_detail, default=0, metavar="PIXELS",
         help=f"longest side of the network's input, at most {DETAIL_LIMIT} (default: the model's "

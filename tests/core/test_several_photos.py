@@ -128,3 +128,24 @@ def test_label_maps_of_a_folder(worker, scans, tmp_path):
     assert sorted(os.listdir(out)) == ["a.png", "b.png"]
     with Image.open(out / "a.png") as coloured:
         assert "labels sha256:" in coloured.text["XML:com.adobe.xmp"]
+
+
+def test_a_run_that_was_killed_is_resumed(worker, scans, tmp_path):
+    """What is there is whole and stays, byte for byte; what lacks is done; the end is the same."""
+    for number in range(12):
+        make(scans / f"c{number}.png", 10 + number)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert semcolor("colorize", scans, "-o", whole).returncode == 0
+    command = [sys.executable, "-m", "semcolor.cli", "colorize", scans, "-o", out, "--resume"]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as run:
+        for _ in range(4):
+            run.stdout.readline()
+        run.kill()
+    done = {path.name: path.stat().st_mtime_ns for path in out.iterdir() if path.name[0] != "."}
+    assert 4 <= len(done) < 14
+    last = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert last.returncode == 0, last.stderr
+    assert len(last.stdout.splitlines()) == 14 - len(done)
+    for name in os.listdir(whole):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert all((out / name).stat().st_mtime_ns == when for name, when in done.items())
