@@ -5,10 +5,9 @@
 LABELS is the map that the restorer has in mind, of the photo's size, as `semcolor segment` writes
 it; what is unlabelled in it may be anything. He adds the label layer, switches Live on, and then
 corrects the largest fault with one stroke of the Pencil along its middle, nearly as wide as it is,
-or, with *Smart*, along the middle third and half as wide; waits for the colours, and looks again,
-until 97 % are right. Run it as root, which the GIMPs of the tests need (`tests/gimp/roots.py`).
-Prints one JSON line for each photo and way; `--shots` keeps a picture of the screen after each
-stroke.
+waits for the colours, and looks again, until 97 % are right. Run it as root, which the GIMPs of the
+tests need (`tests/gimp/roots.py`). Prints one JSON line for each photo and way; `--shots` keeps a
+picture of the screen after each stroke.
 """
 
 import argparse
@@ -122,8 +121,6 @@ for stroke_number in range(MOST + 1):
         break
     part = largest_fault(faults)
     path, deepest = spine(depths(part))
-    if SMART:  # which finds the rest
-        path, deepest = path[len(path) // 3 : len(path) - len(path) // 3], (deepest + 1) / 2
     row, column = path[0]
     Gimp.context_set_foreground(Gegl.Color.new(COLORS[TARGET[row][column]]))
     Gimp.context_set_brush_size(max(CELL, (2 * deepest - 1) * CELL))
