@@ -18,6 +18,7 @@ from .roles import check_unlocked
 from .undo import filling
 from .writing import WRITE, WRITE_ONCE, PixelFile
 
+_TILE_CACHE_BYTES = 64 * 2**20  # of a process that stays as long as GIMP
 _SERVE = "plug-in-semcolor-writer"
 _FLAGS = GObject.ParamFlags.READWRITE
 _INTEGERS = -(2**31), 2**31 - 1, 0
@@ -67,6 +68,7 @@ def _serve(
 
 def _write(procedure: Gimp.Procedure, config: Gimp.ProcedureConfig, _data: None) -> Gimp.ValueArray:
     Gegl.init(None)
+    Gegl.config().set_property("tile-cache-size", _TILE_CACHE_BYTES)
     value = config.get_property
     area = Rectangle(*map(value, Rectangle._fields))
     content = PixelFile(Path(value("pixels")), area, value("format"))
