@@ -134,12 +134,12 @@ class Restorer:
     def gives_a_colour(self) -> None:
         self.paints()
         x, y = self._in_the_middle()
-        ours("choose-color", self.image, color=self._color(), x=x, y=y, colorize=False)
+        self._asks("choose-color", color=self._color(), x=x, y=y, colorize=False)
 
     def takes_a_colour_back(self) -> None:
         self.paints()
         x, y = self._in_the_middle()
-        ours("automatic-color", self.image, x=x, y=y, colorize=False)
+        self._asks("automatic-color", x=x, y=y, colorize=False)
 
     def loses_the_worker(self) -> None:
         kill_worker()
@@ -195,6 +195,13 @@ class Restorer:
     def _somewhere(self) -> tuple[int, int, int, int]:
         width, height = self._chance.randint(5, 200), self._chance.randint(5, 150)
         return self._chance.randint(0, 420), self._chance.randint(0, 330), width, height
+
+    def _asks(self, name: str, **arguments: object) -> None:
+        """May be told that there is no object, where a late Ctrl+Z took away what was painted."""
+        try:
+            ours(name, self.image, **arguments)
+        except RuntimeError as error:
+            assert "There is no object" in str(error)
 
     def _in_the_middle(self) -> tuple[int, int]:
         """A pixel that has a class for sure: it was just painted."""
