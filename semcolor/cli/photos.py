@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 _ALL_PAGES = "all"
 # What no photo can be done with.
 _FOR_ALL = {
-    Code.UNREACHABLE, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED, Code.NOT_ANSWERING,
-    Code.PROTOCOL_VERSION, Code.BAD_NOTES,
+    Code.UNREACHABLE, Code.NO_SUCH_HOST, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED,
+    Code.NOT_ANSWERING, Code.PROTOCOL_VERSION, Code.BAD_NOTES,
 }  # fmt: skip
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 

@@ -21,6 +21,7 @@ from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import Stage
 from semcolor.shared.timings import timed
 
+from .addresses import is_known
 from .keys import Connection
 
 Frame = bytes | memoryview
@@ -109,7 +110,8 @@ class ZmqWorkerClient(WorkerClient):
                 failures += 1
                 if failures == TRIES or self._timeout < math.inf:
                     address = self.connection.address
-                    raise SemcolorError(Code.UNREACHABLE, address=address) from error
+                    code = Code.UNREACHABLE if is_known(address) else Code.NO_SUCH_HOST
+                    raise SemcolorError(code, address=address) from error
                 if self.cancel.wait(_BACK_OFF_SECONDS * 2**failures):
                     raise SemcolorError(Code.CANCELLED) from error
 
@@ -192,6 +194,8 @@ class ZmqWorkerClient(WorkerClient):
         # rests, until the events that nobody reads have filled the monitor and block everything.
         socket.reconnect_ivl = -1
         socket.heartbeat_ivl, socket.heartbeat_timeout = _PING_MS, _PONG_MS
+        socket.tcp_keepalive = 1  # so that what lies between does not forget a client that rests
+        socket.ipv6 = "[" in self.connection.address
         socket.immediate = True  # never queue for a worker that is not there
         socket.sndhwm = socket.rcvhwm = 4
         socket.curve_serverkey = self.connection.server_key.encode()

@@ -41,6 +41,7 @@ class Code(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     # Reaching a worker
+    NO_SUCH_HOST = "no_such_host"
     UNREACHABLE = "worker_unreachable"
     NOT_STARTED = "worker_not_started"
     NOT_ANSWERING = "worker_not_answering"
@@ -54,6 +55,7 @@ class Code(StrEnum):
     NO_CLIENT = "no_client"
     LISTEN_ADDRESS = "bad_listen_address"
     LISTEN_HOST = "bad_listen_host"
+    LISTEN_LOOPBACK = "listen_loopback"
     CANNOT_LISTEN = "cannot_listen"
     NOT_INSTALLED = "not_installed"
     TRAINING_NOT_INSTALLED = "training_not_installed"

@@ -92,6 +92,10 @@ ERRORS: dict[Code, str] = {
     ),
     Code.CANCELLED: "It was cancelled.",
     Code.SUPERSEDED: "A newer edit took the place of this one.",
+    Code.NO_SUCH_HOST: (
+        "No machine is found under the name in {address}. Is this one in the same network? Ask for "
+        "an invitation with an address: `semcolor worker invite NAME --address ADDRESS`."
+    ),
     Code.UNREACHABLE: (
         "The worker at {address} does not answer. Is it running? `semcolor worker status` tells, "
         "`semcolor worker start` starts one here."
@@ -123,7 +127,14 @@ ERRORS: dict[Code, str] = {
     ),
     Code.NO_CLIENT: "Nobody was invited as {name}. `semcolor worker clients` lists those who were.",
     Code.CLIENT_NAME: "“{name}” is not a name for a client. Use letters, digits, - and _.",
-    Code.LISTEN_ADDRESS: "“{address}” is not HOST:PORT. Say for instance 0.0.0.0:7777.",
+    Code.LISTEN_ADDRESS: (
+        "“{address}” is not HOST:PORT. Say for instance 0.0.0.0:7777, or [::1]:7777; a port is 1 "
+        "to 65535."
+    ),
+    Code.LISTEN_LOOPBACK: (
+        "On this machine “{host}” means {address}, which no other machine reaches. Use 0.0.0.0 for "
+        "all of its addresses, or one of them."
+    ),
     Code.LISTEN_HOST: "This machine has no address “{host}”. Use 0.0.0.0 for all.",
     Code.CANNOT_LISTEN: (
         "The worker cannot listen on {address} ({reason}). Choose an address of this machine and "

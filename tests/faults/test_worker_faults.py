@@ -39,6 +39,14 @@ def alive(pid):
     return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
 
 
+def has_ipv6():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        return True
+    return False
+
+
+NEEDS_IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 EDIT = schema.Edit("2" * 32, geometry.Rectangle(0, 0, 9, 9))
 
 
@@ -177,17 +185,23 @@ def test_wrong_requests_do_not_hurt_the_engine(worker, sample_gray):
     assert worker.status().restarts == 0
 
 
-def test_lan_client_comes_in_by_invitation_only(home, sample_gray):
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("[::1]", marks=NEEDS_IPV6)])
+def test_lan_client_comes_in_by_invitation_only(home, sample_gray, host):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "semcolor.cli", "worker"]
-    server = subprocess.Popen([*command, "serve", "--listen", f"127.0.0.1:{port}"])
+    server = subprocess.Popen([*command, "serve", "--listen", f"{host}:{port}"])
     try:
         wait_until(lambda: local_worker.running() is not None)
+        for name, address in (("bert", "gpu.lan"), ("carl", "[fd00::7]:99")):
+            other = [*command, "invite", name, "--address", address]
+            line = subprocess.run(other, capture_output=True, text=True).stdout
+            told = keys.decode_invitation(line).address
+            assert told == f"tcp://{address}" + ("" if ":" in address else f":{port}")
         invited = subprocess.run([*command, "invite", "anna"], capture_output=True, text=True)
         connection = keys.decode_invitation(invited.stdout)
-        assert connection.address == f"tcp://127.0.0.1:{port}"
+        assert connection.address == f"tcp://{host}:{port}"
         anna = ZmqWorkerClient(connection)
         labels = Session(anna, sample_gray).segment(geometry.Rectangle(0, 0, 50, 50), 0, quiet).map
         assert labels.shape == (50, 50)
@@ -201,6 +215,29 @@ def test_lan_client_comes_in_by_invitation_only(home, sample_gray):
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
+
+
+def test_a_machine_whose_name_is_unknown_is_told(home):
+    pair = keys.KeyPair.generate()
+    connection = keys.Connection("tcp://nowhere.invalid:7777", pair.public, pair)
+    with pytest.raises(SemcolorError, match="--address") as caught:
+        ZmqWorkerClient(connection, timeout=2).hello()
+    assert caught.value.code == Code.NO_SUCH_HOST
+
+
+def test_a_folder_for_temporary_files_may_have_a_long_name(
+    home, sample_gray, tmp_path, monkeypatch
+):
+    """Longer than what a socket's may be."""
+    folder = tmp_path / ("long " * 20) / ("longer " * 10)
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    client = local_worker.start()
+    try:
+        session = Session(client, sample_gray)
+        assert session.segment(geometry.Rectangle(0, 0, 50, 50), 0, quiet).map.shape == (50, 50)
+    finally:
+        local_worker.stop()
 
 
 def test_an_engine_killed_in_the_middle_costs_only_time(own_worker, sample_gray):

@@ -6,7 +6,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from semcolor.client import keys, local_worker, settings
+from semcolor.client import addresses, keys, local_worker, settings
 from semcolor.shared.errors import Code, SemcolorError
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ def add_commands(commands: "Commands") -> None:
     invite.set_defaults(run=_invite)
     invite.add_argument("name", metavar="NAME", help="what to call this client")
     invite.add_argument("--replace", action="store_true", help="shut out who had this name before")
+    invite.add_argument(
+        "--address", metavar="HOST[:PORT]",
+        help="where this client finds the worker (default: this machine's name, or the one address "
+        "on which it listens)",
+    )  # fmt: skip
     clients = actions.add_parser("clients", help="list those who were invited")
     clients.set_defaults(run=_clients)
     revoke = actions.add_parser("revoke", help="shut a client out, at once")
@@ -103,12 +108,12 @@ def _invite(options: argparse.Namespace) -> None:
     listening = client.status().listening if client else ""
     if not listening:
         raise SemcolorError(Code.NOT_SERVING_LAN)
-    host, _, port = listening.rpartition(":")
-    if host in ("*", "0.0.0.0"):
-        host = socket.gethostname()
+    listens = addresses.parse(listening)
+    host = socket.gethostname() if listens.host in addresses.EVERYWHERE else listens.host
+    named = addresses.parse(options.address or host, listens.port)
     pair = keys.KeyPair.generate()
     keys.authorize(options.name, pair.public, options.replace)
-    connection = keys.Connection(f"tcp://{host}:{port}", keys.server_keys().public, pair)
+    connection = keys.Connection(named.endpoint, keys.server_keys().public, pair)
     print(keys.encode_invitation(connection))
     print(
         f"Paste this line to {options.name}: `semcolor connect LINE`. It holds a secret key: "

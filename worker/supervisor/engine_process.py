@@ -15,6 +15,7 @@ from semcolor_worker import engine_link, resources
 from semcolor_worker.engine_link import OUT_OF_MEMORY, Message
 
 _STOP_SECONDS = 5.0
+_LONGEST_FOLDER = 64  # bytes; a socket may have 107, of which its own name takes up to 40
 _KILLED = -9  # exit status: by SIGKILL
 # GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
 # threads that never spin are slow to wake between two small layers.
@@ -36,7 +37,7 @@ class EngineChild:
         self.ran_out = False
         self.socket: zmq.Socket[bytes] | None = None
         self._context, self._wanted = context, device
-        self._folder = tempfile.TemporaryDirectory(prefix="semcolor-")
+        self._folder = tempfile.TemporaryDirectory(prefix="semcolor-", dir=_folder_for_sockets())
         self._process: subprocess.Popen[bytes] | None = None
         self._generation = 0
         self._oom_kills = 0  # on this machine, when the process was started
@@ -129,3 +130,9 @@ class EngineChild:
             self._process.stdin.close()
         self.socket = self._process = None
         self.state = state
+
+
+def _folder_for_sockets() -> str | None:
+    """None: where temporary files are, unless a socket's name there would be too long."""
+    usual = tempfile.gettempdir()
+    return "/tmp" if len(os.fsencode(usual)) > _LONGEST_FOLDER and os.path.isdir("/tmp") else None

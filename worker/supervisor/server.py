@@ -4,20 +4,19 @@ One thread, one poll loop. Requests that need no network (hello, status, uploads
 once; the others are for the pool of engines.
 """
 
-import ipaddress
 import json
 import logging
 import os
 import signal
 import time
 from functools import partial
-from socket import gethostbyname
 from typing import Any
 
 import zmq
 
 import semcolor
 from semcolor.client import settings
+from semcolor.client.addresses import to_listen_on
 from semcolor.client.local_worker import connection_file, log_file
 from semcolor.protocol.checks import ANSWER_FRAME, FRAME_LIMIT
 from semcolor.protocol.codec import HEADER_LIMIT, encode_reply, job_of, request_of, unpack
@@ -236,8 +235,11 @@ class Supervisor:
         socket.bind("tcp://127.0.0.1:*")
         self.address = socket.getsockopt_string(zmq.LAST_ENDPOINT)
         if listen is not None:
+            address = to_listen_on(listen)
+            socket.ipv6 = address.is_v6
+            socket.tcp_keepalive = 1  # a laptop that vanished gives its descriptor back
             try:
-                socket.bind(_endpoint(listen))
+                socket.bind(address.endpoint)
             except zmq.ZMQError as error:
                 raise SemcolorError(
                     Code.CANNOT_LISTEN, address=listen, reason=str(error)
@@ -247,19 +249,3 @@ class Supervisor:
     def _write_connection_file(self) -> None:
         connection = self._access.local_connection(self.address)
         settings.write_private(connection_file(), json.dumps(connection.to_dict()))
-
-
-def _endpoint(listen: str) -> str:
-    """``HOST:PORT`` as a ZeroMQ endpoint; HOST may be an IPv4 address, a name or ``*``."""
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit() or not host:
-        raise SemcolorError(Code.LISTEN_ADDRESS, address=listen)
-    if host != "*":
-        try:
-            ipaddress.ip_address(host.strip("[]"))
-        except ValueError:
-            try:
-                host = gethostbyname(host)  # ZeroMQ binds to addresses only
-            except OSError as error:
-                raise SemcolorError(Code.LISTEN_HOST, host=host) from error
-    return f"tcp://{host}:{port}"

@@ -24,6 +24,10 @@ _IN_GIMP = {
         "The worker on {machine} does not answer. Is that machine on, and in the same network? "
         "“local” in Connect to a Worker… goes back to this machine's own."
     ),
+    Code.NO_SUCH_HOST: tr(
+        "No machine is found under the name {machine}. Is this one in the same network? An "
+        "invitation with an address instead of a name helps: ask the worker's owner."
+    ),
     Code.KEY_REFUSED: tr(
         "The worker on {machine} does not let this GIMP in. Ask its owner for a new invitation, "
         "and paste that in Connect to a Worker…."
