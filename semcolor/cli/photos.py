@@ -285,7 +285,7 @@ def _tell_lowered(detail: int) -> None:
 
 
 class _ProgressBar:
-    """A progress bar on stderr, one per stage."""
+    """A progress bar on stderr, one per stage, for somebody who sees it."""
 
     def __init__(self) -> None:
         self._bar: tqdm[NoReturn] | None = None
@@ -298,6 +298,8 @@ class _ProgressBar:
             self._bar.close()
 
     def _show(self, stage: Stage, fraction: float) -> None:
+        if not sys.stderr.isatty():
+            return
         text = STAGES[stage]
         if self._bar is None or self._bar.desc != text:
             self.__exit__()
