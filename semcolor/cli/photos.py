@@ -194,8 +194,9 @@ def _colorize_one(options: argparse.Namespace, target: Target) -> None:
             photo = _with_provenance(photo, session, given, colored.detail or options.detail)
     write_photo(output, colored.rgb, photo, only_new=not options.force)
     print(output, flush=True)
-    for name in metadata_left_out(output, photo):
-        print(f"{output} has no room for the photo's {name}; a TIFF has.", file=sys.stderr)
+    names = ", ".join(metadata_left_out(output, photo))
+    if names:
+        print(f"{output} does not say all that the photo says; left out: {names}.", file=sys.stderr)
     left_out = channels_left_out(output, photo)
     if left_out:
         message = "{} has no room for {} of the photo's channels besides its colours; a TIFF has."

@@ -48,8 +48,8 @@ class Metadata:
 
     ``tags``: those of its first directory that describe the photo. ``exif`` and ``gps``: all of
     these directories (EXIF 2.32, section 4.6). ``iptc``: IIM data sets. ``xmp``: a packet.
-    ``texts``: a PNG's, by libvips' names. ``shape``: a TIFF's resolution where that has
-    no unit, and tells the shape of a pixel only.
+    ``texts``: a PNG's, by libvips' names, and whether these are ``all_texts``. ``shape``: a TIFF's
+    resolution where that has no unit, and tells the shape of a pixel only.
     """
 
     tags: Directory = field(default_factory=dict)
@@ -58,17 +58,17 @@ class Metadata:
     iptc: bytes = b""
     xmp: bytes = b""
     texts: dict[str, str] = field(default_factory=dict)
+    all_texts: bool = True
     shape: Directory = field(default_factory=dict)
 
 
 def read_metadata(path: Path, page: int, image: pyvips.Image) -> Metadata:
     """What a page of this file says, which libvips has read as ``image``. Raises OSError."""
-    fields = image.get_fields()
     xmp, iptc, exif = (
-        image.get(name) if name in fields else b""
+        image.get(name) if image.get_typeof(name) else b""
         for name in ("xmp-data", "iptc-data", "exif-data")
     )
-    texts = {name: image.get(name) for name in fields if name.startswith(_PNG_TEXT)}
+    texts, all_texts = _png_texts(image)
     with path.open("rb") as file:
         if find_directory(file):
             first, inner, gps = _read_directories(file, page)
@@ -78,7 +78,7 @@ def read_metadata(path: Path, page: int, image: pyvips.Image) -> Metadata:
             iptc = _from_resource(iptc)
     tags = {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}
     inner.pop(_INTEROPERABILITY, None)  # a place in the old file
-    return Metadata(tags, inner, gps, iptc, xmp, texts, _shape(first))
+    return Metadata(tags, inner, gps, iptc, xmp, texts, all_texts, _shape(first))
 
 
 def set_metadata(image: pyvips.Image, suffix: str, said: Metadata) -> pyvips.Image:
@@ -133,7 +133,7 @@ def left_out(suffix: str, said: Metadata) -> list[str]:
     exif_size = sum(len(entry.data) for part in (said.tags, said.exif) for entry in part.values())
     if suffix in (".jpg", ".jpeg") and exif_size > _SEGMENT and _MAKER_NOTE in said.exif:
         out.append("MakerNote")
-    if said.texts and suffix != ".png":
+    if (said.texts and suffix != ".png") or not said.all_texts:
         out.append("PNG texts")
     return out
 
@@ -156,6 +156,20 @@ def _packed(said: Metadata, image: pyvips.Image, at: int, whole: Directory | Non
 
 def _number(value: int) -> Entry:
     return Entry(LONG, 1, struct.pack("<I", value))
+
+
+def _png_texts(image: pyvips.Image) -> tuple[dict[str, str], bool]:
+    """A PNG's texts, and whether these are all.
+
+    libvips takes Latin-1, in which PNG has names and most texts, for UTF-8, and writes that.
+    """
+    try:
+        names = [name for name in image.get_fields() if name.startswith(_PNG_TEXT)]
+    except UnicodeDecodeError:
+        return {}, False
+    texts = {name: image.get(name) for name in names}
+    ascii_ones = {name: text for name, text in texts.items() if text.isascii()}
+    return ascii_ones, len(ascii_ones) == len(texts)
 
 
 def _shape(first: Directory) -> Directory:

@@ -7,6 +7,7 @@ RGB profile, and carries an sRGB profile when the photo's was a gray one.
 
 import contextlib
 import tempfile
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _JPEG = (".jpg", ".jpeg")
 _DEEP_FORMATS = (".png", *_TIFF)
 _FORMATS = (*_DEEP_FORMATS, *_JPEG)
 _UNIT = "resolution-unit"
-_USUAL = 72 / 25.4  # pixels per millimetre, where nobody knows
+_USUAL, _FINEST = 72 / 25.4, 1e6  # pixels per millimetre, where nobody knows; libvips' limit
 _ICC = "icc-profile-data"
 _RGB = b"RGB "  # colour space signature in an ICC header
 _COLOURS = {"b-w": 1, "grey16": 1, "srgb": 3, "rgb16": 3, "rgb": 3, "cmyk": 4}  # channels
@@ -90,7 +91,7 @@ def count_pages(path: Path) -> int:
 
 
 def _pages(image: pyvips.Image) -> int:
-    pages: int = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+    pages: int = image.get("n-pages") if image.get_typeof("n-pages") else 1
     return pages
 
 
@@ -127,14 +128,17 @@ def _open(path: Path, **options: int) -> pyvips.Image:
 
 def _with_profile_of_colours(path: Path, page: int, image: pyvips.Image) -> pyvips.Image:
     """A gray photo with the profile of RGB that it may have, which libvips leaves out."""
-    if image.bands > 2 or _ICC in image.get_fields():
+    if image.bands > 2 or image.get_typeof(_ICC):
         return image
-    with contextlib.suppress(OSError, ValueError), Image.open(path) as picture:
-        picture.seek(page - 1)
-        profile = picture.info.get("icc_profile") or b""
-        if profile[16:20] == _RGB:
-            image = image.copy()
-            image.set_type(pyvips.GValue.blob_type, _ICC, profile)
+    profile = b""
+    with warnings.catch_warnings(), contextlib.suppress(OSError, ValueError, EOFError):
+        warnings.simplefilter("ignore")  # of what is damaged, and not asked for
+        with Image.open(path) as picture:
+            picture.seek(page - 1)
+            profile = picture.info.get("icc_profile") or b""
+    if profile[16:20] == _RGB:
+        image = image.copy()
+        image.set_type(pyvips.GValue.blob_type, _ICC, profile)
     return image
 
 
@@ -183,12 +187,13 @@ def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
     for number in _kept_extras(path, photo):
         image = image.bandjoin(photo.extras[number])
     across, down = photo.source.xres, photo.source.yres
-    if photo.metadata.shape:  # only a TIFF can say that there is no unit
+    # Only a TIFF can say that there is no unit; and some numbers are none.
+    if photo.metadata.shape or not 0 < min(across, down) <= max(across, down) < _FINEST:
         across = down = _USUAL
     image = image.copy(xres=across, yres=down)
     suffix = path.suffix.lower()
     image = set_metadata(image, suffix, photo.metadata)
-    if _UNIT in photo.source.get_fields():
+    if photo.source.get_typeof(_UNIT):
         image.set_type(pyvips.GValue.gstr_type, _UNIT, photo.source.get(_UNIT))
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # the pixels are upright now
     with path.open("r+b") as file:
@@ -236,7 +241,7 @@ def _extra_kinds(path: Path, page: int, image: pyvips.Image) -> tuple[int, ...]:
 
 def _gray(image: pyvips.Image) -> Gray:
     """Of an image that has colours only."""
-    if _ICC in image.get_fields():
+    if image.get_typeof(_ICC):
         try:
             return _gray_from_profile(image)
         except pyvips.Error:  # a damaged profile, or one of another number of channels
@@ -272,7 +277,7 @@ def _array(image: pyvips.Image) -> npt.NDArray[Any]:
 
 def _to_profile(image: pyvips.Image, source: pyvips.Image, depth: int) -> pyvips.Image:
     """sRGB to the photo's own RGB profile; an sRGB profile where the photo's can't be had."""
-    if _ICC not in source.get_fields():
+    if not source.get_typeof(_ICC):
         return image
     srgb = pyvips.Image.profile_load("srgb")
     profile = source.get(_ICC)

@@ -159,6 +159,29 @@ def test_a_makers_note_that_is_too_long_for_a_jpeg_is_told(tmp_path):
         assert out.getexif().get_ifd(IFD.Exif)[Base.DateTimeOriginal] == DATE
 
 
+def test_texts_of_a_png_that_are_not_ascii_stop_nothing(tmp_path):
+    """PNG has them in Latin-1, as names and as texts."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Inventory", "4711")
+    texts.add_text("Ort", "Köln")
+    Image.new("L", (8, 8)).save(tmp_path / "in.png", pnginfo=texts)
+    photo = through(tmp_path / "in.png", tmp_path / "out.png")
+    assert photo_files.metadata_left_out(tmp_path / "out.png", photo) == ["PNG texts"]
+    with Image.open(tmp_path / "out.png") as out:
+        assert out.text == {"Inventory": "4711"}
+    texts.add_text("Größe", "9 × 12")
+    Image.new("L", (8, 8)).save(tmp_path / "in.png", pnginfo=texts)
+    photo = through(tmp_path / "in.png", tmp_path / "out.png")
+    assert photo_files.metadata_left_out(tmp_path / "out.png", photo) == ["PNG texts"]
+
+
+def test_a_resolution_that_is_none_stops_nothing(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "in.tif", tiffinfo={282: 4e9, 283: 4e9, 296: 2})
+    through(tmp_path / "in.tif", tmp_path / "out.tif")
+    with Image.open(tmp_path / "out.tif") as out:
+        assert out.info["dpi"] == pytest.approx((72, 72))
+
+
 @given(st.integers(0, 400), st.binary(min_size=1, max_size=12))
 def test_a_damaged_directory_says_less_and_stops_nothing(at, damage):
     first, head = directory()
