@@ -108,9 +108,7 @@ class Restorer:
             for keys in ("ctrl+z", "ctrl+y"):
                 press(keys, lambda: True)
                 time.sleep(self._chance.uniform(0, 0.6))
-        while not self._is_whole():  # GIMP drops a key that comes while a step is being made
-            press("ctrl+z", lambda: True)
-            time.sleep(1)
+        self._takes_it_back()
         self.paints()  # so that it can't be redone
 
     def pastes(self) -> None:
@@ -182,6 +180,15 @@ class Restorer:
         while now != before:
             time.sleep(_LONGEST_PAUSE_SECONDS)
             before, now = now, settle(self.colors)
+
+    def _takes_it_back(self) -> None:
+        """GIMP drops a key that comes while a step is being made, and takes its time for others."""
+        looks = 0
+        while looks < 2:
+            looks = looks + 1 if self._is_whole() else 0
+            if not looks:
+                press("ctrl+z", lambda: True)
+            time.sleep(1)
 
     def _is_whole(self) -> bool:
         layers = self.image.get_layers()
