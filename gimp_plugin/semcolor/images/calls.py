@@ -3,13 +3,10 @@
 from typing import Any
 
 from gi.repository import Gimp
-from language import tr
 
-from .photo import LayerError, Photo
+from .photo import ImageChangedError, LayerError, Photo
 
 PREFIX = "plug-in-semcolor-"
-
-_CHANGED = tr("The image was changed meanwhile. Please try again.")
 
 
 def call(name: str, **arguments: Any) -> None:
@@ -19,11 +16,12 @@ def call(name: str, **arguments: Any) -> None:
         name: whole.
 
     Raises:
-        LayerError: what it says against that, or that GIMP has killed it.
+        LayerError: what it says against that.
+        ImageChangedError: GIMP has killed it, or what served it.
     """
     procedure = Gimp.get_pdb().lookup_procedure(name)
     if procedure is None:  # killed just now
-        raise LayerError(_CHANGED)
+        raise ImageChangedError
     config = procedure.create_config()
     for key, value in arguments.items():
         if isinstance(value, list):
@@ -36,7 +34,7 @@ def call(name: str, **arguments: Any) -> None:
     if result.index(0) == Gimp.PDBStatusType.SUCCESS:
         return
     message = result.index(1) if result.length() > 1 else None
-    raise LayerError(message or _CHANGED)
+    raise LayerError(message) if message else ImageChangedError
 
 
 def call_for(photo: Photo, name: str, **arguments: Any) -> None:
