@@ -12,6 +12,7 @@ from .harness import Gimp
 from .panel_script import run_live
 
 GRASS, WATER = (0, 0, 192, 255), (192, 64, 64, 255)
+_WATER_ON_WHITE = "#c78787"  # as the picture beside a question has it
 
 
 def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
@@ -281,6 +282,57 @@ def test_a_smart_stroke_labels_the_object_under_it(gimp: Gimp, live: str) -> Non
     assert changed[stroke].all()
     assert (result["labels"][changed] == WATER).all()
     assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
+
+
+def test_a_large_change_is_asked_about(gimp: Gimp, live: str) -> None:
+    """With a picture of it; painting on is no, and so is undo."""
+    script = """
+    activate(panel)
+    press("alt+m", lambda: preferences()["smart"])
+    choose_class(panel, "water")
+    result["before"] = pixels(labels, "R'G'B'A u8")
+
+    def paint_sky(dy):  # each time elsewhere: the same again would be redo
+        before = content(labels)
+        stroke(0, dy)
+        wait(lambda: content(labels) != before)
+        wait(lambda: shows(panel, WATER_ON_WHITE))
+        return settle(labels)
+
+    painted = paint_sky(-100)
+    result["stroke"] = pixels(labels, "R'G'B'A u8")
+    activate(panel)
+    press("alt+k", lambda: not shows(panel, WATER_ON_WHITE))  # Keep as It Is
+    assert settle(labels) == painted
+    activate_image()
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    settle(colors)
+
+    paint_sky(-104)
+    press("ctrl+z", lambda: content(labels) == labels_before)
+    wait(lambda: not shows(panel, WATER_ON_WHITE))
+    settle(colors)
+
+    painted = paint_sky(-96)
+    activate(panel)
+    press("alt+b", lambda: content(labels) != painted)  # Label It
+    result["labelled"] = pixels(labels, "R'G'B'A u8")
+    settle(colors)
+    result["live"] = pixels(colors, "R'G'B' u8")
+    activate_image()
+    press("ctrl+z", lambda: content(labels) == painted)
+    press("ctrl+y", lambda: content(labels) != painted)
+    settle(colors)
+    colorize(image)
+    result["colorized"] = pixels(colors, "R'G'B' u8")
+    """
+    result = run_live(gimp, live, script.replace("WATER_ON_WHITE", repr(_WATER_ON_WHITE)))
+    stroke = (result["stroke"] != result["before"]).any(axis=2)
+    labelled = (result["labelled"] != result["before"]).any(axis=2)
+    assert 0 < stroke.mean() < 0.2 < labelled.mean()
+    assert labelled[stroke].all()
+    assert (result["labelled"][labelled] == WATER).all()
+    assert np.abs(result["live"].astype(int) - result["colorized"]).max() <= 1
 
 
 def test_live_and_image_end_while_the_worker_works(gimp: Gimp, live: str) -> None:

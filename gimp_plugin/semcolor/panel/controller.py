@@ -114,6 +114,11 @@ class PanelController:
         """Let strokes label objects, or not."""
         self._remembered.change(lambda own: replace(own, smart=on))
 
+    def change_taken(self, is_taken: bool) -> None:
+        """Make the large change that was asked about, or not."""
+        if self._photo.is_open:
+            self._jobs.guarded(lambda: self._live.answered(is_taken))
+
     def lasso_switched(self, on: bool) -> None:
         """Let what is selected become the class that is painted at once, or not."""
         if self._photo.is_open:

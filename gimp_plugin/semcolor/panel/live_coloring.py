@@ -9,6 +9,7 @@ from bridge.process import BridgeError
 from gi.repository import Gimp
 from images.color_notes import read_notes
 from images.photo import ImageChangedError, Photo
+from images.preview import picture_of
 from images.roles import COLORIZED, LABELS, find_layer
 from images.undo import as_step
 from images.writing import PixelFile, pixel_file, write
@@ -16,6 +17,7 @@ from language import error_text, tr
 from live.tiles import Edit
 from live.unsent import Unsent
 from shared.bridge_schema import LABEL_FORMAT
+from shared.classes import all_classes
 from shared.codes import NEEDS_A_CHANGE
 from shared.color_notes import ColorNote
 from shared.errors import SemcolorError
@@ -27,7 +29,7 @@ from windows.panel import PanelWindow
 from .jobs import Jobs
 from .preferences import Remembered
 
-_LARGE = 0.2  # share of the photo from which a change by one stroke is told
+_LARGE = 0.2  # share of the photo from which a change by one stroke is asked about
 _STEP = tr("Label Object")  # as GIMP's undo history has it
 _FULL_DETAIL = tr("The worker has memory for the full detail again.")
 
@@ -62,6 +64,7 @@ class LiveColoring:
         self._unsent = Unsent(photo.whole)
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
         self._notes: tuple[ColorNote, ...] = read_notes(photo)
+        self._asked: tuple[Gimp.Layer, LabelChange] | None = None
         self._has_news = False  # whether there were other notes when colours were made last
         self.is_on = self._waits_for_layers = False
 
@@ -83,6 +86,17 @@ class LiveColoring:
     def edited(self, edit: Edit) -> None:
         """The label layer has changed here."""
         self._unsent.edited(edit)
+        self._end_question()
+
+    def answered(self, is_taken: bool) -> None:
+        """Make the change that was asked about, or not. Raises LayerError when it can't be made."""
+        asked = self._asked
+        self._end_question()
+        if asked and is_taken:
+            labels, change = asked
+            with pixel_file(change.strips, LABEL_FORMAT) as content:
+                self._relabel(labels, change, content)
+            Gimp.displays_flush()
 
     def notes_seen(self, notes: tuple[ColorNote, ...]) -> None:
         """The photo has these colour notes now; colours follow, to undo and redo too."""
@@ -92,6 +106,7 @@ class LiveColoring:
     def start_over(self) -> None:
         """Send everything, whatever was sent before, and don't wait."""
         self._unsent.start_over(self._photo.whole)
+        self._end_question()
 
     def start_next(self) -> None:
         """Send what is to be sent now, if anything."""
@@ -127,11 +142,14 @@ class LiveColoring:
         """Let labels and colours follow; None: not the colours."""
         own, self._has_news = self._remembered.now, self._has_news and colorized is None
         class_id = self._painted_class() if own.smart and edit.is_stroke else None
-        locked = frozenset(self._locked())
+        locked, large = frozenset(self._locked()), _LARGE * self._photo.whole.pixels
 
         def job(exchange: Exchange, in_gimp: InGimp) -> tuple[int, int]:
             if class_id is not None:
                 change = exchange.label_object(labels, edit, class_id, locked)
+                if change.pixels > large:
+                    in_gimp(lambda: self._ask(labels, change, class_id))
+                    return exchange.ambiguous, exchange.lowered
                 if change.strips:
                     with pixel_file(change.strips, LABEL_FORMAT) as content:
                         in_gimp(lambda: self._relabel(labels, change, content))
@@ -149,10 +167,22 @@ class LiveColoring:
     def _relabel(self, labels: Gimp.Layer, change: LabelChange, content: PixelFile) -> None:
         self._on_relabel(change.area)
         as_step(_STEP, lambda: write(self._photo, labels, content, undoable=True))
-        share = change.pixels / self._photo.whole.pixels
-        if share > _LARGE:
-            message = tr("{share} of the photo changed. Ctrl+Z takes it back.")
-            self._window.say(message.format(share=f"{share:.0%}"))
+
+    def _ask(self, labels: Gimp.Layer, change: LabelChange, class_id: int) -> None:
+        """Ask the user first. Meanwhile the bridge gets back what the layer has."""
+        self._unsent.edited(Edit(change.area))
+        self._asked = labels, change
+        entry, share = all_classes()[class_id], change.pixels / self._photo.whole.pixels
+        picture = picture_of(self._photo, change.strips, entry)
+        message = tr("This would make {share} of the photo {name}.")
+        self._window.question.ask(
+            picture, message.format(share=f"{share:.0%}", name=tr(entry.name))
+        )
+
+    def _end_question(self) -> None:
+        if self._asked:
+            self._asked = None
+            self._window.question.close()
 
     def _done(self, found: tuple[int, int] | None, error: Exception | None) -> None:
         if found:

@@ -23,6 +23,9 @@ class Listener(Protocol):
     def smart_switched(self, on: bool) -> None:
         """A stroke shall label the object under it, or not."""
 
+    def change_taken(self, is_taken: bool) -> None:
+        """The large change that was asked about shall be made, or not."""
+
     def lasso_switched(self, on: bool) -> None:
         """A selection shall be labelled as soon as it is made, or not."""
 

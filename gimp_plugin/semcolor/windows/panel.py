@@ -9,6 +9,7 @@ from shared.geometry import Rectangle
 from .buttons import Buttons
 from .class_list import ClassList
 from .listener import Listener
+from .question import Question
 from .settings_box import SettingsBox
 from .state_box import StateBox
 from .widgets import Timers, swatch, wrapped_label
@@ -37,6 +38,7 @@ class PanelWindow:
         self.classes = ClassList(listener)
         self.buttons = Buttons(listener)
         self.settings = SettingsBox(listener, self._timers)
+        self.question = Question(self.state.widget, listener)
         self._message = wrapped_label()
         self._obstacle = Gtk.Label(xalign=0, ellipsize=Pango.EllipsizeMode.END)
         self._put_right = Gtk.Button(label=tr("_Put Right"), use_underline=True)
