@@ -37,7 +37,8 @@ class Restorer:
         often = [self.paints, self.undoes, self.redoes, self.strokes, self.labels_a_selection]
         seldom: list[Callable[[], None]] = [
             self.turns_and_undoes, self.pastes, self.gives_a_colour, self.takes_a_colour_back,
-            self.loses_the_worker, self.waits_for_the_worker, self.switches_smart, self.compares,
+            self.loses_the_worker, self.waits_for_the_worker, self.switches_smart, self.answers,
+            self.compares,
             self.reopens_the_panel, self.colours_another_photo, self.cleans,
         ]  # fmt: skip
         for _ in range(steps):
@@ -150,6 +151,11 @@ class Restorer:
     def switches_smart(self) -> None:
         activate(self.panel)
         press("alt+m", lambda: True)
+
+    def answers(self) -> None:
+        """What would be a large change, if the panel asks about one."""
+        activate(self.panel)
+        press(self._chance.choice(["alt+b", "alt+k"]), lambda: True)
 
     def compares(self) -> None:
         self.labels.set_visible(False)
