@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from semcolor import __version__
 from semcolor.shared.errors import Code, SemcolorError, reason_of
 
-from . import connect, photos
+from . import batch, connect, photos, report
 
 _OTHER_FAMILIES = "semcolor.commands"
 
@@ -18,11 +18,11 @@ _EXIT_CODES = {
     2: {Code.DETAIL, Code.NO_PAGE, Code.NAME_TEMPLATE, Code.SAME_OUTPUT},
     3: {
         Code.NO_FILE, Code.NO_PHOTOS_HERE, Code.NO_DATA_FOLDER, Code.NO_PHOTOS, Code.MATLAB_LABELS,
-        Code.NO_RECIPE, Code.NOTHING_TO_IMPORT,
+        Code.NO_RECIPE, Code.NOTHING_TO_IMPORT, Code.NO_MANIFEST,
     },
     4: {
         Code.NOT_A_PHOTO, Code.SAMPLE_FORMAT, Code.NOT_A_PICTURE, Code.NOT_A_LABEL_PICTURE,
-        Code.BAD_NOTES, Code.CANNOT_READ,
+        Code.BAD_NOTES, Code.CANNOT_READ, Code.NOT_A_MANIFEST,
     },
     5: {Code.SIZE_MISMATCH, Code.FILE_TOO_LARGE, Code.PHOTO_TOO_LARGE},
     6: {Code.UNKNOWN_CLASS, Code.FOREIGN_COLORS, Code.NO_LABEL_MAP},
@@ -31,8 +31,8 @@ _EXIT_CODES = {
         Code.NOT_ANSWERING, Code.NOT_SERVING_LAN, Code.PROTOCOL_VERSION,
     },
     8: {
-        Code.CANNOT_WRITE, Code.NO_FORMAT, Code.NOT_PNG, Code.TOO_DEEP, Code.NO_FOLDER,
-        Code.OUTPUT_IS_INPUT, Code.OUTPUT_EXISTS,
+        Code.CANNOT_WRITE, Code.NO_FORMAT, Code.NOT_PNG, Code.TOO_DEEP, Code.TOO_WIDE,
+        Code.NO_FOLDER, Code.OUTPUT_IS_INPUT, Code.OUTPUT_EXISTS, Code.BATCH_RUNS,
     },
 }  # fmt: skip
 
@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"semcolor {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     photos.add_commands(commands)
+    batch.add_commands(commands)
+    report.add_commands(commands)
     for family in entry_points(group=_OTHER_FAMILIES):
         family.load()(commands)
     connect.add_commands(commands)

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from semcolor.shared.atomic_files import replacing
 from semcolor.shared.classes import NUM_LABELS, all_classes
-from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
+from semcolor.shared.errors import Code, SemcolorError, cannot_read, cannot_write
 from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
 from .label_colors import AMBIGUOUS, UNKNOWN, clear_classes, foreign, from_rgba, palette
@@ -37,7 +37,7 @@ def read_labels(path: Path) -> tuple[LabelMap, Flags]:
     except FileNotFoundError as error:
         raise SemcolorError(Code.NO_FILE, file=str(path)) from error
     except OSError as error:
-        raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason_of(error)) from error
+        raise cannot_read(path, error) from error
 
 
 def decode_label_map(

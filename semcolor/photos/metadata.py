@@ -38,7 +38,8 @@ _INTEROPERABILITY, _WIDTH, _HEIGHT, _MAKER_NOTE = 40965, 40962, 40963, 37500  # 
 _EXIF_NAME, _HEADER = b"Exif\0\0", b"II*\0\x08\0\0\0"
 _SEGMENT = 63_000  # bytes of metadata that a segment of a JPEG holds
 _PHOTOSHOP, _RESOURCE, _IIM = b"Photoshop 3.0\0", b"8BIM", 0x0404
-_TIFF = (".tif", ".tiff")
+_TIFF, _JPEG = (".tif", ".tiff"), (".jpg", ".jpeg")
+_WITH_TEXTS = (".png", ".ora")
 _PNG_TEXT = "png-comment-"
 
 
@@ -126,14 +127,15 @@ def complete_tiff(
 def left_out(suffix: str, said: Metadata) -> list[str]:
     """What a file of this suffix has no room for."""
     out = []
-    if said.iptc and (suffix == ".png" or (suffix not in _TIFF and len(said.iptc) > _SEGMENT)):
+    holds_iptc = suffix in _TIFF or (suffix in _JPEG and len(said.iptc) <= _SEGMENT)
+    if said.iptc and not holds_iptc:
         out.append("IPTC")
-    if suffix in (".jpg", ".jpeg") and len(said.xmp) > _SEGMENT:
+    if suffix in _JPEG and len(said.xmp) > _SEGMENT:
         out.append("XMP")
     exif_size = sum(len(entry.data) for part in (said.tags, said.exif) for entry in part.values())
-    if suffix in (".jpg", ".jpeg") and exif_size > _SEGMENT and _MAKER_NOTE in said.exif:
+    if suffix in _JPEG and exif_size > _SEGMENT and _MAKER_NOTE in said.exif:
         out.append("MakerNote")
-    if (said.texts and suffix != ".png") or not said.all_texts:
+    if (said.texts and suffix not in _WITH_TEXTS) or not said.all_texts:
         out.append("PNG texts")
     return out
 

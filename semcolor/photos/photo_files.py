@@ -18,22 +18,26 @@ import pyvips
 from PIL import Image
 
 from semcolor.shared.atomic_files import replacing
-from semcolor.shared.errors import Code, SemcolorError, cannot_write, reason_of
+from semcolor.shared.errors import Code, SemcolorError, cannot_read, cannot_write, reason_of
 from semcolor.shared.limits import PIXEL_LIMIT, SIDE_LIMIT, is_too_large
 
 from .curves import luminance_from_lightness
 from .gray_profiles import luminance_of_gray
 from .interruptible import interruptible
+from .label_colors import to_rgba
 from .metadata import Metadata, complete_tiff, left_out, read_metadata, set_metadata
-from .pixels import Gray, Rgb, gray_from_luminance, gray_from_rgb
+from .openraster import Layer, write_openraster
+from .pixels import Gray, LabelMap, Rgb, gray_from_luminance, gray_from_rgb
 from .tiff_extras import ALPHA, MULTIPLIED_ALPHA, UNSPECIFIED, read_extra_samples
 
 Image.MAX_IMAGE_PIXELS = None  # `_check_size` has limits of our own
 
 _TIFF = (".tif", ".tiff")
 _JPEG = (".jpg", ".jpeg")
-_DEEP_FORMATS = (".png", *_TIFF)
-_FORMATS = (*_DEEP_FORMATS, *_JPEG)
+_WEBP, _OPENRASTER = ".webp", ".ora"
+_DEEP_FORMATS = (".png", *_TIFF, _OPENRASTER)
+_FORMATS = (*_DEEP_FORMATS, *_JPEG, _WEBP)
+_WEBP_SIDE = 16_383  # pixels
 _UNIT = "resolution-unit"
 _USUAL, _FINEST = 72 / 25.4, 1e6  # pixels per millimetre, where nobody knows; libvips' limit
 _ICC = "icc-profile-data"
@@ -116,7 +120,7 @@ def _read(path: Path, wanted: int | None) -> Photo:
     except pyvips.Error as error:
         raise SemcolorError(Code.NOT_A_PHOTO, file=str(path), reason=reason_of(error)) from error
     except OSError as error:
-        raise SemcolorError(Code.CANNOT_READ, file=str(path), reason=reason_of(error)) from error
+        raise cannot_read(path, error) from error
 
 
 def _open(path: Path, **options: int) -> pyvips.Image:
@@ -150,37 +154,60 @@ def _largest_page(path: Path, pages: int) -> int:
     return 1 + sizes.index(max(sizes))
 
 
-def check_output(path: Path, depth: int) -> None:
-    """Whether a photo of this depth can be written to ``path``.
+def check_output(path: Path, photo: Photo) -> None:
+    """Whether a photo can be written to ``path``.
 
-    Raises SemcolorError: NO_FORMAT, TOO_DEEP, NO_FOLDER.
+    Raises SemcolorError: NO_FORMAT, TOO_DEEP, TOO_WIDE, NO_FOLDER.
     """
-    suffix = path.suffix.lower()
+    suffix, side = path.suffix.lower(), max(photo.gray.shape)
     if suffix not in _FORMATS:
         raise SemcolorError(Code.NO_FORMAT, file=path.name)
-    if depth == 16 and suffix not in _DEEP_FORMATS:
+    if photo.depth == 16 and suffix not in _DEEP_FORMATS:
         raise SemcolorError(Code.TOO_DEEP, suffix=suffix)
+    if suffix == _WEBP and side > _WEBP_SIDE:
+        raise SemcolorError(Code.TOO_WIDE, suffix=suffix, side=side, limit=_WEBP_SIDE)
     if not path.parent.is_dir():
         raise SemcolorError(Code.NO_FOLDER, folder=str(path.parent))
 
 
-def write_photo(path: Path, rgb: Rgb, photo: Photo, only_new: bool = False) -> None:
+def holds_labels(path: Path) -> bool:
+    """Whether a file of this name has room for a label map beside the colours."""
+    return path.suffix.lower() == _OPENRASTER
+
+
+def write_photo(
+    path: Path, rgb: Rgb, photo: Photo, labels: LabelMap | None = None, only_new: bool = False
+) -> None:
     """Write H×W×3 sRGB as the colorized ``photo``: its depth, profile, alpha and metadata.
 
-    The file is replaced as a whole; with ``only_new`` none that is there is replaced. Raises
-    SemcolorError: CANNOT_WRITE, OUTPUT_EXISTS, and as `check_output`.
+    The file is replaced as a whole; with ``only_new`` none that is there is replaced. ``labels``
+    are written where the file `holds_labels`. Raises SemcolorError: CANNOT_WRITE, OUTPUT_EXISTS,
+    and as `check_output`.
     """
-    check_output(path, photo.depth)
+    check_output(path, photo)
+    write = _write_openraster if holds_labels(path) else _write
     try:
         with replacing(path, only_new=only_new) as part:
-            interruptible(lambda: _write(part, rgb, photo))
+            interruptible(lambda: write(part, rgb, photo, labels))
     except FileExistsError as error:
         raise SemcolorError(Code.OUTPUT_EXISTS, file=str(path)) from error
     except (pyvips.Error, OSError) as error:
         raise cannot_write(path, error) from error
 
 
-def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
+def _write_openraster(path: Path, rgb: Rgb, photo: Photo, labels: LabelMap | None) -> None:
+    """In sRGB, as the format has it."""
+    kind = {3: "srgb", 1: "b-w"} if photo.depth == 8 else {3: "rgb16", 1: "grey16"}
+    colors = pyvips.Image.new_from_array(rgb).copy(interpretation=kind[3])
+    gray = pyvips.Image.new_from_array(photo.gray).copy(interpretation=kind[1])
+    layers = [Layer("Colorized", colors), Layer("Photo", gray)]
+    if labels is not None:
+        map_ = pyvips.Image.new_from_array(to_rgba(labels)).copy(interpretation="srgb")
+        layers.insert(0, Layer("Labels", map_, is_shown=False))
+    write_openraster(path, layers, set_metadata(colors, ".png", photo.metadata))
+
+
+def _write(path: Path, rgb: Rgb, photo: Photo, _: LabelMap | None) -> None:
     deep = photo.depth == 16
     image = pyvips.Image.new_from_array(rgb).copy(interpretation="rgb16" if deep else "srgb")
     image = _to_profile(image, photo.source, photo.depth)
@@ -217,7 +244,8 @@ def _kept_extras(path: Path, photo: Photo) -> list[int]:
     suffix, kinds = path.suffix.lower(), photo.extra_kinds
     if suffix in _TIFF:
         return list(range(len(kinds)))
-    return [] if suffix in _JPEG else [kinds.index(ALPHA)] if ALPHA in kinds else []
+    has_alpha = suffix in (".png", _WEBP) and ALPHA in kinds
+    return [kinds.index(ALPHA)] if has_alpha else []
 
 
 _SAVE_OPTIONS: dict[str, dict[str, object]] = {
@@ -226,6 +254,7 @@ _SAVE_OPTIONS: dict[str, dict[str, object]] = {
     ".tiff": {"compression": "deflate", "predictor": "horizontal"},
     ".jpg": {"Q": 95, "subsample_mode": "off"},
     ".jpeg": {"Q": 95, "subsample_mode": "off"},
+    _WEBP: {"Q": 95, "smart_subsample": True},
 }
 
 

@@ -77,6 +77,7 @@ class Code(StrEnum):
     NO_FORMAT = "no_format"
     NOT_PNG = "not_png"
     TOO_DEEP = "too_deep"
+    TOO_WIDE = "too_wide"
     NO_FOLDER = "no_folder"
     CANNOT_READ = "cannot_read"
     CANNOT_WRITE = "cannot_write"
@@ -86,6 +87,9 @@ class Code(StrEnum):
     NAME_TEMPLATE = "name_template"
     SAME_OUTPUT = "same_output"
     SOME_FAILED = "some_failed"
+    BATCH_RUNS = "batch_runs"
+    NOT_A_MANIFEST = "not_a_manifest"
+    NO_MANIFEST = "no_manifest"
     LATER_SETTINGS = "later_settings"
     # Weights
     BAD_WEIGHTS = "bad_weights"

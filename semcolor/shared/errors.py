@@ -27,6 +27,11 @@ def malformed(detail: str) -> SemcolorError:
     return SemcolorError(Code.MALFORMED, detail=detail)
 
 
+def cannot_read(file: object, error: Exception) -> SemcolorError:
+    """A file that cannot be read, for the reason that ``error`` tells."""
+    return SemcolorError(Code.CANNOT_READ, file=str(file), reason=reason_of(error))
+
+
 def cannot_write(file: object, error: Exception) -> SemcolorError:
     """A file that cannot be written, for the reason that ``error`` tells."""
     return SemcolorError(Code.CANNOT_WRITE, file=str(file), reason=reason_of(error))

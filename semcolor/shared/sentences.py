@@ -170,9 +170,13 @@ ERRORS: dict[Code, str] = {
     Code.NOT_A_LABEL_PICTURE: (
         "{file} has pixels of kind “{mode}”. A label map is an indexed, 8-bit gray or RGB picture."
     ),
-    Code.NO_FORMAT: "{file} names no format. End it in .png, .tif or .jpg.",
+    Code.NO_FORMAT: "{file} names no format. End it in .png, .tif, .jpg, .webp or .ora.",
     Code.NOT_PNG: "A label map is written as PNG. End the file's name in .png.",
     Code.TOO_DEEP: "The photo has 16 bits and {suffix} holds 8. Write to .png or .tif.",
+    Code.TOO_WIDE: (
+        "The photo's longer side has {side} pixels, and {suffix} holds {limit}. Write to .png or "
+        ".tif."
+    ),
     Code.NO_FOLDER: "There is no folder {folder}. Make it, or choose another.",
     Code.CANNOT_READ: "{file} cannot be read ({reason}).",
     Code.OUTPUT_IS_INPUT: (
@@ -189,6 +193,12 @@ ERRORS: dict[Code, str] = {
         "“--name {{stem}}-{{suffix}}.png”, or do them one after the other."
     ),
     Code.SOME_FAILED: "{failed} of {photos} photos failed; the sentences above say why.",
+    Code.BATCH_RUNS: "Another batch writes to {folder}. Wait for its end, or choose another.",
+    Code.NOT_A_MANIFEST: (
+        "Line {line} of {file} is none that semcolor has written. Mend it, or move the file away: "
+        "then all photos are new."
+    ),
+    Code.NO_MANIFEST: "There is no {file}: {folder} is not what “semcolor batch” has written.",
     Code.CANNOT_WRITE: "{file} cannot be written ({reason}).",
     Code.LATER_SETTINGS: (
         "The settings in {file} are of a later version of semcolor. Update this one."
