@@ -33,16 +33,11 @@ from .coloring import (
 )
 from .endings import tidy_end
 from .options import ALL_PAGES, add_coloring, add_photos
+from .photo_task import FOR_ALL
 from .targets import Target, make_folders, pages_of, targets
 
 if TYPE_CHECKING:
     from . import Commands
-
-FOR_ALL = {
-    Code.UNREACHABLE, Code.NO_SUCH_HOST, Code.KEY_REFUSED, Code.NOT_RUNNING, Code.NOT_STARTED,
-    Code.NOT_ANSWERING, Code.PROTOCOL_VERSION, Code.BAD_NOTES,
-}  # fmt: skip
-"""What no photo can be done with."""
 
 
 def add_commands(commands: "Commands") -> None:

@@ -88,6 +88,8 @@ class Code(StrEnum):
     SAME_OUTPUT = "same_output"
     SOME_FAILED = "some_failed"
     BATCH_RUNS = "batch_runs"
+    CLUSTER_NOT_INSTALLED = "cluster_not_installed"
+    NODES_LOST = "nodes_lost"
     NOT_A_MANIFEST = "not_a_manifest"
     NO_MANIFEST = "no_manifest"
     LATER_SETTINGS = "later_settings"

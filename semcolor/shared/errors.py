@@ -21,6 +21,14 @@ class SemcolorError(Exception):
         self.code = code
         self.parameters: Mapping[str, Parameter] = parameters
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (self.code, dict(self.parameters))
+
+
+def _rebuilt(code: Code, parameters: dict[str, Parameter]) -> SemcolorError:
+    """From a pickle."""
+    return SemcolorError(code, **parameters)
+
 
 def malformed(detail: str) -> SemcolorError:
     """Something that semcolor's own parts never send each other; ``detail`` is for developers."""

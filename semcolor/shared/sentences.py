@@ -194,6 +194,12 @@ ERRORS: dict[Code, str] = {
     ),
     Code.SOME_FAILED: "{failed} of {photos} photos failed; the sentences above say why.",
     Code.BATCH_RUNS: "Another batch writes to {folder}. Wait for its end, or choose another.",
+    Code.CLUSTER_NOT_INSTALLED: (
+        "Ray is not installed here: pip install “semcolor[worker,cluster]”, on all machines."
+    ),
+    Code.NODES_LOST: (
+        "It was lost {times} times with the process that did it: its machine may lack memory."
+    ),
     Code.NOT_A_MANIFEST: (
         "Line {line} of {file} is none that semcolor has written. Mend it, or move the file away: "
         "then all photos are new."
