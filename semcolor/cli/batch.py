@@ -125,7 +125,7 @@ class Batch:
         """What is begun, replaces nothing but what is ours: so it may be begun again."""
         is_ours = self._is_ours(target)  # before the new line says that it is begun
         stamp = stamp_of(target.output) if is_ours else None
-        output, photo = self._settings.from_folder(target.output), str(target.photo)
+        output, photo = self._settings.from_folder(target.output), str(target.photo.absolute())
         line = Line(output, photo, State.BEGUN, target.page, stamp=stamp, at=now())
         task = Task(self._settings, target, line, self._options.force or is_ours)
         try:

@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """One line. Paths are as they were given; ``output`` and ``labels`` from the results' folder.
+    """One line. ``photo`` is a whole path, ``output`` and ``labels`` are from the results' folder.
 
     ``made_of``: what the result follows from, as text that differs when any of it does.
     ``stamp``: the result's. ``shares``: of the photo's classes, 0..1. ``told``: what the user

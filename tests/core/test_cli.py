@@ -1,5 +1,6 @@
 """The command line as a user runs it, on a real worker."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 import pyvips
 from PIL import Image
 
+from semcolor import __version__
 from semcolor.cli import main as cli
 
 
@@ -160,3 +162,13 @@ def test_start_status_stop(capsys):
     assert first == second
     assert "has stopped" in printed
     assert "no worker was running" in printed
+
+
+def test_status_as_json(worker, capsys):
+    assert cli.main(["worker", "status", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["address"] == worker.connection.address
+    assert said["version"] == __version__
+    assert said["state"] in ("starting", "loading", "ready", "busy")
+    assert [engine["fault"] for engine in said["engines"]] == [None]
+    assert (said["restarts"], said["listening"]) == (0, "")

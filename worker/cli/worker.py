@@ -1,12 +1,14 @@
 """``semcolor worker …``: the process that does the work."""
 
 import argparse
+import json
 import re
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semcolor.client import addresses, keys, local_worker, settings
+from semcolor.protocol.results import StatusResult
 from semcolor.shared.errors import Code, SemcolorError
 
 if TYPE_CHECKING:
@@ -19,10 +21,12 @@ def add_commands(commands: "Commands") -> None:
     actions = worker.add_subparsers(required=True, metavar="ACTION")
     for name, run, text in (
         ("start", _start, "start it in the background, unless it runs"),
-        ("status", _status, "how it is"),
         ("stop", _stop, "end it"),
     ):
         actions.add_parser(name, help=text).set_defaults(run=run)
+    status = actions.add_parser("status", help="how it is")
+    status.set_defaults(run=_status)
+    status.add_argument("--json", action="store_true", help="as one line of JSON")
     serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
     serve.set_defaults(run=_serve)
     serve.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
@@ -63,12 +67,15 @@ def _start(_: argparse.Namespace) -> None:
     print(f"the worker runs (pid {client.hello().pid}, {client.status().state})")
 
 
-def _status(_: argparse.Namespace) -> None:
+def _status(options: argparse.Namespace) -> None:
     remote = local_worker.remote_connection()
     client = local_worker.connect() if remote else local_worker.running()
     if client is None:
         raise SemcolorError(Code.NOT_RUNNING)
     status = client.status()
+    if options.json:
+        print(json.dumps(_as_dict(status, client.connection.address)))
+        return
     print(f"{status.state} at {client.connection.address}, version {status.version}")
     print(f"device    {status.device or 'not known yet'}")
     for engine in status.engines if len(status.engines) > 1 else []:
@@ -79,6 +86,22 @@ def _status(_: argparse.Namespace) -> None:
     print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
     print(f"memory    {status.planes_bytes / 1e6:.0f} MB of photos and label maps")
     print(f"restarts  {status.restarts}")
+
+
+def _as_dict(status: StatusResult, address: str) -> dict[str, Any]:
+    """What a status says, for JSON: faults are sentences."""
+    engines = [
+        {
+            "device": engine.device,
+            "state": str(engine.state),
+            "fault": str(engine.fault.error) if engine.fault else None,
+        }
+        for engine in status.engines
+    ]
+    rest = ("version", "device", "models", "listening", "sessions", "waiting", "planes_bytes",
+            "restarts")  # fmt: skip
+    said = {name: getattr(status, name) for name in rest}
+    return {"address": address, "state": str(status.state), "engines": engines} | said
 
 
 def _stop(_: argparse.Namespace) -> None:
