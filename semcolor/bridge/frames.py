@@ -27,9 +27,18 @@ def read_frames(stdin: BinaryIO, frames: Frames, gone: threading.Event) -> None:
             header, payload = stdin.read(header_bytes), stdin.read(payload_bytes)
             if len(payload) < payload_bytes:
                 break
-            frames.put((json.loads(header), payload))
+            frames.put((_parsed(header), payload))
     gone.set()
     frames.put(None)
+
+
+def _parsed(header: bytes) -> Header:
+    """Empty, which no request is, for what is not a JSON object."""
+    try:
+        found = json.loads(header)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def write_frame(stdout: BinaryIO, header: Header, payload: Payload = b"") -> None:

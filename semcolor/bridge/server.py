@@ -4,6 +4,7 @@ import os
 import queue
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -43,7 +44,14 @@ def serve(stdin: BinaryIO, stdout: BinaryIO, connect: Connect) -> None:
             header, payload = bridge.answer(*frame)
             write_frame(stdout, {"type": "result", **header}, payload)
         except SemcolorError as error:
-            write_frame(stdout, {"type": "error", **failure(error), "message": str(error)})
+            write_frame(stdout, _error(error))
+        except Exception as error:  # one request's fault must not leave the plug-in waiting
+            traceback.print_exc()
+            write_frame(stdout, _error(malformed(f"{type(error).__name__}: {error}")))
+
+
+def _error(error: SemcolorError) -> Header:
+    return {"type": "error", **failure(error), "message": str(error)}
 
 
 class Bridge:

@@ -529,3 +529,34 @@ def test_status_of_a_worker_that_does_not_answer(home, monkeypatch):
     (header, _) = answers(None, frame("status"))[0]
     assert header["state"] == "lost"
     assert "does not answer" in sentence(header["error"])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"{", b"[]", b"[1, 2]", b"7", b"null", b'"rows"', b"\xff\xfe", b"[" * 100_000, b"{}"],
+)
+def test_what_is_no_request_is_told_and_the_next_one_answered(header):
+    """The stream goes on: its lengths were right."""
+    broken = struct.pack(">II", len(header), 3) + header + b"abc"
+    first, second = answers(None, broken, frame("hello", protocol=bridge_schema.PROTOCOL))
+    assert (first[0]["type"], first[0]["code"]) == ("error", "malformed")
+    assert second[0]["type"] == "result"
+
+
+@pytest.mark.parametrize("invitation", [7, None, [], {"a": 1}, True])
+def test_an_invitation_of_another_kind_is_told(home, invitation):
+    request = frame("connect", invitation=invitation)
+    first, second = answers(None, request, frame("hello", protocol=bridge_schema.PROTOCOL))
+    assert first[0]["type"] == "error"
+    assert second[0]["type"] == "result"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"width": "3", "height": 1}, {"width": None, "height": []}, {"width": 1e99, "height": 1}],
+)
+def test_fields_of_another_kind_are_told(fields):
+    request = frame("begin_photo", format="Y' u8", **fields)
+    first, second = answers(None, request, frame("hello", protocol=bridge_schema.PROTOCOL))
+    assert first[0]["type"] in ("error", "result")  # maybe what comes then fails
+    assert second[0]["type"] == "result"

@@ -47,6 +47,7 @@ from semcolor_worker import resources
 from .access import Access
 from .engine_process import EngineChild
 from .plane_store import PlaneStore
+from .log_limit import limit_log
 from .pool import EnginePool
 from .scheduler import Job
 
@@ -175,6 +176,7 @@ class Supervisor:
         self._last_heartbeat = now
         self._pool.heartbeat()
         self._access.refresh()
+        limit_log(log_file())
         if not connection_file().exists():  # somebody has tidied up
             self._write_connection_file()
         fresh = now - _SESSION_SECONDS

@@ -1,0 +1,23 @@
+"""A log that stays small, whoever writes to it, for a worker that runs for weeks."""
+
+import contextlib
+import os
+import shutil
+import sys
+from pathlib import Path
+
+LIMIT = 5_000_000  # bytes; as much again is kept of what was before
+
+
+def limit_log(path: Path, limit: int = LIMIT) -> None:
+    """Move what this process has logged to ``path`` aside when it has become too much.
+
+    What was moved aside before goes. Supervisor and engines append to one file by descriptors of
+    their own, so it is emptied, not replaced. Nothing is done where stderr is not that file: a
+    worker in the foreground, or of a service that keeps logs itself.
+    """
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        if status.st_size > limit and os.path.samestat(status, os.fstat(sys.stderr.fileno())):
+            shutil.copyfile(path, path.with_name(path.name + ".1"))
+            os.truncate(path, 0)
