@@ -46,8 +46,8 @@ from semcolor_worker import resources
 
 from .access import Access
 from .engine_process import EngineChild
-from .plane_store import PlaneStore
 from .log_limit import limit_log
+from .plane_store import PlaneStore
 from .pool import EnginePool
 from .scheduler import Job
 
