@@ -4,7 +4,6 @@ import contextlib
 import math
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -683,13 +682,25 @@ def test_a_photo_of_16_bits_is_no_mask_and_no_label_map(worker, sample_gray):
     assert worker.status().restarts == restarts
 
 
-def test_an_engine_comes_back_though_its_folder_in_tmp_is_gone(worker, sample_gray):
-    session = Session(worker, sample_gray)
-    session.colorize(session.whole, 0, quiet)
-    (engine,) = children(worker.hello().pid)
-    arguments = Path(f"/proc/{engine}/cmdline").read_text().split("\0")
-    (endpoint,) = [argument for argument in arguments if argument.startswith("ipc://")]
-    shutil.rmtree(Path(endpoint.removeprefix("ipc://")).parent)
-    os.kill(engine, signal.SIGKILL)
-    session.set_labels(np.full_like(sample_gray, 50))
-    assert session.colorize(session.whole, 0, quiet).rgb.any()
+def test_a_worker_that_is_killed_leaves_nothing_in_tmp(
+    home, sample_gray, tmp_path_factory, monkeypatch
+):
+    """And an engine comes back though the whole folder is gone."""
+    folder = tmp_path_factory.mktemp("t")
+    monkeypatch.setenv("TMPDIR", str(folder))
+    client = local_worker.start()
+    try:
+        session = Session(client, sample_gray)
+        session.colorize(session.whole, 0, quiet)
+        assert not list(folder.iterdir())
+        (engine,) = children(client.hello().pid)
+        assert f"ipc://{folder}" in Path(f"/proc/{engine}/cmdline").read_text()
+        folder.rmdir()
+        os.kill(engine, signal.SIGKILL)
+        session.set_labels(np.full_like(sample_gray, 50))
+        assert session.colorize(session.whole, 0, quiet).rgb.any()
+        os.kill(client.hello().pid, signal.SIGKILL)
+        assert not list(folder.iterdir())
+    finally:
+        client.close()
+        local_worker.stop()

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,9 +38,8 @@ class EngineChild:
         self.ran_out = False
         self.socket: zmq.Socket[bytes] | None = None
         self._context, self._wanted = context, device
-        self._folder = tempfile.TemporaryDirectory(prefix="semcolor-", dir=_folder_for_sockets())
+        self._folder = ""  # of the socket, until the process has found it
         self._process: subprocess.Popen[bytes] | None = None
-        self._generation = 0
         self._oom_kills = 0  # on this machine, when the process was started
 
     def start(self, engines: int) -> None:
@@ -47,10 +47,10 @@ class EngineChild:
 
         Raises OSError, and then another try may succeed.
         """
-        self._generation += 1
         self._oom_kills = resources.oom_kills()
-        endpoint = f"ipc://{Path(self._folder.name, f'engine-{self._generation}')}"
-        os.makedirs(self._folder.name, mode=0o700, exist_ok=True)  # it is in /tmp: others tidy up
+        os.makedirs(_folder_for_sockets(), exist_ok=True)  # others tidy up there
+        self._folder = tempfile.mkdtemp(prefix="semcolor-", dir=_folder_for_sockets())
+        endpoint = f"ipc://{Path(self._folder, 'engine')}"
         socket = self._context.socket(zmq.PAIR)
         socket.linger = 0
         socket.sndhwm = 0  # what is sent is in the store anyway
@@ -69,6 +69,7 @@ class EngineChild:
             )  # fmt: skip
         except (OSError, zmq.ZMQError) as error:
             socket.close()
+            self._remove_folder()
             self.state = WorkerState.LOST
             raise OSError(f"the engine's process can't be started: {error}") from error
         self.socket = socket
@@ -87,6 +88,7 @@ class EngineChild:
     def receive(self) -> tuple[Message, list[zmq.Frame]]:
         """The engine's next message and its frames; call when the socket is readable."""
         assert self.socket is not None
+        self._remove_folder()  # it is connected; so a supervisor that is killed leaves nothing
         envelope, *frames = self.socket.recv_multipart(copy=False)
         return engine_link.decode(envelope.bytes), frames
 
@@ -101,9 +103,8 @@ class EngineChild:
         return True
 
     def stop(self) -> None:
-        """End the process and remove the socket; another can't be started."""
+        """End the process."""
         self.end(WorkerState.STOPPED)
-        self._folder.cleanup()
 
     def end(self, state: WorkerState) -> None:
         """End the process, if there is one."""
@@ -126,13 +127,19 @@ class EngineChild:
         assert self.socket is not None
         assert self._process is not None
         self.socket.close(linger=0)
+        self._remove_folder()
         if self._process.stdin:
             self._process.stdin.close()
         self.socket = self._process = None
         self.state = state
 
+    def _remove_folder(self) -> None:
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
 
-def _folder_for_sockets() -> str | None:
-    """None: where temporary files are, unless a socket's name there would be too long."""
+
+def _folder_for_sockets() -> str:
+    """Where temporary files are, unless a socket's name there would be too long."""
     usual = tempfile.gettempdir()
-    return "/tmp" if len(os.fsencode(usual)) > _LONGEST_FOLDER and os.path.isdir("/tmp") else None
+    return "/tmp" if len(os.fsencode(usual)) > _LONGEST_FOLDER and os.path.isdir("/tmp") else usual
