@@ -7,6 +7,7 @@ import sys
 
 from filelock import Timeout
 
+from semcolor.client import keys
 from semcolor.client.local_worker import connection_file, pid_file, worker_lock
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker.supervisor.server import Supervisor
@@ -39,6 +40,8 @@ def serve(listen: str | None) -> None:
         lock = worker_lock().acquire(timeout=_LOCK_SECONDS)
     except Timeout as error:
         raise SemcolorError(Code.ALREADY_RUNNING) from error
+    for path in keys.close_to_others():
+        logging.warning("other users could read or change %s: now they can't any more", path)
     with lock:
         connection_file().unlink(missing_ok=True)  # of one that was killed
         pid_file().write_text(str(os.getpid()))

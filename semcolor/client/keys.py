@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import re
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,8 @@ from semcolor.shared.errors import Code, SemcolorError
 from . import settings
 
 _INVITATION = "semcolor-1-"
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_WRITTEN_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,40 @@ def decode_invitation(line: str) -> Connection:
 
 
 def server_keys() -> KeyPair:
-    """This machine's worker key pair; made on first use, so that invitations stay valid."""
+    """This machine's worker key pair; made on first use, so that invitations stay valid.
+
+    Raises SemcolorError (WORKER_KEY): the file is damaged, and a new key would end them all.
+    """
     path = settings.config_folder() / "worker_key.json"
     try:
-        return KeyPair(**json.loads(path.read_text("utf-8")))
+        pair = KeyPair(**json.loads(path.read_text("utf-8")))
+        if zmq.curve_public(pair.secret.encode()).decode() != pair.public:
+            raise ValueError("not a pair")
     except FileNotFoundError:
         pair = KeyPair.generate()
         settings.write_private(path, json.dumps(asdict(pair)))
-        return pair
+    except (ValueError, TypeError, AttributeError, zmq.ZMQError) as error:
+        raise SemcolorError(Code.WORKER_KEY, file=str(path)) from error
+    return pair
+
+
+def close_to_others() -> list[Path]:
+    """Take from other users what they may do with keys and settings; returns where they could.
+
+    What they could only list is closed without a word. Raises OSError.
+    """
+    folder = settings.config_folder()
+    if not folder.is_dir():
+        return []
+    open_ones = []
+    for path in (folder, *folder.rglob("*")):
+        mode = stat.S_IMODE(path.stat(follow_symlinks=False).st_mode)
+        if path.is_symlink() or not mode & _OF_OTHERS:
+            continue
+        path.chmod(mode & ~_OF_OTHERS)
+        if mode & (_WRITTEN_BY_OTHERS if path.is_dir() else _OF_OTHERS):
+            open_ones.append(path)
+    return open_ones
 
 
 def authorize(name: str, public: str, replace: bool = False) -> None:

@@ -48,6 +48,7 @@ class Code(StrEnum):
     NOT_RUNNING = "worker_not_running"
     NOT_SERVING_LAN = "not_serving_lan"
     KEY_REFUSED = "key_refused"
+    WORKER_KEY = "bad_worker_key"
     INVITATION = "bad_invitation"
     CLIENT_NAME = "bad_client_name"
     TOO_MANY_JOBS = "too_many_jobs"

@@ -206,6 +206,10 @@ ERRORS: dict[Code, str] = {
     ),
     Code.NO_MANIFEST: "There is no {file}: {folder} is not what “semcolor batch” has written.",
     Code.CANNOT_WRITE: "{file} cannot be written ({reason}).",
+    Code.WORKER_KEY: (
+        "The worker's key in {file} is damaged. Bring the file back from a copy; without one, "
+        "delete it, start the worker, and invite everybody again."
+    ),
     Code.LATER_SETTINGS: (
         "The settings in {file} are of a later version of semcolor. Update this one."
     ),

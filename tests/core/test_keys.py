@@ -80,3 +80,31 @@ def test_what_cannot_be_stored_is_a_sentence():
     with pytest.raises(SemcolorError) as caught:
         settings.set_devices(["cpu"])
     assert caught.value.code == Code.CANNOT_WRITE
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "7", '{"public": "x"}', '{"a": 1}', "other"])
+def test_a_damaged_worker_key_is_told_and_left(content):
+    keys.server_keys()
+    path = settings.config_folder() / "worker_key.json"
+    if content == "other":  # of another pair
+        content = json.dumps({**json.loads(path.read_text()), "public": "x" * 40})
+    path.write_text(content)
+    with pytest.raises(SemcolorError, match="invite everybody again") as caught:
+        keys.server_keys()
+    assert caught.value.code == Code.WORKER_KEY
+    assert path.read_text() == content
+
+
+def test_what_others_could_do_with_keys_they_can_no_longer():
+    keys.server_keys()
+    keys.authorize("anna", "x" * 40)
+    folder = settings.config_folder()
+    key, authorized = folder / "worker_key.json", folder / "authorized"
+    assert keys.close_to_others() == []
+    folder.chmod(0o755)  # as some systems make folders
+    key.chmod(0o644)
+    authorized.chmod(0o777)
+    assert set(keys.close_to_others()) == {key, authorized}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, key, authorized)}
+    assert set(modes.values()) == {0o700, 0o600}
+    assert keys.close_to_others() == []
