@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import pyvips
 
+from .png_texts import read_texts, write_texts
 from .tiff_directories import (
     LONG,
     SHORT,
@@ -39,8 +40,6 @@ _EXIF_NAME, _HEADER = b"Exif\0\0", b"II*\0\x08\0\0\0"
 _SEGMENT = 63_000  # bytes of metadata that a segment of a JPEG holds
 _PHOTOSHOP, _RESOURCE, _IIM = b"Photoshop 3.0\0", b"8BIM", 0x0404
 _TIFF, _JPEG = (".tif", ".tiff"), (".jpg", ".jpeg")
-_WITH_TEXTS = (".png", ".ora")
-_PNG_TEXT = "png-comment-"
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ class Metadata:
 
     ``tags``: those of its first directory that describe the photo. ``exif`` and ``gps``: all of
     these directories (EXIF 2.32, section 4.6). ``iptc``: IIM data sets. ``xmp``: a packet.
-    ``texts``: a PNG's, by libvips' names, and whether these are ``all_texts``. ``shape``: a TIFF's
-    resolution where that has no unit, and tells the shape of a pixel only.
+    ``texts``: a PNG's, see :mod:`.png_texts`. ``shape``: a TIFF's resolution where that has no
+    unit, and tells the shape of a pixel only.
     """
 
     tags: Directory = field(default_factory=dict)
@@ -58,8 +57,7 @@ class Metadata:
     gps: Directory = field(default_factory=dict)
     iptc: bytes = b""
     xmp: bytes = b""
-    texts: dict[str, str] = field(default_factory=dict)
-    all_texts: bool = True
+    texts: tuple[bytes, ...] = ()
     shape: Directory = field(default_factory=dict)
 
 
@@ -69,7 +67,8 @@ def read_metadata(path: Path, page: int, image: pyvips.Image) -> Metadata:
         image.get(name) if image.get_typeof(name) else b""
         for name in ("xmp-data", "iptc-data", "exif-data")
     )
-    texts, all_texts = _png_texts(image)
+    texts, resource = read_texts(path)
+    iptc = iptc or resource
     with path.open("rb") as file:
         if find_directory(file):
             first, inner, gps = _read_directories(file, page)
@@ -79,7 +78,7 @@ def read_metadata(path: Path, page: int, image: pyvips.Image) -> Metadata:
             iptc = _from_resource(iptc)
     tags = {tag: first[tag] for tag in _DESCRIPTIVE if tag in first}
     inner.pop(_INTEROPERABILITY, None)  # a place in the old file
-    return Metadata(tags, inner, gps, iptc, xmp, texts, all_texts, _shape(first))
+    return Metadata(tags, inner, gps, iptc, xmp, texts, _shape(first))
 
 
 def set_metadata(image: pyvips.Image, suffix: str, said: Metadata) -> pyvips.Image:
@@ -91,14 +90,16 @@ def set_metadata(image: pyvips.Image, suffix: str, said: Metadata) -> pyvips.Ima
     if suffix not in _TIFF:
         block = _EXIF_NAME + _HEADER + _packed(said, image, len(_HEADER))
         image.set_type(blob, "exif-data", block)
-        if said.iptc and "IPTC" not in out:
-            image.set_type(blob, "iptc-data", _to_resource(said.iptc))
+        if said.iptc and suffix in _JPEG and "IPTC" not in out:
+            image.set_type(blob, "iptc-data", _PHOTOSHOP + _resource(said.iptc))
     if said.xmp and "XMP" not in out:
         image.set_type(blob, "xmp-data", _upright(said.xmp))
-    if suffix == ".png":
-        for name, text in said.texts.items():
-            image.set_type(pyvips.GValue.gstr_type, name, text)
     return image
+
+
+def complete_png(path: Path, said: Metadata) -> None:
+    """Write what libvips does not into the PNG that it has just written. Raises OSError."""
+    write_texts(path, said.texts, _resource(said.iptc) if said.iptc else b"")
 
 
 def complete_tiff(
@@ -127,7 +128,7 @@ def complete_tiff(
 def left_out(suffix: str, said: Metadata) -> list[str]:
     """What a file of this suffix has no room for."""
     out = []
-    holds_iptc = suffix in _TIFF or (suffix in _JPEG and len(said.iptc) <= _SEGMENT)
+    holds_iptc = suffix in (*_TIFF, ".png") or (suffix in _JPEG and len(said.iptc) <= _SEGMENT)
     if said.iptc and not holds_iptc:
         out.append("IPTC")
     if suffix in _JPEG and len(said.xmp) > _SEGMENT:
@@ -135,7 +136,7 @@ def left_out(suffix: str, said: Metadata) -> list[str]:
     exif_size = sum(len(entry.data) for part in (said.tags, said.exif) for entry in part.values())
     if suffix in _JPEG and exif_size > _SEGMENT and _MAKER_NOTE in said.exif:
         out.append("MakerNote")
-    if (said.texts and suffix not in _WITH_TEXTS) or not said.all_texts:
+    if said.texts and suffix != ".png":
         out.append("PNG texts")
     return out
 
@@ -160,20 +161,6 @@ def _number(value: int) -> Entry:
     return Entry(LONG, 1, struct.pack("<I", value))
 
 
-def _png_texts(image: pyvips.Image) -> tuple[dict[str, str], bool]:
-    """A PNG's texts, and whether these are all.
-
-    libvips takes Latin-1, in which PNG has names and most texts, for UTF-8, and writes that.
-    """
-    try:
-        names = [name for name in image.get_fields() if name.startswith(_PNG_TEXT)]
-    except UnicodeDecodeError:
-        return {}, False
-    texts = {name: image.get(name) for name in names}
-    ascii_ones = {name: text for name, text in texts.items() if text.isascii()}
-    return ascii_ones, len(ascii_ones) == len(texts)
-
-
 def _shape(first: Directory) -> Directory:
     """The resolution that is none, of the photo as it is when it is upright."""
     if number_in(first, _UNIT) != _NO_UNIT or not all(tag in first for tag in (_ACROSS, _DOWN)):
@@ -195,8 +182,8 @@ def _read_directories(file: BinaryIO, page: int) -> list[Directory]:
 
 
 def _from_resource(segment: bytes) -> bytes:
-    """The IIM data sets among the resources in a JPEG's APP13 segment."""
-    at = len(_PHOTOSHOP) if segment.startswith(_PHOTOSHOP) else len(segment)
+    """The IIM data sets among the resources in a JPEG's APP13 segment, or in a PNG's text."""
+    at = len(_PHOTOSHOP) if segment.startswith(_PHOTOSHOP) else 0
     while segment[at : at + 4] == _RESOURCE and len(segment) > at + 12:
         kind, name_length = struct.unpack_from(">HB", segment, at + 4)
         at += 6 + (name_length + 2 & ~1)
@@ -207,8 +194,8 @@ def _from_resource(segment: bytes) -> bytes:
     return b""
 
 
-def _to_resource(iptc: bytes) -> bytes:
-    head = _PHOTOSHOP + _RESOURCE + struct.pack(">HHI", _IIM, 0, len(iptc))
+def _resource(iptc: bytes) -> bytes:
+    head = _RESOURCE + struct.pack(">HHI", _IIM, 0, len(iptc))
     return head + iptc + bytes(len(iptc) % 2)
 
 

@@ -25,7 +25,7 @@ from .curves import luminance_from_lightness
 from .gray_profiles import luminance_of_gray
 from .interruptible import interruptible
 from .label_colors import to_rgba
-from .metadata import Metadata, complete_tiff, left_out, read_metadata, set_metadata
+from .metadata import Metadata, complete_png, complete_tiff, left_out, read_metadata, set_metadata
 from .openraster import Layer, write_openraster
 from .pixels import Gray, LabelMap, Rgb, gray_from_luminance, gray_from_rgb
 from .tiff_extras import ALPHA, MULTIPLIED_ALPHA, UNSPECIFIED, read_extra_samples
@@ -226,6 +226,8 @@ def _write(path: Path, rgb: Rgb, photo: Photo, _: LabelMap | None) -> None:
     with path.open("r+b") as file:
         target = pyvips.Target.new_to_descriptor(file.fileno())
         image.write_to_target(target, suffix, **_SAVE_OPTIONS[suffix])
+    if suffix == ".png":
+        complete_png(path, photo.metadata)
     if suffix in _TIFF:
         complete_tiff(path, photo.metadata, image, photo.extra_kinds)
 

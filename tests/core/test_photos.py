@@ -124,7 +124,9 @@ def test_truncated_photo_is_refused(tmp_path, sample):
 
 def test_sixteen_bits_are_not_squeezed_into_jpeg(tmp_path):
     with pytest.raises(SemcolorError, match=r"\.png or \.tif"):
-        photo_files.check_output(tmp_path / "out.jpg", depth=16)
+        photo_files.check_output(
+            tmp_path / "out.jpg", photo_files.Photo(np.zeros((1, 1), np.uint16), None)
+        )
 
 
 def test_float_samples_are_refused(tmp_path):
