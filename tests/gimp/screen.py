@@ -13,7 +13,7 @@ from typing import Any
 
 from gi.repository import Gimp, Gio
 from inside import LIMIT_SECONDS, content, foreground, wait
-from processes import plug_ins, ticks_used
+from processes import ended, ticks_used
 
 _REST_SECONDS = 2
 
@@ -131,9 +131,11 @@ def preferences() -> dict[str, Any]:
 
 def close_panel(window: str) -> None:
     """Close a panel as a user does, and wait until its process has ended."""
-    others = len(plug_ins()) - 1
+    command = ["xdotool", "getwindowpid", window]
+    panel = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     activate(window)
-    press("alt+F4", lambda: len(plug_ins()) == others)
+    # The next panel's window may have the same number: so this one's must be gone.
+    press("alt+F4", lambda: window not in panels() and ended(panel))
 
 
 def close_image(image: Gimp.Image) -> None:
