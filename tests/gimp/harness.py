@@ -21,21 +21,6 @@ from . import roots
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# Everything is mounted in a namespace of its own, so that nothing is left behind.
-_ENTER_ROOT = """\
-set -e
-root=$1 folder=$2
-shift 2
-mkdir -p "$root/host"
-mount --rbind / "$root/host"
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-mount -t tmpfs tmpfs "$root/tmp"
-mkdir -p "$root$folder"
-mount --bind "$folder" "$root$folder"
-exec chroot "$root" "$@"
-"""
-
 _INSTALL = """\
 import json, sys
 request = json.load(sys.stdin)
@@ -214,8 +199,7 @@ class Gimp:
         input: str | None = None,
     ) -> subprocess.CompletedProcess:
         if self._root:
-            prefix = ["unshare", "--mount", "sh", "-c", _ENTER_ROOT, "sh"]
-            command = [*prefix, str(self._root), str(self.folder), *command]
+            command = roots.inside(self.version, self.folder, command)
         return subprocess.run(
             command,
             env={**self.environment, **(environment or {})},

@@ -31,6 +31,7 @@ PACKAGES = [
     "fonts-dejavu-core",
     "fonts-cantarell",
 ]
+BROWSER = {"3.0": ["chromium"]}  # for the pages that semcolor makes; one root with it will do
 
 # Documentation and translations are half of the size and much of the time, and fsync is most of the
 # rest; a root that is cut off half-built is thrown away, so it needs no fsync.
@@ -48,7 +49,22 @@ Acquire::Check-Valid-Until "false";
 Acquire::Languages "none";
 Acquire::Retries "3";
 """
-RECIPE = "\n".join([*PACKAGES, DPKG_OPTIONS, APT_OPTIONS])
+
+
+# Everything is mounted in a namespace of its own, so that nothing is left behind.
+_ENTER_ROOT = """\
+set -e
+root=$1 folder=$2
+shift 2
+mkdir -p "$root/host"
+mount --rbind / "$root/host"
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs tmpfs "$root/tmp"
+mkdir -p "$root$folder"
+mount --bind "$folder" "$root$folder"
+exec chroot "$root" "$@"
+"""
 
 
 class RootError(Exception):
@@ -72,7 +88,7 @@ def root_path(version: str) -> Path:
 def is_built(version: str) -> bool:
     """Whether a complete root of the present recipe is there."""
     marker = _marker(root_path(version))
-    return marker.is_file() and marker.read_text() == RECIPE
+    return marker.is_file() and marker.read_text() == _recipe(version)
 
 
 def why_impossible() -> str | None:
@@ -82,6 +98,12 @@ def why_impossible() -> str | None:
     if not shutil.which("apt-get"):
         return "GIMP's tests build their GIMPs with Debian's tools: run them on Debian."
     return None
+
+
+def inside(version: str, folder: Path, command: list[str]) -> list[str]:
+    """The command that runs this one in a root; `folder` is at the same place there."""
+    prefix = ["unshare", "--mount", "sh", "-c", _ENTER_ROOT, "sh"]
+    return [*prefix, str(root_path(version)), str(folder), *command]
 
 
 def build(version: str) -> Path:
@@ -99,9 +121,17 @@ def build(version: str) -> Path:
     root.mkdir(parents=True)
     with (cache_dir() / f"gimp-{version}.log").open("wb") as log:
         _debootstrap(RELEASES[version], root, mirror, log)
-        _install_packages(root, log)
-    _marker(root).write_text(RECIPE)
+        _install_packages(root, _packages(version), log)
+    _marker(root).write_text(_recipe(version))
     return root
+
+
+def _packages(version: str) -> list[str]:
+    return [*PACKAGES, *BROWSER.get(version, [])]
+
+
+def _recipe(version: str) -> str:
+    return "\n".join([*_packages(version), DPKG_OPTIONS, APT_OPTIONS])
 
 
 def _marker(root: Path) -> Path:
@@ -138,7 +168,7 @@ def _debootstrap(release: str, root: Path, mirror: str, log) -> None:
     _run([*command, "/usr/share/debootstrap/scripts/sid"], log)
 
 
-def _install_packages(root: Path, log) -> None:
+def _install_packages(root: Path, packages: list[str], log) -> None:
     (root / "etc/dpkg/dpkg.cfg.d/semcolor").write_text(DPKG_OPTIONS)
     (root / "etc/apt/apt.conf.d/99semcolor").write_text(APT_OPTIONS)
     # Daemons must not be started by package scripts.
@@ -147,7 +177,7 @@ def _install_packages(root: Path, log) -> None:
     policy.chmod(0o755)
     for command in (
         "apt-get update -qq",
-        f"apt-get install -y -qq {' '.join(PACKAGES)}",
+        f"apt-get install -y -qq {' '.join(packages)}",
         "apt-get clean",
     ):
         # Mounts inside the private namespace end with the command, however it ends.
