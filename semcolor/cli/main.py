@@ -52,9 +52,6 @@ def main(arguments: list[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         print(f"semcolor: {place}{reason_of(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("semcolor: stopped", file=sys.stderr)
-        return 130
     return 0
 
 

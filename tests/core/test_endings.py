@@ -107,3 +107,17 @@ def test_a_home_that_is_none_is_told_in_a_sentence(photo, tmp_path):
     assert done.returncode == 1, errors
     assert errors.startswith("semcolor: /proc/none")
     assert "Traceback" not in errors
+
+
+def test_ctrl_c_ends_a_command_that_has_only_begun_to_load():
+    script = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+runpy.run_module("semcolor.cli", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, b"semcolor: stopped\n")

@@ -128,7 +128,8 @@ def test_in_a_browser(folder):
     page = folder / "semcolor-report.html"
     page.write_text(page.read_text("utf-8").replace("</body>", script), "utf-8")
     command = [
-        "chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder.parent / 'browser'}", "--dump-dom", page.as_uri(),
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+        f"--user-data-dir={folder.parent / 'browser'}", page.as_uri(),
     ]  # fmt: skip
     command = roots.inside("3.0", folder.parent, command)
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
