@@ -55,6 +55,15 @@ def oom_kills(root: Path = Path("/")) -> int:
     return 0
 
 
+def processor_time(pid: int, root: Path = Path("/")) -> int | None:
+    """What a process has used of the processor so far, in ticks; None where nobody tells."""
+    stat = _read(root / f"proc/{pid}/stat")
+    if stat is None:
+        return None
+    user, system = stat.rpartition(")")[2].split()[11:13]  # the name may hold anything
+    return int(user) + int(system)
+
+
 def _groups(root: Path, controller: str) -> Iterator[Path]:
     """The folders of this process's control groups, version 2 or 1, up to the root."""
     for line in (_read(root / "proc/self/cgroup") or "").splitlines():

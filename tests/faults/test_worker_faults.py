@@ -682,6 +682,20 @@ def test_a_photo_of_16_bits_is_no_mask_and_no_label_map(worker, sample_gray):
     assert worker.status().restarts == restarts
 
 
+def test_an_engine_that_is_stopped_costs_only_time(own_worker, sample_gray):
+    """With a job in hand it is replaced after half a minute."""
+    session = Session(own_worker, sample_gray)
+    session.upload(quiet)
+    expected = session.colorize(session.whole, 0, quiet).rgb
+    (engine,) = children(own_worker.hello().pid)
+    os.kill(engine, signal.SIGSTOP)
+    session.set_labels(np.full_like(sample_gray, 50))
+    assert session.colorize(session.whole, 0, quiet).rgb.any()
+    assert own_worker.status().restarts == 1
+    session.set_labels(None)
+    assert (session.colorize(session.whole, 0, quiet).rgb == expected).all()
+
+
 def test_a_worker_that_is_killed_leaves_nothing_in_tmp(
     home, sample_gray, tmp_path_factory, monkeypatch
 ):

@@ -91,3 +91,12 @@ def test_all_caches_together_leave_half_of_the_free_memory(monkeypatch):
     planes, results = resources.plane_budget(1), memory.feature_budget(torch.device("cpu"))
     assert 2 * planes + results <= 2 * GIB
     assert planes >= 2 * 180e6
+
+
+def test_processor_time(tmp_path):
+    (tmp_path / "proc/7").mkdir(parents=True)
+    fields = " ".join(map(str, range(3, 53)))
+    (tmp_path / "proc/7/stat").write_text(f"7 (a ) b) S {fields.partition(' ')[2]}")
+    assert resources.processor_time(7, tmp_path) == 14 + 15  # proc(5) counts from 1
+    assert resources.processor_time(8, tmp_path) is None
+    assert resources.processor_time(os.getpid()) is not None

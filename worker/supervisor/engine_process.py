@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -17,10 +18,14 @@ from semcolor_worker.engine_link import OUT_OF_MEMORY, Message
 
 _STOP_SECONDS = 5.0
 _LONGEST_FOLDER = 64  # bytes; a socket may have 107, of which its own name takes up to 40
+_STALLED_SECONDS = 30.0  # without a tick of the processor; a long job uses all that it can get
 _KILLED = -9  # exit status: by SIGKILL
 # GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
 # threads that never spin are slow to wake between two small layers.
 _ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
+
+
+_WORKING = (WorkerState.STARTING, WorkerState.LOADING, WorkerState.BUSY)
 
 
 class EngineChild:
@@ -40,6 +45,8 @@ class EngineChild:
         self._context, self._wanted = context, device
         self._folder = ""  # of the socket, until the process has found it
         self._process: subprocess.Popen[bytes] | None = None
+        self._last_time: int | None = None  # of the processor, as it was …
+        self._active_at = 0.0
         self._oom_kills = 0  # on this machine, when the process was started
 
     def start(self, engines: int) -> None:
@@ -101,6 +108,21 @@ class EngineChild:
         self.ran_out = killed or status == OUT_OF_MEMORY
         self._close(WorkerState.LOST)
         return True
+
+    def watch(self) -> None:
+        """Kill the process if it should work and does not, as one that is stopped or deadlocked.
+
+        To be called every second or so; only Linux tells how much a process works.
+        """
+        now, process = time.monotonic(), self._process
+        if process is None or self.state not in _WORKING:
+            self._active_at = now
+            return
+        used = resources.processor_time(process.pid)
+        if used is None or used != self._last_time:
+            self._last_time, self._active_at = used, now
+        elif now - self._active_at > _STALLED_SECONDS:
+            process.kill()
 
     def stop(self) -> None:
         """End the process."""

@@ -90,8 +90,9 @@ class EnginePool:
             self._dispatch(slot)
 
     def heartbeat(self) -> None:
-        """Tell everybody who waits how it stands."""
+        """Tell everybody who waits how it stands; and see that it goes on."""
         for slot in self.devices:
+            slot.engine.watch()
             stage = Stage.WORKER_STARTING if slot.is_loading else Stage.WAITING
             for job in tuple(slot.waiting):
                 self._answer(job, Progress(stage), None)
