@@ -114,6 +114,8 @@ class Batch:
                 raise
             finally:
                 engine.close()
+                for task in engine.lost:
+                    _take_away_half_written(task.target.output)
         if self._says and len(left) < len(todo):
             print(f"{len(todo) - len(left)} of {len(todo)} were done before.", file=sys.stderr)
         return self._failed
@@ -186,10 +188,15 @@ def _clear_up(todo: Sequence[Target], folder: Path, manifest: Manifest) -> None:
         output = target.output
         last = manifest.last(str(output.relative_to(folder)))
         if last and last.state == State.BEGUN:
-            for path in output.parent.iterdir():
-                found = _HALF_WRITTEN.fullmatch(path.name)
-                if found and found[1] in (output.suffix, ".png"):
-                    path.unlink(missing_ok=True)
+            _take_away_half_written(output)
+
+
+def _take_away_half_written(output: Path) -> None:
+    """Of this result or another beside it: nothing is being written there now."""
+    for path in output.parent.iterdir():
+        found = _HALF_WRITTEN.fullmatch(path.name)
+        if found and found[1] in (output.suffix, ".png"):
+            path.unlink(missing_ok=True)
 
 
 def _jobs(text: str) -> int:

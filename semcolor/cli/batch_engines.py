@@ -18,7 +18,12 @@ _TRIES = 5  # of one photo, whose processes end
 
 
 class BatchEngine(Protocol):
-    """Does tasks, several at a time, each in a thread of its caller's."""
+    """Does tasks, several at a time, each in a thread of its caller's.
+
+    ``lost``: those whose processes ended in the middle, maybe of writing.
+    """
+
+    lost: list[Task]
 
     def do(self, task: Task) -> Line:
         """Raises SemcolorError: what no photo can be done with."""
@@ -31,6 +36,7 @@ class LocalEngine:
     """The worker that this machine uses: a connection for each thread."""
 
     def __init__(self) -> None:
+        self.lost: list[Task] = []
         self._own = threading.local()
         self._clients: list[WorkerClient] = []
 
@@ -60,6 +66,7 @@ class RayEngine:
             import ray
         except ImportError as error:
             raise SemcolorError(Code.CLUSTER_NOT_INSTALLED) from error
+        self.lost: list[Task] = []
         self._ray: Any = ray
         self._own = threading.local()
         ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
@@ -79,6 +86,7 @@ class RayEngine:
                 line: Line = self._ray.get(self._own.actor.do.remote(task))
             except self._ray.exceptions.RayActorError:
                 del self._own.actor
+                self.lost.append(task)
                 task = task._replace(force=True)  # its result may be there already
             except self._ray.exceptions.RayTaskError as error:
                 raise error.cause from None

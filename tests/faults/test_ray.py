@@ -14,7 +14,7 @@ from PIL import Image
 from semcolor.cli.manifest import NAME, State, last_lines
 
 pytest.importorskip("ray", reason="Ray has no wheel for this Python")
-_PHOTOS = 12
+_PHOTOS, _MARK = 12, "SEMCOLOR_TEST_OF_RAY"
 _OWN = (NAME, ".semcolor-batch.lock")
 
 
@@ -30,7 +30,7 @@ def test_a_lost_process_costs_only_time(worker, tmp_path):
     out = tmp_path / "out"
     process = _start(scans, out, "--engine", "ray")
     first = process.stdout.readline()
-    actor = _actors(process)[0]
+    actor = _actors(process, tmp_path)[0]
     os.kill(actor, signal.SIGKILL)
     rest, told = process.communicate(timeout=300)
     assert process.returncode == 1, told
@@ -39,26 +39,30 @@ def test_a_lost_process_costs_only_time(worker, tmp_path):
     assert _contents(out) == _contents(tmp_path / "alone")
     lines = last_lines(out / NAME)
     assert {name for name in lines if lines[name].state == State.FAILED} == {"broken.png"}
-    assert not _actors(process)
+    assert not _actors(process, tmp_path)
 
 
 def _start(scans, out, *options):
     command = [sys.executable, "-m", "semcolor.cli", "batch", scans.name, "-o", out.name, *options]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=scans.parent
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=scans.parent,
+        env=os.environ | {_MARK: str(scans.parent)},
+    )  # fmt: skip
 
 
-def _actors(process):
-    """The processes of Ray's actors that this one has, or had."""
+def _actors(process, folder):
+    """The processes of Ray's actors that this one has, or had, in this folder."""
+    mark = f"{_MARK}={folder}".encode()
     end = time.monotonic() + 20
     found = [0]
     while found and time.monotonic() < end:
         found = []
-        for status in Path("/proc").glob("[0-9]*/cmdline"):
+        for process_folder in Path("/proc").glob("[0-9]*"):
             try:
-                if status.read_bytes().startswith(b"ray::LocalEngine"):
-                    found.append(int(status.parent.name))
+                name = (process_folder / "cmdline").read_bytes()
+                is_ours = mark in (process_folder / "environ").read_bytes().split(b"\0")
+                if name.startswith(b"ray::LocalEngine") and is_ours:
+                    found.append(int(process_folder.name))
             except OSError:
                 continue
         if process.poll() is None:
