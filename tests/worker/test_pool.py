@@ -57,6 +57,9 @@ class FakeEngine:
         (message, frames), self.message = self.message, None
         return engine_link.decode(engine_link.encode(message)), frames
 
+    def watch(self):
+        """Nothing stalls here."""
+
     def has_died(self):
         if self.dead:
             self.end(WorkerState.LOST)
