@@ -258,11 +258,16 @@ def settle(layer: Gimp.Drawable) -> bytes:
 
 
 def activate(window: str) -> None:
-    """Give a window the keyboard."""
-    subprocess.run(
-        ["xdotool", "windowactivate", "--sync", window], check=True, timeout=LIMIT_SECONDS
-    )
-    wait(lambda: _has_keyboard(window))  # a program takes it when it comes to that
+    """Give a window the keyboard, which a program may ask for itself at the same moment."""
+
+    def has_it() -> bool:
+        if _has_keyboard(window):
+            return True
+        command = ["xdotool", "windowactivate", "--sync", window]
+        subprocess.run(command, check=True, timeout=LIMIT_SECONDS)
+        return False  # a program takes it when it comes to that
+
+    wait(has_it)
 
 
 def _has_keyboard(window: str) -> bool:
