@@ -9,14 +9,13 @@ Prints a table and one JSON line.
 
 import argparse
 import itertools
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from common import milliseconds, own_worker, ratio, report, resized, seconds
+from common import milliseconds, own_worker, ratio, report, resized, run, seconds
 from PIL import Image
 
 from semcolor.photos.pixels import Gray
@@ -87,13 +86,6 @@ def run_alone(engine: Engine, photo: Gray) -> None:
     engine.put_plane(name, torch.tensor(photo))
     engine.put_plane(name + " labels", engine.segment(Segment(name, whole)))
     engine.colorize(Colorize(name, name + " labels", whole))
-
-
-def run(command: list[str]) -> None:
-    """As a user types it."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ a table and one JSON line.
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from common import SAMPLE, milliseconds, own_worker, patchwork, ratio, report, seconds
+from common import SAMPLE, milliseconds, own_worker, patchwork, ratio, report, run, seconds
 
 from semcolor.client import local_worker
 from semcolor.photos.label_files import read_label_map, write_label_map
@@ -76,13 +75,6 @@ def colour_alone(labels: Path, output: Path) -> None:
     height, width = photo.gray.shape
     rgb = engine.colorize(Colorize("photo", "labels", Rectangle(0, 0, width, height)))
     write_photo(output, rgb.numpy(), photo)
-
-
-def run(command: list[str]) -> None:
-    """As a user types it."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
 
 
 if __name__ == "__main__":

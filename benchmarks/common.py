@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,13 @@ def patchwork(shape: Sequence[int], seed: int) -> LabelMap:
     blocks = np.random.default_rng(seed).integers(0, 60, (8, 8)).astype(np.uint8)
     tall = blocks.repeat(-(-shape[0] // 8), 0)[: shape[0]]
     return tall.repeat(-(-shape[1] // 8), 1)[:, : shape[1]]
+
+
+def run(command: list[str]) -> None:
+    """As a user types it."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
 
 
 def seconds(do: Callable[[], object]) -> float:

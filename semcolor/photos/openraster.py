@@ -27,21 +27,22 @@ class Layer(NamedTuple):
 def write_openraster(path: Path, layers: Sequence[Layer], merged: pyvips.Image) -> None:
     """Write layers, from top to bottom, all of one size; ``merged``: how they look together.
 
-    Raises OSError, pyvips.Error.
+    That may be one of the layers, and is packed once then. Raises OSError, pyvips.Error.
     """
     width, height = merged.width, merged.height
+    together = _png(merged)
     image = ET.Element("image", version="0.0.6", w=str(width), h=str(height))
     stack = ET.SubElement(image, "stack")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
         file.writestr("mimetype", _KIND)
         for number, layer in enumerate(layers):
             source = f"data/layer{number}.png"
-            file.writestr(source, _png(layer.pixels))
+            file.writestr(source, together if layer.pixels is merged else _png(layer.pixels))
             shown = "visible" if layer.is_shown else "hidden"
             ET.SubElement(
                 stack, "layer", name=layer.name, src=source, x="0", y="0", visibility=shown
             )
-        file.writestr("mergedimage.png", _png(merged))
+        file.writestr("mergedimage.png", together)
         small = merged.thumbnail_image(_THUMBNAIL, size="down")
         file.writestr("Thumbnails/thumbnail.png", _png(small.colourspace("srgb").cast("uchar")))
         file.writestr("stack.xml", ET.tostring(image, "utf-8", xml_declaration=True))

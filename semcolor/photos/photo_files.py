@@ -9,6 +9,7 @@ import contextlib
 import tempfile
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,10 +186,10 @@ def write_photo(
     and as `check_output`.
     """
     check_output(path, photo)
-    write = _write_openraster if holds_labels(path) else _write
+    write = partial(_write_openraster, labels=labels) if holds_labels(path) else _write
     try:
         with replacing(path, only_new=only_new) as part:
-            interruptible(lambda: write(part, rgb, photo, labels))
+            interruptible(lambda: write(part, rgb, photo))
     except FileExistsError as error:
         raise SemcolorError(Code.OUTPUT_EXISTS, file=str(path)) from error
     except (pyvips.Error, OSError) as error:
@@ -199,15 +200,16 @@ def _write_openraster(path: Path, rgb: Rgb, photo: Photo, labels: LabelMap | Non
     """In sRGB, as the format has it."""
     kind = {3: "srgb", 1: "b-w"} if photo.depth == 8 else {3: "rgb16", 1: "grey16"}
     colors = pyvips.Image.new_from_array(rgb).copy(interpretation=kind[3])
+    colors = set_metadata(colors, ".png", photo.metadata)
     gray = pyvips.Image.new_from_array(photo.gray).copy(interpretation=kind[1])
     layers = [Layer("Colorized", colors), Layer("Photo", gray)]
     if labels is not None:
         map_ = pyvips.Image.new_from_array(to_rgba(labels)).copy(interpretation="srgb")
         layers.insert(0, Layer("Labels", map_, is_shown=False))
-    write_openraster(path, layers, set_metadata(colors, ".png", photo.metadata))
+    write_openraster(path, layers, merged=colors)
 
 
-def _write(path: Path, rgb: Rgb, photo: Photo, _: LabelMap | None) -> None:
+def _write(path: Path, rgb: Rgb, photo: Photo) -> None:
     deep = photo.depth == 16
     image = pyvips.Image.new_from_array(rgb).copy(interpretation="rgb16" if deep else "srgb")
     image = _to_profile(image, photo.source, photo.depth)

@@ -17,6 +17,8 @@ from semcolor.cli.manifest import NAME, Line, Manifest, State, last_lines
 from semcolor.photos.label_files import read_label_map, write_label_map
 from semcolor.shared.errors import Code, SemcolorError
 
+from .noise import make
+
 COMMAND = [sys.executable, "-m", "semcolor.cli", "batch"]
 
 
@@ -24,13 +26,6 @@ def batch(*arguments):
     return subprocess.run(
         [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=300
     )
-
-
-def make(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 255, (60, 80)).astype(np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 @pytest.fixture

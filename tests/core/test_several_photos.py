@@ -5,24 +5,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from semcolor.cli.targets import Target, targets
 from semcolor.shared.errors import Code, SemcolorError
 
+from .noise import make
+
 
 def semcolor(*arguments):
     command = [sys.executable, "-m", "semcolor.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
-
-
-def make(path, seed=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = np.random.default_rng(seed).integers(0, 255, (60, 80)).astype(np.uint8)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ from language import tr
 from .listener import Listener
 from .widgets import wrapped_label
 
-PICTURE_SIZE = 240  # pixels, the longer side
-
 
 class Question:
     """It hangs from a widget, over what is below that, until it is answered.
