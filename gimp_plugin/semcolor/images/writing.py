@@ -67,7 +67,8 @@ def write(photo: Photo, layer: Gimp.Layer, content: PixelFile, undoable: bool) -
         ImageChangedError: the image was changed meanwhile; a part may have been written.
     """
     check_unlocked(layer)
-    with one_undo_step(photo.image) if undoable else contextlib.nullcontext():
+    undo_step = one_undo_step(photo.image) if undoable else contextlib.nullcontext()
+    with undo_step, _no_message_windows():
         try:
             served = Gimp.get_pdb().procedure_exists(WRITE)
             call(
@@ -77,6 +78,23 @@ def write(photo: Photo, layer: Gimp.Layer, content: PixelFile, undoable: bool) -
             )  # fmt: skip
         except LayerError as error:
             raise ImageChangedError from error
+
+
+@contextlib.contextmanager
+def _no_message_windows() -> Iterator[None]:
+    """What GIMP says in the block goes to its console.
+
+    It tells of a writer that it has killed, in words that frighten, though nothing is lost by that.
+    """
+    before = Gimp.message_get_handler()
+    if before == Gimp.MessageHandlerType.CONSOLE:  # another panel writes, and will bring it back
+        yield
+        return
+    Gimp.message_set_handler(Gimp.MessageHandlerType.CONSOLE)
+    try:
+        yield
+    finally:
+        Gimp.message_set_handler(before)
 
 
 def _for_us_only(path: str, flags: int) -> int:
