@@ -17,6 +17,7 @@ from .harness import CHECKOUT
 sys.path += [str(CHECKOUT / "gimp_plugin/semcolor"), str(CHECKOUT / "semcolor")]
 
 from labels import classes
+from labels.merging import newer_kept
 from labels.regions import beside, mostly_selected
 from live.tiles import Edit, Tiles
 from live.unsent import Unsent
@@ -128,6 +129,15 @@ def test_where_the_button_is_not_told_a_stroke_that_pauses_is_not_cut() -> None:
     assert seconds_until_read(watch, end, thumbnail({(3, 3): 1})) > 0.2
 
 
+def test_paint_of_a_busy_gimp_is_waited_for() -> None:
+    watch = settled_watch()
+    end = stroke(watch, 1, DOWN)
+    assert watch.is_due(end + 0.04, UP)
+    watch.see(end + 0.04, thumbnail({(9, 9): 1}), seconds=0.1)
+    assert watch.area_to_read(end + 0.2) is None
+    assert watch.area_to_read(end + 0.6)
+
+
 def test_change_while_the_button_is_up_is_read_at_once_when_it_is_known() -> None:
     watch = settled_watch()
     end = stroke(watch, 1, DOWN)
@@ -206,6 +216,12 @@ def test_tiles_find_the_tiles_that_changed() -> None:
     assert not tiles.changed(Rectangle(700, 0, 5, 5), read)  # outside of the photo
 
 
+def test_what_others_have_changed_meanwhile_is_kept() -> None:
+    before, made = b"aaaabbbbccccdddd", b"xxxxxxxxccccxxxx"
+    assert newer_kept(made, before, before) == made
+    assert newer_kept(made, before, b"aaaaBBBBccccddd!") == b"xxxxBBBBccccddd!"
+
+
 def test_what_was_read_is_sent_as_it_was_read() -> None:
     unsent = Unsent(WHOLE)
     unsent.next_job(0)
@@ -236,6 +252,25 @@ def test_one_job_in_flight_and_the_newest_wins() -> None:
     assert unsent.next_job(2) == Edit(Rectangle(0, 0, 60, 30))  # both in one
     unsent.succeeded()
     assert unsent.next_job(3) is None
+
+
+def test_a_stroke_is_sent_apart_from_what_the_bridge_knows() -> None:
+    unsent = Unsent(WHOLE)
+    unsent.next_job(0)
+    unsent.succeeded()
+    stroke = Edit(Rectangle(0, 0, 10, 10), bytes(400), is_stroke=True)
+    known = Edit(Rectangle(0, 0, 90, 90), is_known=True)
+    unsent.edited(stroke)
+    unsent.edited(known)
+    assert unsent.next_job(1) == stroke._replace(pixels=None)  # they may have changed since
+    unsent.edited(stroke)
+    assert unsent.area == known.area
+    unsent.succeeded()
+    assert unsent.next_job(2) == stroke
+    unsent.succeeded()
+    unsent.edited(Edit(Rectangle(5, 5, 20, 20)))  # undone
+    unsent.edited(stroke)
+    assert unsent.next_job(3) == Edit(known.area)  # nobody knows what of it was painted
 
 
 def test_no_edit_is_lost_when_the_worker_is() -> None:

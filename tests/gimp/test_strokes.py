@@ -11,7 +11,7 @@ import pytest
 from .harness import Gimp
 from .panel_script import run_live
 
-GRASS, WATER = (0, 0, 192, 255), (192, 64, 64, 255)
+GRASS, WATER, TREE = (0, 0, 192, 255), (192, 64, 64, 255), (0, 192, 192, 255)
 _WATER_ON_WHITE = "#c78787"  # as the picture beside a question has it
 
 
@@ -281,6 +281,47 @@ def test_a_smart_stroke_labels_the_object_under_it(gimp: Gimp, live: str) -> Non
     assert np.count_nonzero(changed) > 3 * np.count_nonzero(stroke) > 0
     assert changed[stroke].all()
     assert (result["labels"][changed] == WATER).all()
+    assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
+
+
+def test_what_is_painted_while_an_object_is_labelled_stays(gimp: Gimp, live: str) -> None:
+    """And its object is labelled, too; each in one undo step."""
+    script = """
+    activate(panel)
+    press("alt+m", lambda: preferences()["smart"])
+    choose_class(panel, "water")
+    with worker_asleep():
+        wait_for_job(lambda: stroke(0, 80))
+        first = content(labels)
+        result["first"] = pixels(labels, "R'G'B'A u8")
+        choose_class(panel, "tree")
+        stroke(0, 135)
+        wait(lambda: content(labels) != first)
+        time.sleep(1)
+        painted = content(labels)
+        result["painted"] = pixels(labels, "R'G'B'A u8")
+    wait(lambda: content(labels) != painted)
+    settle(colors)
+    settle(labels)
+    result["labels"] = pixels(labels, "R'G'B'A u8")
+    result["colors"] = pixels(colors, "R'G'B' u8")
+    colorize(image)
+    result["colorized"] = pixels(colors, "R'G'B' u8")
+    press("ctrl+z", lambda: content(colors) != b"")
+    labelled = settle(labels)
+    press("ctrl+z", lambda: content(labels) != labelled)
+    settle(colors)
+    result["one"] = pixels(labels, "R'G'B'A u8")
+    press("ctrl+z", lambda: content(labels) == painted)
+    assert settle(labels) == painted  # undo is no stroke
+    """
+    result = run_live(gimp, live, script)
+    stroke = (result["painted"] != result["first"]).any(axis=2)
+    for name in ("one", "labels"):
+        assert (result[name][stroke] == TREE).all()
+    water = (result["one"] == WATER).all(axis=2)
+    tree = (result["labels"] == TREE).all(axis=2)
+    assert min(water.sum(), tree.sum()) > 3 * stroke.sum() > 0
     assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
 
 

@@ -10,7 +10,6 @@ from images.color_notes import class_at
 from images.photo import LayerError, Photo
 from images.pixels import read_pixels
 from images.roles import check_unlocked, find_label_layer
-from images.writing import pixel_file, write
 from labels.regions import mostly_selected
 from language import tr
 from shared.bridge_schema import LABEL_FORMAT, SELECTION_FORMAT
@@ -113,15 +112,10 @@ def _label_change(
     check_unlocked(label_layer)
 
     def ask(exchange: Exchange) -> LabelChange:
-        exchange.send_labels(label_layer, edit)
-        if inside:
-            exchange.send_selection(inside)
-        return exchange.change_labels(op, **fields)
+        return exchange.change_labels(op, label_layer, edit, inside, **fields)
 
     def apply(change: LabelChange) -> Outcome:
-        if change.strips:
-            with pixel_file(change.strips, LABEL_FORMAT) as content:
-                write(photo, label_layer, content, undoable=True)
+        change.write(photo)
         return Outcome({"pixels": change.pixels}, [] if change.strips else [_NOTHING])
 
     return Action(ask, apply, step)

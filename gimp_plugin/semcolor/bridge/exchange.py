@@ -16,6 +16,7 @@ from images.label_colors import LabelColors
 from images.photo import ImageChangedError, Photo
 from images.pixels import (
     Glance,
+    Snapshot,
     color_format,
     depth_of,
     glance,
@@ -26,10 +27,11 @@ from images.pixels import (
     strips,
 )
 from images.writing import pixel_file, write
+from labels.merging import newer_kept
 from live.tiles import Edit
 from shared.bridge_schema import LABEL_FORMAT, PAYLOAD_LIMIT, SELECTION_FORMAT
 from shared.color_notes import ColorNote, format_notes
-from shared.geometry import Rectangle
+from shared.geometry import NOWHERE, Rectangle
 
 from .process import BridgeProcess
 
@@ -38,11 +40,41 @@ InGimp = Callable[[Callable[[], Any]], Any]
 
 
 class LabelChange(NamedTuple):
-    """What the bridge has changed in its labels: the new pixels, in strips, and how many differ."""
+    """What the bridge has changed in its labels: the new pixels, in strips, and how many differ.
+
+    To be written or dropped.
+    """
 
     area: Rectangle
     strips: list[tuple[Rectangle, bytes]]
     pixels: int
+    before: Snapshot
+    """The label layer as it was before it was sent."""
+
+    def write(self, photo: Photo) -> None:
+        """Put it into the label layer, but for where was painted since: one undo step.
+
+        Raises:
+            LayerError: the layer is locked.
+            ImageChangedError: the image was changed meanwhile.
+        """
+        try:
+            if self.strips:
+                strips = self.strips if self.before.is_current() else self._merged(photo)
+                with pixel_file(strips, LABEL_FORMAT) as content:
+                    write(photo, self.before.layer, content, undoable=True)
+        finally:
+            self.drop()
+
+    def drop(self) -> None:
+        """Don't write it."""
+        self.before.delete()
+
+    def _merged(self, photo: Photo) -> Iterator[tuple[Rectangle, bytes]]:
+        for strip, made in self.strips:
+            before = self.before.read(photo, strip, LABEL_FORMAT)
+            now = read_pixels(photo, self.before.layer, strip, LABEL_FORMAT)
+            yield strip, newer_kept(made, before, now)
 
 
 def directly(call: Callable[[], T]) -> T:
@@ -127,12 +159,27 @@ class Exchange:
         selection = self._in_gimp(self._photo.image.get_selection)
         self._send_rows(selection, area, SELECTION_FORMAT)
 
-    def change_labels(self, op: str, **fields: Any) -> LabelChange:
-        """Let the bridge change its labels."""
-        answer, _ = self._bridge.request(op, **fields)
-        area = _rectangle(answer)
-        changed = self._fetch("label_rows", area, LABEL_FORMAT)
-        return LabelChange(area, list(changed), int(answer["pixels"]))
+    def change_labels(
+        self, op: str, layer: Gimp.Layer, edit: Rectangle | None,
+        inside: Rectangle = NOWHERE, by_hand: bool = False, **fields: Any,
+    ) -> LabelChange:  # fmt: skip
+        """Send the label layer as `send_labels` does, and let the bridge change its labels.
+
+        Args:
+            inside: the bounds of the selection, outside of which nothing changes, if any.
+        """
+        before: Snapshot = self._in_gimp(lambda: Snapshot(layer))
+        try:
+            self.send_labels(layer, edit, by_hand)
+            if inside:
+                self.send_selection(inside)
+            answer, _ = self._bridge.request(op, **fields)
+            area = _rectangle(answer)
+            changed = list(self._fetch("label_rows", area, LABEL_FORMAT))
+        except Exception:
+            self._in_gimp(before.delete)
+            raise
+        return LabelChange(area, changed, int(answer["pixels"]), before)
 
     def encode_labels(self) -> bytes:
         """The labels that were sent, as the file that the command line writes."""
@@ -194,10 +241,9 @@ class Exchange:
         Args:
             locked: classes whose pixels stay theirs.
         """
-        self.send_labels(labels, edit.area, by_hand=True)
         return self.change_labels(
-            "refine_labels", class_id=class_id, selected=False, everywhere=False,
-            locked=sorted(locked),
+            "refine_labels", labels, edit.area, by_hand=True,
+            class_id=class_id, selected=False, everywhere=False, locked=sorted(locked),
         )  # fmt: skip
 
     def recolor(self, detail: int, colorized: Gimp.Layer) -> None:

@@ -57,6 +57,27 @@ def glance(layer: Gimp.Layer) -> Glance:
     return Glance(image.get_precision(), image.get_base_type(), seen)
 
 
+class Snapshot:
+    """A layer as it is now: a copy in no image, which shares all tiles with it, to be deleted."""
+
+    def __init__(self, layer: Gimp.Layer) -> None:
+        self.layer, self._copy, self._seen = layer, layer.copy(), glance(layer)
+
+    def is_current(self) -> bool:
+        """Whether the layer looks as it did. Raises ImageChangedError when it is gone."""
+        if not self.layer.is_valid():
+            raise ImageChangedError
+        return glance(self.layer) == self._seen
+
+    def read(self, photo: Photo, area: Rectangle, pixel_format: str) -> bytes:
+        """What `read_pixels` would have read."""
+        return read_pixels(photo, self._copy, area, pixel_format)
+
+    def delete(self) -> None:
+        """Give its memory back."""
+        self._copy.delete()
+
+
 def depth_of(image: Gimp.Image) -> int:
     """8 for an image with 8 bits per channel, 16 for every deeper one."""
     eight_bit = (

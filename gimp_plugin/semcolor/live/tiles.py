@@ -18,6 +18,8 @@ class Edit(NamedTuple):
     """Its RGBA u8 as it was read; None: to be read."""
     is_stroke: bool = False
     """Whether it is new, not what undo or redo has brought back, and nothing else changed."""
+    is_known: bool = False
+    """Whether it is what the bridge has made itself."""
 
     def __bool__(self) -> bool:
         return bool(self.area)

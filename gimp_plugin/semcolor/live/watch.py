@@ -11,6 +11,7 @@ QUIET_SECONDS = 0.25
 RELEASED_QUIET_SECONDS = 0.04
 """The same when the pointer's button is known to be up: GIMP may still be painting what is left."""
 
+_PATIENCE = 5  # GIMP that takes long to answer takes so many times as long to paint what is left
 _EAGER_SECONDS = 0.02  # between two looks when a stroke may just have ended
 _LOOK_SECONDS = 0.1
 _POINTER_SECONDS = 0.25  # at most: how soon it is noticed that somebody is at work again
@@ -55,6 +56,7 @@ class Watch:
         self._unswept = whole
         self._pointer = Pointer(0, 0, False)
         self._knows_button = self._saw_layer = False
+        self._answer_seconds = 0.0
 
     def is_due(self, now: float, pointer: Pointer) -> bool:
         """Whether to look at the label layer now. To be asked again after `pause`."""
@@ -75,9 +77,9 @@ class Watch:
             return _EAGER_SECONDS
         return min(self._look_seconds(now), _POINTER_SECONDS)
 
-    def see(self, now: float, thumbnail: Thumbnail) -> None:
-        """Take a look at the label layer."""
-        self._saw_layer = True
+    def see(self, now: float, thumbnail: Thumbnail, seconds: float = 0.0) -> None:
+        """Take a look at the label layer, which took so many seconds."""
+        self._saw_layer, self._answer_seconds = True, seconds
         last, self._last = self._last, thumbnail
         if last is None or last == thumbnail:
             return
@@ -98,6 +100,7 @@ class Watch:
         """A piece of where a stroke has ended, or of the sweep; None while a stroke goes on."""
         is_released = self._knows_button and not self._pointer.is_down
         quiet = RELEASED_QUIET_SECONDS if is_released else QUIET_SECONDS
+        quiet = max(quiet, _PATIENCE * self._answer_seconds)
         if now - self._changed_at < quiet:
             return None
         if self._suspect:
@@ -110,6 +113,11 @@ class Watch:
         self._swept_at = now
         piece, self._unswept = _split(self._unswept or self._whole)
         return piece
+
+    def take_suspect(self) -> Rectangle:
+        """All that is suspected, to be read now, though a stroke may go on."""
+        suspect, self._suspect = self._suspect, NOWHERE
+        return suspect
 
     def _look_seconds(self, now: float) -> float:
         may_have_ended = self._suspect or now - self._released_at < QUIET_SECONDS

@@ -98,7 +98,7 @@ class Commands:
         self._jobs.do(coloring.add_label_layer(self._photo, self._detail))
 
     def _label_selection(self) -> None:
-        self._watcher.changed_by_us(self._photo.whole)
+        self._watcher.we_change(find_label_layer(self._photo), self._photo.whole)
         call_for(self._photo, "label-selection", **self._as_picked())
         Gimp.displays_flush()
 
@@ -113,7 +113,7 @@ class Commands:
                 tr("Paint a dab of this class into the region first, then press this.")
             )
         x, y = seed
-        self._watcher.changed_by_us(self._photo.whole)
+        self._watcher.we_change(label_layer, self._photo.whole)
         call_for(self._photo, "fill-region", x=x, y=y, **self._as_picked())
         Gimp.displays_flush()
 
@@ -134,7 +134,7 @@ class Commands:
 
     def _relabel(self, action: Action[LabelChange]) -> None:
         def apply(change: LabelChange) -> Outcome:
-            self._watcher.changed_by_us(change.area)
+            self._watcher.we_change(change.before.layer, change.area, is_known=True)
             return action.apply(change)
 
         self._jobs.do(replace(action, apply=apply))

@@ -1,5 +1,6 @@
 """The panel's jobs: one at a time, and of what buttons ask for, the newest."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from language import UserError, error_text, stage_text, tr
 from shared.errors import SemcolorError
 from shared.states import Stage, WorkerState
 from windows.panel import PanelWindow
+
+_HAND_SECONDS = 0.05  # between two looks at it
 
 
 class Jobs:
@@ -80,7 +83,17 @@ class Jobs:
             self.guarded(lambda: (show or self._show_notes)(self._apply(action, answer)))
             Gimp.displays_flush()
 
-        self._background.submit(lambda exchange, _: action.ask(exchange), done)
+        def job(exchange: Exchange, in_gimp: InGimp) -> Any:
+            answer = action.ask(exchange)
+            self.wait_for_hand(in_gimp)
+            return answer
+
+        self._background.submit(job, done)
+
+    def wait_for_hand(self, in_gimp: InGimp) -> None:
+        """In a job: wait while a button is down. What is written into a stroke its undo spoils."""
+        while in_gimp(self._window.pointer).is_down:
+            time.sleep(_HAND_SECONDS)
 
     def guarded(self, action: Callable[[], object]) -> None:
         """Do something at once; what it says against that is shown."""

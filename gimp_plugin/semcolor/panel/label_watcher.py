@@ -37,7 +37,7 @@ class LabelWatcher:
         self.whole = self._photo.whole
         self._tiles, self._watch = Tiles(self.whole), Watch(self.whole)
         self._edit_so_far = NOWHERE
-        self._ours, self._ours_until = NOWHERE, 0.0
+        self._ours, self._ours_until, self._is_known = NOWHERE, 0.0, False
         self.last_stroke: Rectangle | None = None
         """Where the user painted last."""
 
@@ -54,28 +54,41 @@ class LabelWatcher:
         """Whether there was a change that is not read yet; nothing should be sent before it is."""
         return self._watch.has_suspicion
 
-    def changed_by_us(self, area: Rectangle) -> None:
-        """What changes here within the next moments is no stroke of the user's."""
+    def we_change(self, label_layer: Gimp.Layer, area: Rectangle, is_known: bool = False) -> None:
+        """What changes here within the next moments is no stroke; what has until now may be.
+
+        Args:
+            is_known: the bridge has that change already.
+        """
+        self._see(label_layer)
+        self._read(label_layer, self._watch.take_suspect())
         self._ours, self._ours_until = area, time.monotonic() + _OURS_SECONDS
+        self._is_known = is_known
 
     def look(self, label_layer: Gimp.Layer) -> None:
         """Look at the layer, and read a part of it when it is time."""
-        now = time.monotonic()
+        thumbnail = self._see(label_layer)
+        area = self._watch.area_to_read(time.monotonic())
+        if area:
+            self._read(label_layer, area)
+            self.seen = thumbnail
+
+    def _see(self, label_layer: Gimp.Layer) -> Thumbnail:
+        begin = time.monotonic()
         thumbnail = self._thumbnail(label_layer)
-        self._watch.see(now, thumbnail)
-        area = self._watch.area_to_read(now)
-        if not area:
-            return
+        self._watch.see(begin, thumbnail, time.monotonic() - begin)
+        return thumbnail
+
+    def _read(self, label_layer: Gimp.Layer, area: Rectangle) -> None:
         with timed("tiles"):
             edit = self._tiles.changed(area, lambda piece: self.read(label_layer, piece))
-        if edit and now < self._ours_until and edit.area.clip(self._ours):
-            edit, self._ours = edit._replace(is_stroke=False), NOWHERE
+        if edit and time.monotonic() < self._ours_until and edit.area.clip(self._ours):
+            edit, self._ours = edit._replace(is_stroke=False, is_known=self._is_known), NOWHERE
         if edit:
             self._on_edit(edit)
             self._edit_so_far = edit.area.join(self._edit_so_far)
         if self._edit_so_far and not self._watch.has_suspicion:
             self.last_stroke, self._edit_so_far = self._edit_so_far, NOWHERE
-        self.seen = thumbnail
 
     def has_another_photo(self) -> bool:
         """Whether the photo itself was changed, mirrored for instance, and rests now."""

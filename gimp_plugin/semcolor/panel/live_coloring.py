@@ -12,11 +12,9 @@ from images.photo import ImageChangedError, Photo
 from images.preview import picture_of
 from images.roles import COLORIZED, LABELS, find_layer
 from images.undo import as_step
-from images.writing import PixelFile, pixel_file, write
 from language import error_text, tr
 from live.tiles import Edit
 from live.unsent import Unsent
-from shared.bridge_schema import LABEL_FORMAT
 from shared.classes import all_classes
 from shared.codes import NEEDS_A_CHANGE
 from shared.color_notes import ColorNote
@@ -43,7 +41,7 @@ class LiveColoring:
         go_on: called when an edit has been sent and the bridge is free again.
         painted_class: gives the id of the class that the user paints; None: of no class.
         locked: gives the classes whose pixels only what the user has painted himself changes.
-        on_relabel: called before labels are written, with where.
+        on_relabel: called before labels are written, with the layer and where.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class LiveColoring:
         go_on: Callable[[], None],
         painted_class: Callable[[], int | None],
         locked: Callable[[], Collection[int]],
-        on_relabel: Callable[[Rectangle], None],
+        on_relabel: Callable[[Gimp.Layer, Rectangle], None],
     ) -> None:
         self._photo, self._window, self._go_on = photo, window, go_on
         self._painted_class, self._on_relabel = painted_class, on_relabel
@@ -64,7 +62,7 @@ class LiveColoring:
         self._unsent = Unsent(photo.whole)
         self._was_ambiguous, self._lowered = False, 0  # as the user was told after a stroke
         self._notes: tuple[ColorNote, ...] = read_notes(photo)
-        self._asked: tuple[Gimp.Layer, LabelChange] | None = None
+        self._asked: LabelChange | None = None
         self._has_news = False  # whether there were other notes when colours were made last
         self.is_on = self._waits_for_layers = False
 
@@ -90,13 +88,11 @@ class LiveColoring:
 
     def answered(self, is_taken: bool) -> None:
         """Make the change that was asked about, or not. Raises LayerError when it can't be made."""
-        asked = self._asked
-        self._end_question()
-        if asked and is_taken:
-            labels, change = asked
-            with pixel_file(change.strips, LABEL_FORMAT) as content:
-                self._relabel(labels, change, content)
+        if is_taken and self._asked:
+            asked, self._asked = self._asked, None
+            self._relabel(asked)
             Gimp.displays_flush()
+        self._end_question()
 
     def notes_seen(self, notes: tuple[ColorNote, ...]) -> None:
         """The photo has these colour notes now; colours follow, to undo and redo too."""
@@ -148,11 +144,10 @@ class LiveColoring:
             if class_id is not None:
                 change = exchange.label_object(labels, edit, class_id, locked)
                 if change.pixels > large:
-                    in_gimp(lambda: self._ask(labels, change, class_id))
+                    in_gimp(lambda: self._ask(change, class_id))
                     return exchange.ambiguous, exchange.lowered
-                if change.strips:
-                    with pixel_file(change.strips, LABEL_FORMAT) as content:
-                        in_gimp(lambda: self._relabel(labels, change, content))
+                self._jobs.wait_for_hand(in_gimp)
+                in_gimp(lambda: self._relabel(change))
                 if colorized:
                     exchange.recolor(own.detail, colorized)
             elif colorized:
@@ -164,14 +159,18 @@ class LiveColoring:
 
         self._jobs.submit(job, self._done)
 
-    def _relabel(self, labels: Gimp.Layer, change: LabelChange, content: PixelFile) -> None:
-        self._on_relabel(change.area)
-        as_step(_STEP, lambda: write(self._photo, labels, content, undoable=True))
+    def _relabel(self, change: LabelChange) -> None:
+        if change.strips:
+            self._on_relabel(change.before.layer, change.area)
+            as_step(_STEP, lambda: change.write(self._photo))
+        else:
+            change.drop()
 
-    def _ask(self, labels: Gimp.Layer, change: LabelChange, class_id: int) -> None:
+    def _ask(self, change: LabelChange, class_id: int) -> None:
         """Ask the user first. Meanwhile the bridge gets back what the layer has."""
         self._unsent.edited(Edit(change.area))
-        self._asked = labels, change
+        self._end_question()
+        self._asked = change
         entry, share = all_classes()[class_id], change.pixels / self._photo.whole.pixels
         picture = picture_of(self._photo, change.strips, entry)
         message = tr("This would make {share} of the photo {name}.")
@@ -181,8 +180,9 @@ class LiveColoring:
 
     def _end_question(self) -> None:
         if self._asked:
+            self._asked.drop()
             self._asked = None
-            self._window.question.close()
+        self._window.question.close()
 
     def _done(self, found: tuple[int, int] | None, error: Exception | None) -> None:
         if found:
