@@ -39,7 +39,7 @@ SIDE = 64  # pixels
 WARM_UP = 5  # strokes
 PORT = 7790  # of the first worker
 NAMESPACE, NEAR, FAR = "semcolor-link", "10.213.7.1", "10.213.7.2"
-INVITATION = "semcolor-1-"
+INVITATION = "semcolor-2-"
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Shared by all tests: folders of their own, sample photos, a real worker."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 
 from semcolor.client import local_worker
+from semcolor.client.keys import Connection, KeyPair
 from semcolor.client.worker_client import ZmqWorkerClient
 from semcolor.photos.photo_files import read_photo
+from semcolor.shared.errors import SemcolorError
+from semcolor_worker import clients
 
 # A commit passes or fails; `--hypothesis-profile=exploring` looks for examples nobody has tried.
 hypothesis.settings.register_profile("exploring", deadline=None)
@@ -40,6 +44,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in folders_below(tmp_path / "home").items():
         monkeypatch.setenv(name, value)
     return tmp_path / "home"
+
+
+@pytest.fixture
+def invite() -> Iterator[Callable[..., Connection]]:
+    """Invites somebody to a worker, by its own user's connection; gives the invitation."""
+    names = set()
+
+    def do_invite(own: Connection, name: str = "anna", days: float = 7.0) -> Connection:
+        names.add(name)
+        pair = KeyPair.generate()
+        clients.invite(name, pair.public, timedelta(days=days), replace=True)
+        return Connection(own.address, own.server_key, pair)
+
+    yield do_invite
+    for name in names:
+        with contextlib.suppress(SemcolorError):  # of a home that was left, or revoked already
+            clients.revoke(name)
+
+
+@pytest.fixture
+def move_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """From now on semcolor's files are in another home."""
+
+    def move(home: Path) -> None:
+        for name, value in folders_below(home).items():
+            monkeypatch.setenv(name, value)
+
+    return move
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ import sys
 
 from filelock import Timeout
 
-from semcolor.client import keys
 from semcolor.client.local_worker import connection_file, pid_file, worker_lock
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker import clients
 from semcolor_worker.supervisor.server import Supervisor
 
 # Others hold the lock for a moment, to see whether a worker runs. Not longer than that: who waits
@@ -40,7 +40,7 @@ def serve(listen: str | None) -> None:
         lock = worker_lock().acquire(timeout=_LOCK_SECONDS)
     except Timeout as error:
         raise SemcolorError(Code.ALREADY_RUNNING) from error
-    for path in keys.close_to_others():
+    for path in clients.close_to_others():
         logging.warning("other users could read or change %s: now they can't any more", path)
     with lock:
         connection_file().unlink(missing_ok=True)  # of one that was killed

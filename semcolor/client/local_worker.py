@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from filelock import FileLock, Timeout
 
-from semcolor.protocol.schema import PROTOCOL, Stop
+from semcolor.protocol.schema import PROTOCOL, Pair, Stop
 from semcolor.shared.errors import Code, SemcolorError
 
 from . import settings
-from .keys import Connection, decode_invitation
+from .keys import Connection, KeyPair, decode_invitation
 from .worker_client import ZmqWorkerClient
 
 _SLOW_SECONDS = 120.0  # for a worker that lives, on a busy machine
@@ -84,12 +84,15 @@ def set_remote(connection: Connection | None) -> None:
 def choose(invitation: str) -> Choice:
     """Use the worker of this invitation line from now on; with “local”, this machine's own again.
 
-    Raises SemcolorError, and then the choice stays as it was.
+    A line that was used here before leads back to its worker. Raises SemcolorError, and then the
+    choice stays as it was.
     """
     if invitation.strip() == "local":
         set_remote(None)
         return Choice()
-    connection = decode_invitation(invitation)
+    invited = decode_invitation(invitation)
+    known = settings.known_workers().get(invited.client.public)
+    connection = Connection.from_dict(known) if known else _pair(invited)
     client = ZmqWorkerClient(connection)
     try:
         _check_version(client)
@@ -98,6 +101,33 @@ def choose(invitation: str) -> Choice:
         client.close()
     set_remote(connection)
     return Choice(connection.address, status.state, status.device)
+
+
+def _pair(invited: Connection) -> Connection:
+    """Use an invitation; its worker and our own key there, which is kept.
+
+    Raises SemcolorError.
+    """
+    own = KeyPair.generate()
+    connection = Connection(invited.address, invited.server_key, own)
+    with contextlib.closing(ZmqWorkerClient(invited)) as client:
+        _check_version(client)
+        try:
+            client.request(Pair(own.public))
+        except SemcolorError:
+            if not _is_known(connection):  # else only the answer was lost
+                raise
+    settings.remember_worker(invited.client.public, connection.to_dict())
+    return connection
+
+
+def _is_known(connection: Connection) -> bool:
+    with contextlib.closing(ZmqWorkerClient(connection)) as client:
+        try:
+            client.hello()
+        except SemcolorError:
+            return False
+    return True
 
 
 def connect(cancel: threading.Event | None = None) -> ZmqWorkerClient:

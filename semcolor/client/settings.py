@@ -11,6 +11,7 @@ from semcolor.shared.stored_settings import SettingsFile
 
 _APP = "semcolor"
 _CONNECTION = "connection"  # a key, as are …
+_KNOWN = "known_workers"
 _WEIGHTS = "weights"
 _DEVICES = "devices"
 
@@ -39,6 +40,16 @@ def connection() -> dict[str, Any] | None:
 def set_connection(fields: dict[str, Any] | None) -> None:
     """Use this LAN worker from now on; None: the local one."""
     _set(_CONNECTION, fields)
+
+
+def known_workers() -> dict[str, dict[str, Any]]:
+    """All LAN workers that were ever connected to, by the public key of the invitation used."""
+    return dict(settings_file().load().get(_KNOWN, {}))
+
+
+def remember_worker(invitation: str, fields: dict[str, Any]) -> None:
+    """Keep a LAN worker among the known ones, to come back to."""
+    _set(_KNOWN, known_workers() | {invitation: fields})
 
 
 def weights_folder() -> Path | None:

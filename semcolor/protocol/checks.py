@@ -1,10 +1,13 @@
 """What the fields of a message may be at most; everything else is MALFORMED or too large."""
 
+import re
+
 from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
 from semcolor.shared.limits import DETAIL_LIMIT, PIXEL_LIMIT, SIDE_LIMIT
 
 FRAME_LIMIT = 16 * 1024 * 1024  # bytes
+_KEY = re.compile(r"[0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40}")
 ANSWER_FRAME = 128 * 1024  # bytes; of these, an answer's pixels are as many as it takes
 
 
@@ -23,6 +26,11 @@ def check_digest(digest: str) -> None:
     """The name of a plane."""
     hexadecimal = len(digest) == 32 and all(c in "0123456789abcdef" for c in digest)
     require(hexadecimal, "a plane's name is 32 hex digits")
+
+
+def check_key(public: str) -> None:
+    """A CURVE key in Z85 (ZeroMQ RFC 32)."""
+    require(bool(_KEY.fullmatch(public)), "a key is 40 characters of Z85")
 
 
 def check_size(width: int, height: int) -> None:

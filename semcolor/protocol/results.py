@@ -69,6 +69,11 @@ class HelloResult(Result):
 
 
 @dataclass(frozen=True)
+class PairResult(Result):
+    """The key is known now, and the invitation's no more."""
+
+
+@dataclass(frozen=True)
 class EngineStatus:
     """One engine. ``fault``: why its device was taken out, if it was."""
 

@@ -23,6 +23,7 @@ from .checks import (
     FRAME_LIMIT,
     check_detail,
     check_digest,
+    check_key,
     check_no_frame,
     check_pixel,
     check_place,
@@ -34,6 +35,7 @@ from .checks import (
 from .results import (
     CancelResult,
     HelloResult,
+    PairResult,
     PutResult,
     RecolorResult,
     RegionResult,
@@ -45,7 +47,7 @@ from .results import (
     SuggestResult,
 )
 
-PROTOCOL = 7
+PROTOCOL = 8
 PIECE_LIMIT = FRAME_LIMIT // 2  # bytes of colour in one answer
 PREDICTED = "predicted"  # instead of a digest: the labels that `segment` would give
 _COLOR = re.compile("#[0-9a-f]{6}")
@@ -99,6 +101,22 @@ class Hello(Request):
 
     op = "hello"
     protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True)
+class Pair(Request):
+    """Who comes with an invitation leaves a key of his own, and the invitation ends. → PairResult.
+
+    ``public``: a CURVE key in Z85. Others may send nothing before it than :class:`Hello`.
+    """
+
+    op = "pair"
+    public: str
+
+    def check(self, frame_bytes: int) -> None:
+        """See :meth:`Request.check`."""
+        super().check(frame_bytes)
+        check_key(self.public)
 
 
 @dataclass(frozen=True)
@@ -404,6 +422,7 @@ class Stop(Request):
 
 RESULTS: dict[type[Request], type[Result]] = {
     Hello: HelloResult,
+    Pair: PairResult,
     Status: StatusResult,
     PutPhoto: PutResult,
     PutLabels: PutResult,

@@ -50,6 +50,8 @@ class Code(StrEnum):
     KEY_REFUSED = "key_refused"
     WORKER_KEY = "bad_worker_key"
     INVITATION = "bad_invitation"
+    INVITATION_USED = "invitation_used"
+    NOT_PAIRED = "not_paired"
     CLIENT_NAME = "bad_client_name"
     TOO_MANY_JOBS = "too_many_jobs"
     CLIENT_EXISTS = "client_exists"

@@ -111,13 +111,16 @@ ERRORS: dict[Code, str] = {
         "0.0.0.0:7777` first."
     ),
     Code.KEY_REFUSED: (
-        "The worker at {address} does not know this client's key. Ask for a new invitation "
-        "(`semcolor worker invite NAME` there, `semcolor connect LINE` here)."
+        "The worker at {address} does not know this client's key: the invitation has been used, or "
+        "has ended. Ask for a new one (`semcolor worker invite NAME` there, `semcolor connect "
+        "LINE` here)."
     ),
     Code.INVITATION: (
         "This is not a whole invitation. Paste the one line that `semcolor worker invite NAME` "
         "printed."
     ),
+    Code.INVITATION_USED: "This invitation has been used. Ask the worker's owner for a new one.",
+    Code.NOT_PAIRED: "Connect with the invitation first: `semcolor connect LINE`.",
     Code.TOO_MANY_JOBS: (
         "{limit} requests of this client wait already, which is as many as may. Wait for their "
         "answers, then go on."

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,8 +41,10 @@ def test_a_worker_that_lives_is_waited_for_however_slow_it_is(own_worker: ZmqWor
         client.close()
 
 
-def test_a_worker_elsewhere_is_waited_for_too(own_worker: ZmqWorkerClient) -> None:
-    pid, line = own_worker.hello().pid, encode_invitation(own_worker.connection)
+def test_a_worker_elsewhere_is_waited_for_too(
+    own_worker: ZmqWorkerClient, invite: Callable[..., Connection]
+) -> None:
+    pid, line = own_worker.hello().pid, encode_invitation(invite(own_worker.connection))
     os.kill(pid, signal.SIGSTOP)
     with later(12, os.kill, pid, signal.SIGCONT):
         assert local_worker.choose(line).address == own_worker.connection.address

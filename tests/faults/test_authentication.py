@@ -1,11 +1,13 @@
 """Who gets in when nothing asks who somebody is: nobody. On real sockets."""
 
 import contextlib
+import re
 import socket
 import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 import zmq
@@ -17,6 +19,7 @@ from semcolor.client.worker_client import ZmqWorkerClient
 from semcolor.protocol import codec, schema
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import WorkerState
+from semcolor_worker import clients
 
 from .helpers import raw_socket, semcolor, wait_until
 
@@ -31,13 +34,17 @@ def is_let_in(connection, seconds=2.0):
 
 
 @pytest.fixture
-def invited(worker):
-    """A connection of somebody who was invited, and a function that ends the invitation."""
-    pair = KeyPair.generate()
-    keys.authorize("anna", pair.public)
-    own = worker.connection
-    yield Connection(own.address, own.server_key, pair)
-    authorized_folder().joinpath("anna.key").unlink(missing_ok=True)
+def invited(worker, invite):
+    """A connection of somebody who has come in by an invitation."""
+    return paired(invite(worker.connection))
+
+
+def paired(invited):
+    """The connection of somebody who has used his invitation."""
+    own = KeyPair.generate()
+    with contextlib.closing(ZmqWorkerClient(invited, timeout=60)) as client:
+        client.request(schema.Pair(own.public))
+    return Connection(invited.address, invited.server_key, own)
 
 
 def authorized_folder():
@@ -73,12 +80,96 @@ def test_who_is_shut_out_is_so_while_connected(worker, invited):
 
 def test_a_second_invitation_under_one_name_is_refused(invited):
     with pytest.raises(SemcolorError, match="--replace"):
-        keys.authorize("anna", KeyPair.generate().public)
+        clients.invite("anna", KeyPair.generate().public, timedelta(days=7))
     assert is_let_in(invited, seconds=20)
     listed = subprocess.run(semcolor("worker", "clients"), capture_output=True, text=True).stdout
-    assert listed.startswith(f"anna  {invited.client.public[:8]}")
-    keys.authorize("anna", KeyPair.generate().public, replace=True)
+    assert listed.startswith(f"anna  {invited.client.public[:8]}…  ")
+    clients.invite("anna", KeyPair.generate().public, timedelta(days=7), replace=True)
     assert not is_let_in(invited)
+
+
+def test_an_invitation_is_good_once(worker, invite):
+    """What was mailed is worth nothing later; who used it comes back by the key of its own."""
+    invited = invite(worker.connection)
+    client = paired(invited)
+    assert not is_let_in(invited)
+    assert is_let_in(client, seconds=20)
+
+
+def test_an_invitation_opens_nothing_but_the_way_in(worker, invite):
+    invited = invite(worker.connection)
+    with contextlib.closing(ZmqWorkerClient(invited, timeout=60)) as client:
+        assert client.hello()
+        for request in (schema.Status(), schema.PutPhoto("0" * 32, 8, 8, 8), schema.Stop()):
+            with pytest.raises(SemcolorError) as caught:
+                client.request(request)
+            assert caught.value.code == Code.NOT_PAIRED
+        client.request(schema.Pair(KeyPair.generate().public))
+        with pytest.raises(SemcolorError) as caught:  # over the open connection
+            client.request(schema.Pair(KeyPair.generate().public))
+        assert caught.value.code == Code.KEY_REFUSED
+    own = worker.connection
+    with contextlib.closing(ZmqWorkerClient(own, timeout=60)) as client:
+        with pytest.raises(SemcolorError) as caught:  # nobody has invited him
+            client.request(schema.Pair(KeyPair.generate().public))
+        assert caught.value.code == Code.INVITATION_USED
+
+
+def test_an_invitation_ends_by_itself(worker, invite):
+    assert not is_let_in(invite(worker.connection, days=-1))
+    invited = invite(worker.connection, days=3 / 86400)
+    with contextlib.closing(ZmqWorkerClient(invited, timeout=60)) as client:
+        assert client.hello()
+        time.sleep(6)  # the open connection, too
+        with pytest.raises(SemcolorError) as caught:
+            client.request(schema.Pair(KeyPair.generate().public))
+        assert caught.value.code == Code.KEY_REFUSED
+
+
+def test_connecting_twice_with_one_line(worker, invite, home, move_to):
+    """On the same machine it leads back; on another it is worth nothing."""
+    line = keys.encode_invitation(invite(worker.connection))
+    move_to(home)
+    assert local_worker.choose(line).address == worker.connection.address
+    client = local_worker.remote_connection()
+    local_worker.choose("local")
+    local_worker.choose(line)
+    assert local_worker.remote_connection() == client
+    move_to(home / "elsewhere")
+    with pytest.raises(SemcolorError) as caught:
+        local_worker.choose(line)
+    assert caught.value.code == Code.KEY_REFUSED
+    assert local_worker.remote_connection() is None
+
+
+def test_an_answer_that_is_lost_costs_no_invitation(worker, invite, home, move_to, monkeypatch):
+    line = keys.encode_invitation(invite(worker.connection))
+    move_to(home)
+    request = ZmqWorkerClient.request
+
+    def lose_the_answer(client, asked, *rest):
+        result = request(client, asked, *rest)
+        if isinstance(asked, schema.Pair):
+            raise SemcolorError(Code.UNREACHABLE, address="")
+        return result
+
+    monkeypatch.setattr(ZmqWorkerClient, "request", lose_the_answer)
+    assert local_worker.choose(line).address == worker.connection.address
+
+
+def test_clients_and_what_they_did(worker, invited, invite):
+    with contextlib.closing(ZmqWorkerClient(invited, timeout=60)) as client:
+        client.status()
+    listed = semcolor("worker", "clients")
+
+    def is_told():
+        told = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+        return re.search(r"^anna  .{8}…  seen 20.*, 1 requests, 0 MB received$", told, re.M)
+
+    wait_until(is_told)
+    invite(worker.connection, "berta")
+    told = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    assert re.search("^berta  .{8}…  invited until 20", told, re.M)
 
 
 def test_odd_files_among_the_keys_lock_nobody_out(worker, invited):

@@ -25,6 +25,7 @@ from semcolor.protocol import codec, planes, schema
 from semcolor.protocol.checks import ANSWER_FRAME
 from semcolor.shared import geometry
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker import clients
 
 from .helpers import children, raw_socket, wait_until
 
@@ -199,15 +200,16 @@ def test_lan_client_comes_in_by_invitation_only(home, sample_gray, host):
             told = keys.decode_invitation(line).address
             assert told == f"tcp://{address}" + ("" if ":" in address else f":{port}")
         invited = subprocess.run([*command, "invite", "anna"], capture_output=True, text=True)
-        connection = keys.decode_invitation(invited.stdout)
-        assert connection.address == f"tcp://{host}:{port}"
+        assert keys.decode_invitation(invited.stdout).address == f"tcp://{host}:{port}"
+        local_worker.choose(invited.stdout)
+        connection = local_worker.remote_connection()
         anna = ZmqWorkerClient(connection)
         labels = Session(anna, sample_gray).segment(geometry.Rectangle(0, 0, 50, 50), 0, quiet).map
         assert labels.shape == (50, 50)
         with pytest.raises(SemcolorError, match="own user"):
             anna.request(schema.Stop())
         # Once her key is gone, a new connection is refused.
-        (keys._authorized_folder() / "anna.key").unlink()
+        clients.revoke("anna")
         with pytest.raises(SemcolorError) as caught:
             ZmqWorkerClient(connection).hello()
         assert caught.value.code == Code.KEY_REFUSED

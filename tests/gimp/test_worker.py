@@ -1,5 +1,6 @@
 """The plug-in without the worker, or with another one."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,15 @@ def test_worker_that_is_not_there_is_named_in_a_sentence(
     assert result["after"] == result["before"]
 
 
-def test_connect_takes_an_invitation(gimp: Gimp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connect_takes_an_invitation(
+    gimp: Gimp, monkeypatch: pytest.MonkeyPatch, invite: Callable[..., Connection]
+) -> None:
     """A wrong line, a stranger's line, and the line of the worker that runs."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, gimp.environment[name])
     local_worker.start().close()
     own = local_worker.read_connection()
+    invited = invite(own)
     stranger = Connection(own.address, own.server_key, KeyPair.generate())
     try:
         result = gimp.run(f"""
@@ -49,16 +53,20 @@ def test_connect_takes_an_invitation(gimp: Gimp, monkeypatch: pytest.MonkeyPatch
 
             result["wrong"] = failure(connect, "nonsense")
             result["stranger"] = failure(connect, {encode_invitation(stranger)!r})
-            result["right"] = failure(connect, {encode_invitation(own)!r})
+            result["right"] = failure(connect, {encode_invitation(invited)!r})
         """)
         assert "whole invitation" in result["wrong"]
         assert "does not let this GIMP in" in result["stranger"]
         assert "tcp://" not in result["stranger"]
         assert result["right"] is None
-        assert local_worker.remote_connection() == own
+        chosen = local_worker.remote_connection()
+        assert chosen
+        assert chosen.address == own.address
+        assert chosen.client != invited.client  # a key of its own, made here
         files = [path for path in gimp.profile.rglob("*") if path.is_file()]
-        secret = encode_invitation(own).encode()
-        assert not [path for path in files if secret in path.read_bytes()]
+        secrets = chosen.client.secret.encode(), encode_invitation(invited).encode()
+        contents = [path.read_bytes() for path in files]
+        assert not [one for one in contents if any(secret in one for secret in secrets)]
     finally:
         local_worker.set_remote(None)
 

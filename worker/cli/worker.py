@@ -5,11 +5,16 @@ import json
 import re
 import socket
 import sys
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from semcolor.client import addresses, keys, local_worker, settings
 from semcolor.protocol.results import StatusResult
 from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker import clients
+from semcolor_worker.clients import Client, Usage
+
+_DAYS = 7  # of an invitation
 
 if TYPE_CHECKING:
     from semcolor.cli import Commands
@@ -44,8 +49,12 @@ def add_commands(commands: "Commands") -> None:
         help="where this client finds the worker (default: this machine's name, or the one address "
         "on which it listens)",
     )  # fmt: skip
-    clients = actions.add_parser("clients", help="list those who were invited")
-    clients.set_defaults(run=_clients)
+    invite.add_argument(
+        "--days", type=float, default=_DAYS, metavar="N",
+        help=f"for how long the line is good (default: {_DAYS}); it is good once",
+    )  # fmt: skip
+    listed = actions.add_parser("clients", help="list those who were invited, and what they did")
+    listed.set_defaults(run=_clients)
     revoke = actions.add_parser("revoke", help="shut a client out, at once")
     revoke.set_defaults(run=_revoke)
     revoke.add_argument("name", metavar="NAME", help="what the client was invited as")
@@ -135,21 +144,36 @@ def _invite(options: argparse.Namespace) -> None:
     host = socket.gethostname() if listens.host in addresses.EVERYWHERE else listens.host
     named = addresses.parse(options.address or host, listens.port)
     pair = keys.KeyPair.generate()
-    keys.authorize(options.name, pair.public, options.replace)
+    lasts = timedelta(days=options.days)
+    clients.invite(options.name, pair.public, lasts, options.replace)
     connection = keys.Connection(named.endpoint, keys.server_keys().public, pair)
     print(keys.encode_invitation(connection))
     print(
-        f"Paste this line to {options.name}: `semcolor connect LINE`. It holds a secret key: "
-        "send it privately.",
+        f"Paste this line to {options.name}: `semcolor connect LINE`. It opens the worker to "
+        f"whoever uses it first, within {options.days:g} days: send it privately.",
         file=sys.stderr,
     )
 
 
 def _clients(_: argparse.Namespace) -> None:
-    for public, name in keys.authorized().items():
-        print(f"{name}  {public[:8]}…")
+    usage = clients.usage()
+    for client in clients.authorized():
+        print(f"{client.name}  {client.public[:8]}…  {_told(client, usage.get(client.public))}")
+
+
+def _told(client: Client, usage: Usage | None) -> str:
+    """How it is with a client."""
+    if client.has_expired:
+        return "the invitation has ended"
+    if client.until is not None:
+        return f"invited until {client.until.astimezone():%Y-%m-%d %H:%M}"
+    if usage is None:
+        return "never seen"
+    seen = datetime.fromtimestamp(usage.seen).astimezone()
+    received = f"{usage.received / 1e6:.0f} MB received"
+    return f"seen {seen:%Y-%m-%d %H:%M}, {usage.requests} requests, {received}"
 
 
 def _revoke(options: argparse.Namespace) -> None:
-    keys.revoke(options.name)
+    clients.revoke(options.name)
     print(f"{options.name} is shut out")

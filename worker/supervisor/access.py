@@ -11,6 +11,9 @@ import zmq.utils.z85
 
 from semcolor.client import keys
 from semcolor.client.keys import Connection, KeyPair
+from semcolor.shared.errors import Code, SemcolorError
+from semcolor_worker import clients
+from semcolor_worker.clients import Client
 
 log = logging.getLogger("semcolor.worker")
 
@@ -29,7 +32,7 @@ class Access:
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._server = keys.server_keys()
         self._local = KeyPair.generate()
-        self._invited: dict[str, str] = {}
+        self._clients: dict[str, Client] = {}
         self.socket = context.socket(zmq.REP)
         self.socket.linger = 0
         self.socket.bind(_ENDPOINT)
@@ -62,14 +65,35 @@ class Access:
 
     def may_stay(self, user: str) -> bool:
         """Whether a client that came in may still be here; as of the last :meth:`refresh`."""
-        return self.is_own(user) or user in self._invited
+        return self.is_own(user) or user in self._clients
+
+    def is_invited_only(self, user: str) -> bool:
+        """Whether a client has come by an invitation, and has not left a key of its own yet."""
+        return user in self._clients and self._clients[user].until is not None
+
+    def pair(self, user: str, public: str) -> None:
+        """Who came by an invitation leaves a key. Raises SemcolorError (INVITATION_USED)."""
+        self.refresh()  # two may come by one
+        if not self.is_invited_only(user):
+            raise SemcolorError(Code.INVITATION_USED)
+        client = self._clients[user]
+        clients.pair(client, public)
+        self.refresh()
+        log.info("%s has used the invitation", client.name)
+
+    @property
+    def known(self) -> set[str]:
+        """The keys of all clients."""
+        return set(self._clients)
 
     def refresh(self) -> None:
-        """Read anew who was invited."""
+        """Read anew who has a key."""
         try:
-            self._invited = keys.authorized()
+            there = clients.authorized()
         except OSError as error:  # too many files are open, for instance
-            log.warning("the keys of those invited can't be read now: %s", error)
+            log.warning("the keys of clients can't be read now: %s", error)
+            return
+        self._clients = {client.public: client for client in there if not client.has_expired}
 
     def stop(self) -> None:
         """Let nobody in any more."""

@@ -23,6 +23,7 @@ from semcolor.protocol.codec import HEADER_LIMIT, encode_reply, job_of, request_
 from semcolor.protocol.results import (
     CancelResult,
     HelloResult,
+    PairResult,
     Progress,
     PutResult,
     Result,
@@ -34,6 +35,7 @@ from semcolor.protocol.schema import (
     Cancel,
     Hello,
     LabelsRequest,
+    Pair,
     PhotoRequest,
     PutLabels,
     PutPhoto,
@@ -50,6 +52,7 @@ from .log_limit import limit_log
 from .plane_store import PlaneStore
 from .pool import EnginePool
 from .scheduler import Job
+from .usage_log import UsageLog
 
 log = logging.getLogger("semcolor.worker")
 
@@ -71,6 +74,7 @@ class Supervisor:
 
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._access = Access(self._context)
+        self._usage = UsageLog()
         self._socket = self._bind(listen)
         engine = partial(EngineChild, self._context)
         self._pool = EnginePool(engine, devices, self.store, self._answer_job)
@@ -89,6 +93,7 @@ class Supervisor:
         finally:
             connection_file().unlink(missing_ok=True)
             self._pool.devices.stop()
+            self._usage.save(self._access.known)
             self._access.stop()
             self._socket.close(linger=200)
             self._context.term()
@@ -126,6 +131,7 @@ class Supervisor:
             user = str(frames[0].get("User-Id"))
             if not self._access.may_stay(user):
                 raise SemcolorError(Code.KEY_REFUSED, address=self.listening or self.address)
+            self._note(user, request, len(header) + len(pixels))
             if isinstance(request, PhotoRequest):
                 self._submit(Job(session, job_id, request, header, user), pixels)
                 reply = None  # an engine will give it
@@ -138,6 +144,13 @@ class Supervisor:
             reply = SemcolorError(Code.ENGINE_FAILED, detail=str(error), log=str(log_file()))
         if reply is not None:
             self._send(session, job_id, reply)
+
+    def _note(self, user: str, request: Request, received: int) -> None:
+        if self._access.is_own(user):
+            return
+        self._usage.note(user, received)
+        if self._access.is_invited_only(user) and not isinstance(request, Hello | Pair):
+            raise SemcolorError(Code.NOT_PAIRED)
 
     def _submit(self, job: Job, pixels: memoryview | bytes) -> None:
         """Give a job to the engines, after making its label map."""
@@ -156,6 +169,9 @@ class Supervisor:
                         Code.PROTOCOL_VERSION, theirs=PROTOCOL, ours=request.protocol
                     )
                 return HelloResult(PROTOCOL, os.getpid())
+            case Pair():
+                self._access.pair(user, request.public)
+                return PairResult()
             case Status():
                 return self._status()
             case PutPhoto() | PutLabels():
@@ -176,6 +192,7 @@ class Supervisor:
         self._last_heartbeat = now
         self._pool.heartbeat()
         self._access.refresh()
+        self._usage.save_if_due(self._access.known)
         limit_log(log_file())
         if not connection_file().exists():  # somebody has tidied up
             self._write_connection_file()

@@ -41,7 +41,7 @@ def ask_for_invitation() -> str | None:
     dialog.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
     dialog.add_button(tr("_Connect"), Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
-    entry = Gtk.Entry(width_chars=60, activates_default=True, placeholder_text="semcolor-1-…")
+    entry = Gtk.Entry(width_chars=60, activates_default=True, placeholder_text="semcolor-2-…")
     box = dialog.get_content_area()
     box.set_spacing(12)
     box.set_border_width(12)
