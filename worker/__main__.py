@@ -1,6 +1,7 @@
 """``python -m semcolor_worker [--listen HOST:PORT]``: the supervisor, in the foreground."""
 
 import argparse
+import contextlib
 import logging
 import os
 import sys
@@ -42,10 +43,22 @@ def serve(listen: str | None) -> None:
         raise SemcolorError(Code.ALREADY_RUNNING) from error
     for path in clients.close_to_others():
         logging.warning("other users could read or change %s: now they can't any more", path)
+    _leave_no_core_dumps()
     with lock:
         connection_file().unlink(missing_ok=True)  # of one that was killed
         pid_file().write_text(str(os.getpid()))
         Supervisor(listen).run()
+
+
+def _leave_no_core_dumps() -> None:
+    """Photos are not to outlive a crash, in this process or its engines (POSIX).
+
+    One byte is less than any dump, and is also the limit at which Linux runs no program for it.
+    """
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,13 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Forget:
+    """Whoever had these photos and label maps is gone: nothing of them is to stay."""
+
+    digests: list[str]
+
+
+@dataclass(frozen=True)
 class Cancel:
     """Nobody wants the job in hand any more. Nothing else is sent while there is one."""
 
@@ -96,10 +103,10 @@ class Reply:
     dropped: list[str]
 
 
-Message = Plane | Job | Cancel | Loading | Ready | CannotStart | Missing | Reply
+Message = Plane | Job | Forget | Cancel | Loading | Ready | CannotStart | Missing | Reply
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Plane, Job, Cancel, Loading, Ready, CannotStart, Missing, Reply)
+    for kind in (Plane, Job, Forget, Cancel, Loading, Ready, CannotStart, Missing, Reply)
 }
 
 

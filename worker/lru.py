@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 V = TypeVar("V")
 
@@ -36,6 +36,11 @@ class LruCache(Generic[V]):
     def pop(self, key: Hashable) -> V | None:
         """Remove a value and return it, if it is here."""
         return self._values.pop(key, None)
+
+    def pop_where(self, is_meant: Callable[[Any], bool]) -> None:
+        """Remove the values whose keys are meant."""
+        for key in [key for key in self._values if is_meant(key)]:
+            del self._values[key]
 
     def put(self, key: Hashable, value: V) -> V:
         """Keep a value, and return it; the newest is kept whatever it costs."""

@@ -39,15 +39,18 @@ def serve(stdin: BinaryIO, stdout: BinaryIO, connect: Connect) -> None:
     gone = threading.Event()
     threading.Thread(target=read_frames, args=(stdin, frames, gone), daemon=True).start()
     bridge = Bridge(connect, gone, lambda header: write_frame(stdout, header))
-    while (frame := frames.get()) is not None:
-        try:
-            header, payload = bridge.answer(*frame)
-            write_frame(stdout, {"type": "result", **header}, payload)
-        except SemcolorError as error:
-            write_frame(stdout, _error(error))
-        except Exception as error:  # one request's fault must not leave the plug-in waiting
-            traceback.print_exc()
-            write_frame(stdout, _error(malformed(f"{type(error).__name__}: {error}")))
+    try:
+        while (frame := frames.get()) is not None:
+            try:
+                header, payload = bridge.answer(*frame)
+                write_frame(stdout, {"type": "result", **header}, payload)
+            except SemcolorError as error:
+                write_frame(stdout, _error(error))
+            except Exception as error:  # one request's fault must not leave the plug-in waiting
+                traceback.print_exc()
+                write_frame(stdout, _error(malformed(f"{type(error).__name__}: {error}")))
+    finally:
+        bridge.close()
 
 
 def _error(error: SemcolorError) -> Header:
@@ -99,6 +102,10 @@ class Bridge:
         except TypeError as error:
             raise malformed(f"“{op}” was sent wrongly: {error}") from error
         raise malformed(f"the bridge does not know “{op}”")
+
+    def close(self) -> None:
+        """The plug-in has ended, and wants nothing of the worker any more."""
+        self._client.close()
 
     def _hello(self, _: bytes, protocol: int) -> tuple[Header, bytes]:
         if protocol != PROTOCOL:

@@ -53,6 +53,11 @@ class ClientWhenNeeded(WorkerClient):
         self._client = self._connect(self._gone)
         yield from self._client.exchange(requests[answered:], frame, on_stage)
 
+    def close(self) -> None:
+        """See :meth:`WorkerClient.close`."""
+        if self._client is not None:
+            self._client.close()
+
 
 class WorkerAnswers:
     """See :mod:`semcolor.bridge`."""

@@ -16,7 +16,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from semcolor.protocol.codec import decode_reply, encode_request, unpack
 from semcolor.protocol.results import HelloResult, Progress, Result, StatusResult
-from semcolor.protocol.schema import Cancel, Hello, Request, Status
+from semcolor.protocol.schema import Cancel, Hello, Leave, Request, Status
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import Stage
 from semcolor.shared.timings import timed
@@ -37,6 +37,7 @@ _SLICE_MS = 100  # how soon a cancellation is noticed
 # slow one, the worker's own pings, or an answer's next frame, come in time for that.
 _PING_MS, _PONG_MS = 1000, 2000
 _AHEAD = 3  # requests that the worker may have at once; its queue for us holds more
+_FAREWELL_MS = 200  # for the last messages to go out
 _COPY_BYTES = 65536  # larger frames are sent without a copy
 _R = TypeVar("_R", bound=Result)
 
@@ -106,7 +107,7 @@ class ZmqWorkerClient(WorkerClient):
                     yield result
                     answered, failures, frame = answered + 1, 0, b""
             except _ConnectionLostError as error:
-                self.close()
+                self._close_socket()
                 failures += 1
                 if failures == TRIES or self._timeout < math.inf:
                     address = self.connection.address
@@ -115,8 +116,12 @@ class ZmqWorkerClient(WorkerClient):
                 if self.cancel.wait(_BACK_OFF_SECONDS * 2**failures):
                     raise SemcolorError(Code.CANCELLED) from error
 
-    def close(self, linger: int = 0) -> None:
-        """Close the socket, ``linger`` ms after its last message; the next request opens one."""
+    def close(self) -> None:
+        """Tell the worker that this session has ended, as far as it listens; it goes on."""
+        self._say_last([Leave()])
+
+    def _close_socket(self, linger: int = 0) -> None:
+        """Close it, ``linger`` ms after its last message; the next request opens another."""
         if self._socket is not None and self._monitor is not None:
             self._socket.disable_monitor()
             self._monitor.close(linger=0)
@@ -172,19 +177,23 @@ class ZmqWorkerClient(WorkerClient):
                 return job, reply, b"".join(frame.buffer for frame in frames)
 
     def _forget(self, jobs: Iterable[str]) -> None:
-        """Tell the worker that nobody waits any more, as far as it listens; then start afresh."""
+        """Tell the worker that nobody waits any more; then start afresh."""
+        self._say_last([Cancel(job) for job in islice(jobs, _AHEAD)])
+
+    def _say_last(self, requests: Iterable[Request]) -> None:
+        """Send what needs no answer, as far as the worker listens, and close the socket."""
         if self._socket is not None and self._socket.poll(0, zmq.POLLOUT):
             with contextlib.suppress(zmq.Again):  # its queue is full: it will see the end anyway
-                for job in islice(jobs, _AHEAD):
-                    self._socket.send(encode_request(uuid.uuid4().hex, Cancel(job)), zmq.DONTWAIT)
-            self.close(linger=200)
+                for request in requests:
+                    self._socket.send(encode_request(uuid.uuid4().hex, request), zmq.DONTWAIT)
+        self._close_socket(linger=_FAREWELL_MS)
 
     def _connected(self) -> zmq.Socket[bytes]:
         """The socket; a fresh one if its connection has ended while nobody looked."""
         try:
             self._check_monitor()
         except _ConnectionLostError:
-            self.close()
+            self._close_socket()
         return self._socket or self._open()
 
     def _open(self) -> zmq.Socket[bytes]:
@@ -226,7 +235,7 @@ class ZmqWorkerClient(WorkerClient):
                 case zmq.EVENT_CONNECTED:
                     self._is_reached = True
                 case zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-                    self.close()
+                    self._close_socket()
                     raise SemcolorError(Code.KEY_REFUSED, address=self.connection.address)
                 case _:
                     raise _ConnectionLostError

@@ -157,6 +157,11 @@ class CancelResult(Result):
 
 
 @dataclass(frozen=True)
+class LeaveResult(Result):
+    """Good-bye."""
+
+
+@dataclass(frozen=True)
 class StopResult(Result):
     """The worker ends now."""
 

@@ -35,6 +35,7 @@ from .checks import (
 from .results import (
     CancelResult,
     HelloResult,
+    LeaveResult,
     PairResult,
     PutResult,
     RecolorResult,
@@ -414,6 +415,16 @@ class Cancel(Request):
 
 
 @dataclass(frozen=True)
+class Leave(Request):
+    """This session has ended. Nobody waits for the answer. → LeaveResult.
+
+    With the last session of a key goes all that it has put here.
+    """
+
+    op = "leave"
+
+
+@dataclass(frozen=True)
 class Stop(Request):
     """End the worker; only its own user, on its own machine, may. → StopResult."""
 
@@ -434,6 +445,7 @@ RESULTS: dict[type[Request], type[Result]] = {
     Suggest: SuggestResult,
     SuggestAll: SuggestAllResult,
     Cancel: CancelResult,
+    Leave: LeaveResult,
     Stop: StopResult,
 }
 REQUESTS: dict[str, type[Request]] = {request.op: request for request in RESULTS}

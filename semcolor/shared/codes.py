@@ -54,6 +54,8 @@ class Code(StrEnum):
     NOT_PAIRED = "not_paired"
     CLIENT_NAME = "bad_client_name"
     TOO_MANY_JOBS = "too_many_jobs"
+    TOO_MANY_SESSIONS = "too_many_sessions"
+    TOO_MANY_REQUESTS = "too_many_requests"
     CLIENT_EXISTS = "client_exists"
     NO_CLIENT = "no_client"
     LISTEN_ADDRESS = "bad_listen_address"

@@ -125,6 +125,13 @@ ERRORS: dict[Code, str] = {
         "{limit} requests of this client wait already, which is as many as may. Wait for their "
         "answers, then go on."
     ),
+    Code.TOO_MANY_SESSIONS: (
+        "You have {limit} connections to this worker already, and it takes no more of one person. "
+        "Close a few of the programs that use it."
+    ),
+    Code.TOO_MANY_REQUESTS: (
+        "The worker takes at most {limit} requests a second of one person. Try again in a moment."
+    ),
     Code.CLIENT_EXISTS: (
         "{name} was invited before. Choose another name, or end that invitation with --replace."
     ),

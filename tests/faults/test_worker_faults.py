@@ -218,6 +218,33 @@ def test_lan_client_comes_in_by_invitation_only(home, sample_gray, host):
         assert server.wait(20) == 0
 
 
+def test_what_a_client_has_put_here_goes_with_it(own_worker, sample_gray):
+    """From the engine too, which gives the memory back."""
+    guest = local_worker.start()
+    session = Session(guest, sample_gray)
+    session.colorize(session.whole, 0, quiet)
+    assert own_worker.status().planes_bytes == sample_gray.nbytes
+    guest.close()
+    wait_until(lambda: own_worker.status().planes_bytes > 0)  # a session of this user is left
+    own_worker.close()
+    with contextlib.closing(local_worker.start()) as later:
+        assert later.status().planes_bytes == 0
+        with pytest.raises(SemcolorError) as caught:
+            later.request(schema.Segment(session.photo, session.whole._replace(height=1)))
+        assert caught.value.code == Code.UNKNOWN_PHOTO
+        again = Session(later, sample_gray)
+        assert (again.colorize(again.whole, 0, quiet).rgb.shape) == (*sample_gray.shape, 3)
+
+
+def test_photos_reach_no_core_dump(own_worker):
+    supervisor = own_worker.hello().pid
+    wait_until(lambda: own_worker.status().state == "ready")
+    for pid in (supervisor, *children(supervisor)):
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        (line,) = (line for line in limits.splitlines() if line.startswith("Max core file size"))
+        assert line.split()[4:6] == ["1", "1"]
+
+
 def test_a_machine_whose_name_is_unknown_is_told(home):
     pair = keys.KeyPair.generate()
     connection = keys.Connection("tcp://nowhere.invalid:7777", pair.public, pair)

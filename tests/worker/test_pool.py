@@ -13,6 +13,7 @@ from semcolor.shared.geometry import Rectangle
 from semcolor.shared.states import WorkerState
 from semcolor_worker import engine_link
 from semcolor_worker.engine_link import CannotStart, Missing, Ready, Reply
+from semcolor_worker.supervisor import quarantine
 from semcolor_worker.supervisor.plane_store import PlaneStore
 from semcolor_worker.supervisor.pool import EnginePool
 from semcolor_worker.supervisor.scheduler import Job
@@ -46,6 +47,9 @@ class FakeEngine:
                 self.planes += [edit.digest for edit in job.edits]
             case engine_link.Plane() as plane:
                 self.planes.append(plane.digest)
+            case engine_link.Forget() as forget:
+                assert self.job is None
+                self.planes = [plane for plane in self.planes if plane not in forget.digests]
             case engine_link.Cancel():
                 assert self.job is not None
                 self.cancelled = True
@@ -292,6 +296,42 @@ def test_what_killed_two_engines_kills_no_third():
         assert bench.codes(again) == [Code.QUARANTINED]
     smaller = bench.submit(Colorize(PHOTOS[0], "", WHOLE, 1024))
     assert bench.engines[0].job == smaller
+
+
+def test_what_is_let_go_leaves_the_engine_between_two_jobs():
+    bench = Bench(["cpu"])
+    engine = bench.engines[0]
+    bench.do(0, "be ready")
+    for photo in PHOTOS[:2]:
+        bench.submit(Colorize(photo, "", WHOLE))
+    bench.pool.let_go([PHOTOS[0]])
+    bench.pool.turn(set())
+    assert engine.planes == [PHOTOS[0]]  # its job is in hand
+    bench.do(0, "answer")
+    bench.do(0, "answer")
+    bench.pool.turn(set())
+    assert engine.planes == [PHOTOS[1]]
+    bench.submit(Colorize(PHOTOS[0], "", WHOLE))
+    assert engine.planes == [PHOTOS[1], PHOTOS[0]]  # sent again
+
+
+def test_bad_luck_is_forgiven_soon_and_what_kills_again_later_each_time(monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(quarantine.time, "monotonic", lambda: now)
+    kept, request = quarantine.Quarantine(), Colorize(PHOTOS[0], "", WHOLE)
+    lasted = []
+    for _ in range(6):
+        kept.add(request)
+        begin = now
+        while request in kept:
+            now += 1
+        lasted.append(now - begin)
+    assert lasted == [10, 20, 40, 80, 160, 160]
+    now += 700
+    assert request not in kept
+    kept.add(request)
+    now += 10
+    assert request not in kept  # that was long ago
 
 
 @pytest.mark.parametrize("ran_out", [True, False])

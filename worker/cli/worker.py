@@ -1,6 +1,7 @@
 """``semcolor worker …``: the process that does the work."""
 
 import argparse
+import contextlib
 import json
 import re
 import socket
@@ -72,8 +73,8 @@ def restart_worker() -> None:
 
 
 def _start(_: argparse.Namespace) -> None:
-    client = local_worker.start()
-    print(f"the worker runs (pid {client.hello().pid}, {client.status().state})")
+    with contextlib.closing(local_worker.start()) as client:
+        print(f"the worker runs (pid {client.hello().pid}, {client.status().state})")
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -81,7 +82,8 @@ def _status(options: argparse.Namespace) -> None:
     client = local_worker.connect() if remote else local_worker.running()
     if client is None:
         raise SemcolorError(Code.NOT_RUNNING)
-    status = client.status()
+    with contextlib.closing(client):
+        status = client.status()
     if options.json:
         print(json.dumps(_as_dict(status, client.connection.address)))
         return
@@ -137,7 +139,10 @@ def _serve(options: argparse.Namespace) -> None:
 
 def _invite(options: argparse.Namespace) -> None:
     client = local_worker.running()
-    listening = client.status().listening if client else ""
+    listening = ""
+    if client is not None:
+        with contextlib.closing(client):
+            listening = client.status().listening
     if not listening:
         raise SemcolorError(Code.NOT_SERVING_LAN)
     listens = addresses.parse(listening)

@@ -127,6 +127,14 @@ class Engine:
         """Turn a label map into another one, by a rectangle of it; see :meth:`PlaneCache.edit`."""
         self._planes.edit(digest, base, region, pixels, keep_base)
 
+    def forget_planes(self, digests: Iterable[str]) -> None:
+        """Drop these photos and label maps, and all that was made of them."""
+        for digest in digests:
+            self._planes.drop(digest)
+            self._planes.drop(_predicted(digest))
+            self._cache.drop(digest)
+        memory.give_back(self.device)
+
     def dropped(self) -> list[str]:
         """The planes that were given and are no longer here; each is told once."""
         return self._planes.dropped()
@@ -153,7 +161,7 @@ class Engine:
 
     def _predicted(self, photo: str) -> str:
         """The name of the plane of predicted labels, which is made if it is not here."""
-        name = f"{PREDICTED} for {photo}"
+        name = _predicted(photo)
         if name not in self._planes:
             height, width = self._planes[photo].shape
             self._planes.keep(name, self.segment(Segment(photo, Rectangle(0, 0, width, height))))
@@ -255,3 +263,8 @@ class Engine:
             if dropped:
                 self.policy.retreat(request)
             dropped = True
+
+
+def _predicted(photo: str) -> str:
+    """What the plane of predicted labels is called."""
+    return f"{PREDICTED} for {photo}"

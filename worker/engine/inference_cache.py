@@ -38,6 +38,12 @@ class InferenceCache:
         """Let go what is beyond the budget: canvases grow while they are painted."""
         self.canvases.trim()
 
+    def drop(self, photo: str) -> None:
+        """Let go what was made of one photo."""
+        self.scenes.pop(photo)
+        for kept in (self.canvases, self.winners):
+            kept.pop_where(lambda key: key[0] == photo)
+
     def clear(self) -> None:
         """Let go everything."""
         self.canvases.clear()

@@ -48,6 +48,7 @@ from semcolor_worker.engine_link import (
     OUT_OF_MEMORY,
     CannotStart,
     EditedPlane,
+    Forget,
     Job,
     Loading,
     Message,
@@ -107,6 +108,8 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
                 if time.monotonic() > given_back + _GIVE_BACK_SECONDS:
                     memory.give_back(torch.device("cpu"))
                     given_back = time.monotonic()
+            case Forget() as forget:
+                engine.forget_planes(forget.digests)
             case Plane() as plane:
                 engine.put_plane(plane.digest, _receive_plane(engine, socket, plane))
             case _:

@@ -53,6 +53,13 @@ class PlaneCache:
         """Keep a plane that was made here, of which nobody else knows."""
         self._planes.put(name, plane)
 
+    def drop(self, digest: str) -> None:
+        """Let go one plane, without ever telling so."""
+        self._planes.pop(digest)
+        self._ids.pop(digest)
+        self._pictures.pop(digest)
+        self._given.discard(digest)
+
     def dropped(self) -> list[str]:
         """The planes that were given and are no longer here; each is told once."""
         gone = sorted(digest for digest in self._given if digest not in self._planes)

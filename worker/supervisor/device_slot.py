@@ -6,13 +6,15 @@ from semcolor.protocol.results import EngineStatus, Failure
 from semcolor.protocol.schema import PhotoRequest, named
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import WorkerState
-from semcolor_worker.engine_link import Cancel, EditedPlane
+from semcolor_worker.engine_link import Cancel, EditedPlane, Forget
 from semcolor_worker.engine_link import Job as JobMessage
 from semcolor_worker.engine_link import Plane as PlaneMessage
 
 from .engine_process import EngineChild
 from .plane_store import Plane, PlaneStore
 from .scheduler import Job, Scheduler
+
+_NAMED = 1000  # planes in one message
 
 
 class DeviceSlot:
@@ -27,7 +29,8 @@ class DeviceSlot:
         self.running: Job | None = None
         self.deaths = 0
         self.fault: SemcolorError | None = None
-        self._held: set[str] = set()  # digests of the planes that the engine has
+        self._held: set[str] = set()  # digests of the planes that the engine has, and …
+        self._unwanted: set[str] = set()  # … of those that it is to forget
 
     @property
     def is_up(self) -> bool:
@@ -48,6 +51,7 @@ class DeviceSlot:
     def start(self, engines: int) -> None:
         """Start its engine, one of so many."""
         self._held.clear()
+        self._unwanted.clear()
         self.engine.start(engines)
 
     def begin(self) -> None:
@@ -64,6 +68,7 @@ class DeviceSlot:
         job, edits, pixels = self.running, list[EditedPlane](), list[bytes]()
         assert job is not None
         self.drop(missing)
+        self._unwanted.difference_update(job.request.planes)
         for digest in named(*job.request.planes, *missing):
             plane = store.get(digest, job.owner)  # it is used now, even if the engine has it
             is_theirs = plane is not None or store.was_put(digest, job.owner)
@@ -83,6 +88,19 @@ class DeviceSlot:
     def drop(self, digests: Sequence[str]) -> None:
         """The engine has these planes no more."""
         self._held.difference_update(digests)
+
+    def let_go(self, digests: Sequence[str]) -> None:
+        """The engine is to forget these planes, as soon as it has no job."""
+        self._unwanted.update(digests)
+
+    def tidy(self) -> None:
+        """Tell the engine what it is to forget, if it can hear that now."""
+        if self._unwanted and self.running is None and self.engine.state is WorkerState.READY:
+            unwanted = sorted(self._unwanted)
+            self.drop(unwanted)
+            self._unwanted.clear()
+            for first in range(0, len(unwanted), _NAMED):
+                self.engine.send(Forget(unwanted[first : first + _NAMED]))
 
     def end_job(self) -> Job | None:
         """The job in hand has ended; it, if somebody still wants its answer."""

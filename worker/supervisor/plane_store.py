@@ -132,6 +132,15 @@ class PlaneStore:
             self._append(key, strip, plane, frame)
         return plane.next_row
 
+    def forget(self, owner: str) -> list[str]:
+        """Drop all that an owner has put here; the digests that nobody else has."""
+        digests = [digest for name, digest in self._planes if name == owner]
+        for digest in digests:
+            self._drop((owner, digest))
+        self._known.pop_where(lambda key: key[0] == owner)
+        others = {digest for _, digest in self._planes}
+        return [digest for digest in digests if digest not in others]
+
     def edit(self, digest: str, edit: Edit, frame: memoryview | bytes, owner: str = "") -> None:
         """Make a plane from another one. ``frame``: what is new, by :func:`pack_labels`.
 

@@ -79,6 +79,11 @@ class EnginePool:
         for slot in self.devices:
             slot.forget(session)
 
+    def let_go(self, digests: Sequence[str]) -> None:
+        """Nothing of these planes is to stay with any engine."""
+        for slot in self.devices:
+            slot.let_go(digests)
+
     def turn(self, readable: set[zmq.Socket[bytes]]) -> None:
         """Hear the engines that have something to say, notice those that died, hand out jobs."""
         for slot in self.devices:
@@ -88,6 +93,7 @@ class EnginePool:
                 self._died(slot)
         for slot in self.devices:
             self._dispatch(slot)
+            slot.tidy()
 
     def heartbeat(self) -> None:
         """Tell everybody who waits how it stands; and see that it goes on."""

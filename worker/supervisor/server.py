@@ -23,6 +23,7 @@ from semcolor.protocol.codec import HEADER_LIMIT, encode_reply, job_of, request_
 from semcolor.protocol.results import (
     CancelResult,
     HelloResult,
+    LeaveResult,
     PairResult,
     Progress,
     PutResult,
@@ -35,6 +36,7 @@ from semcolor.protocol.schema import (
     Cancel,
     Hello,
     LabelsRequest,
+    Leave,
     Pair,
     PhotoRequest,
     PutLabels,
@@ -52,6 +54,7 @@ from .log_limit import limit_log
 from .plane_store import PlaneStore
 from .pool import EnginePool
 from .scheduler import Job
+from .sessions import Sessions
 from .usage_log import UsageLog
 
 log = logging.getLogger("semcolor.worker")
@@ -59,7 +62,6 @@ log = logging.getLogger("semcolor.worker")
 _TICK_MS = 200
 _HEARTBEAT_SECONDS = 1.0
 _PING_MS, _PONG_MS = 1000, 20_000
-_SESSION_SECONDS = 300.0  # a session without requests no longer counts as open
 
 
 class Supervisor:
@@ -68,7 +70,7 @@ class Supervisor:
     def __init__(self, listen: str | None = None) -> None:
         devices = settings.devices()
         self.store = PlaneStore(resources.plane_budget(len(devices) or 1))
-        self._sessions: dict[bytes, float] = {}
+        self._sessions = Sessions()
         self._last_heartbeat = 0.0
         self._stopping = False
 
@@ -116,7 +118,6 @@ class Supervisor:
     def _from_client(self) -> None:
         identity, *frames = self._socket.recv_multipart(copy=False)
         session = identity.bytes
-        self._sessions[session] = time.monotonic()
         job_id = ""
         reply: Result | SemcolorError | None
         try:
@@ -131,7 +132,10 @@ class Supervisor:
             user = str(frames[0].get("User-Id"))
             if not self._access.may_stay(user):
                 raise SemcolorError(Code.KEY_REFUSED, address=self.listening or self.address)
-            self._note(user, request, len(header) + len(pixels))
+            is_guest = not self._access.is_own(user)
+            if is_guest:
+                self._check_guest(user, request, len(header) + len(pixels))
+            self._sessions.heard(session, user, is_guest)
             if isinstance(request, PhotoRequest):
                 self._submit(Job(session, job_id, request, header, user), pixels)
                 reply = None  # an engine will give it
@@ -145,9 +149,7 @@ class Supervisor:
         if reply is not None:
             self._send(session, job_id, reply)
 
-    def _note(self, user: str, request: Request, received: int) -> None:
-        if self._access.is_own(user):
-            return
+    def _check_guest(self, user: str, request: Request, received: int) -> None:
         self._usage.note(user, received)
         if self._access.is_invited_only(user) and not isinstance(request, Hello | Pair):
             raise SemcolorError(Code.NOT_PAIRED)
@@ -178,6 +180,9 @@ class Supervisor:
                 return PutResult(self.store.put(request, pixels, user))
             case Cancel():
                 return CancelResult(self._pool.cancel(session, request.job))
+            case Leave():
+                self._has_left(session)
+                return LeaveResult()
             case Stop():
                 if not self._access.is_own(user):
                     raise SemcolorError(Code.FORBIDDEN)
@@ -196,8 +201,8 @@ class Supervisor:
         limit_log(log_file())
         if not connection_file().exists():  # somebody has tidied up
             self._write_connection_file()
-        fresh = now - _SESSION_SECONDS
-        self._sessions = {key: seen for key, seen in self._sessions.items() if seen > fresh}
+        for user in self._sessions.idled_out():
+            self._let_go(user)
 
     def _status(self) -> StatusResult:
         engines = self._pool.devices.engines
@@ -216,6 +221,16 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
+
+    def _has_left(self, session: bytes) -> None:
+        self._pool.forget(session)
+        user = self._sessions.left(session)
+        if user is not None:
+            self._let_go(user)
+
+    def _let_go(self, user: str) -> None:
+        """A client is gone, and so is all that it has put here."""
+        self._pool.let_go(self.store.forget(user))
 
     # Sockets
 
@@ -238,8 +253,7 @@ class Supervisor:
         except zmq.ZMQError as error:  # the client takes nothing any more, or …
             log.info("a reply was dropped: %s", error)
             if error.errno == zmq.EHOSTUNREACH:  # … is gone for good
-                self._sessions.pop(session, None)
-                self._pool.forget(session)
+                self._has_left(session)
 
     def _bind(self, listen: str | None) -> zmq.Socket[bytes]:
         socket = self._context.socket(zmq.ROUTER)
