@@ -5,7 +5,7 @@ from typing import Any
 
 import platformdirs
 
-from semcolor.shared.atomic_files import replacing
+from semcolor.shared.atomic_files import make_private_folder, replacing
 from semcolor.shared.errors import cannot_write
 from semcolor.shared.stored_settings import SettingsFile
 
@@ -75,7 +75,7 @@ def set_devices(names: list[str]) -> None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file, and its folder, that only the user can read: it may hold a secret key."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(path.parent)
     with replacing(path, private=True) as part:
         part.write_text(text, "utf-8")
 

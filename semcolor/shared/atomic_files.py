@@ -15,8 +15,9 @@ def replacing(path: Path, *, private: bool = False, only_new: bool = False) -> I
 
     It lies in the same folder and has the same suffix. A symbolic link is followed. What is
     replaced keeps its mode; with ``private`` only the user may read and write the file, from its
-    first byte on. With ``only_new`` nothing is replaced, also if it came during the block. An error
-    in the block leaves everything as it was. Raises OSError, FileExistsError among them.
+    first byte on: whose folder it is, where root writes for somebody. With ``only_new`` nothing is
+    replaced, also if it came during the block. An error in the block leaves everything as it was.
+    Raises OSError, FileExistsError among them.
     """
     target = path.resolve()
     mode = None if private or not target.exists() else _mode(target)
@@ -24,6 +25,8 @@ def replacing(path: Path, *, private: bool = False, only_new: bool = False) -> I
     is_public = mode is None and not private
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if is_public else 0o600))
     try:
+        if private:
+            _give_to_owner(part)
         yield part
         if mode is not None and _mode(part) != mode:
             part.chmod(mode)
@@ -33,6 +36,22 @@ def replacing(path: Path, *, private: bool = False, only_new: bool = False) -> I
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def make_private_folder(path: Path) -> None:
+    """Make a folder, and those around it, that only the user can open. Raises OSError."""
+    if path.is_dir():
+        return
+    make_private_folder(path.parent)
+    path.mkdir(exist_ok=True, mode=0o700)
+    _give_to_owner(path)
+
+
+def _give_to_owner(path: Path) -> None:
+    """What root makes in somebody's folder would else be closed to him."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def _move_to_new(part: Path, target: Path) -> None:

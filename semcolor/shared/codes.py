@@ -62,6 +62,8 @@ class Code(StrEnum):
     LISTEN_HOST = "bad_listen_host"
     LISTEN_LOOPBACK = "listen_loopback"
     CANNOT_LISTEN = "cannot_listen"
+    NO_SYSTEMD = "no_systemd"
+    SERVICE_FAILED = "service_failed"
     NOT_INSTALLED = "not_installed"
     TRAINING_NOT_INSTALLED = "training_not_installed"
     ALREADY_RUNNING = "already_running"

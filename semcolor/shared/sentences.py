@@ -121,6 +121,11 @@ ERRORS: dict[Code, str] = {
     ),
     Code.INVITATION_USED: "This invitation has been used. Ask the worker's owner for a new one.",
     Code.NOT_PAIRED: "Connect with the invitation first: `semcolor connect LINE`.",
+    Code.NO_SYSTEMD: (
+        "There is no systemd here, which would start the worker. Let your system's own service "
+        "manager run `semcolor worker serve`."
+    ),
+    Code.SERVICE_FAILED: "systemd says: {reason}. `{journal}` tells more.",
     Code.TOO_MANY_JOBS: (
         "{limit} requests of this client wait already, which is as many as may. Wait for their "
         "answers, then go on."

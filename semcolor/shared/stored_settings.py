@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .atomic_files import replacing
+from .atomic_files import make_private_folder, replacing
 from .errors import Code, SemcolorError
 
 Stored = dict[str, Any]
@@ -53,7 +53,7 @@ class SettingsFile:
 
         Raises SemcolorError (LATER_SETTINGS) when the file is of a later version, and OSError.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(self.path.parent)
         with self._claimed():
             stored = edit(self._read_or_set_aside())
             text = json.dumps({_VERSION: self._version, **stored}, indent=2)

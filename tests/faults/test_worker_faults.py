@@ -236,6 +236,26 @@ def test_what_a_client_has_put_here_goes_with_it(own_worker, sample_gray):
         assert (again.colorize(again.whole, 0, quiet).rgb.shape) == (*sample_gray.shape, 3)
 
 
+def test_a_worker_that_stops_finishes_the_job_in_hand(own_worker, sample_gray):
+    session = Session(own_worker, sample_gray)
+    session.upload(quiet)
+    wait_until(lambda: own_worker.status().state == "ready")
+    request = schema.Colorize(session.photo, "", geometry.Rectangle(0, 0, 64, 64), 1024)
+    ended = []
+
+    def ask():
+        with contextlib.closing(ZmqWorkerClient(own_worker.connection)) as client:
+            ended.append(client.request(request))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: own_worker.status().state == "busy")
+    own_worker.request(schema.Stop())
+    thread.join()
+    assert len(ended) == 1
+    wait_until(lambda: local_worker.running() is None)
+
+
 def test_photos_reach_no_core_dump(own_worker):
     supervisor = own_worker.hello().pid
     wait_until(lambda: own_worker.status().state == "ready")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from semcolor.client import addresses, keys, local_worker, settings
 from semcolor.protocol.results import StatusResult
 from semcolor.shared.errors import Code, SemcolorError
-from semcolor_worker import clients
+from semcolor_worker import clients, service
 from semcolor_worker.clients import Client, Usage
 
 _DAYS = 7  # of an invitation
@@ -25,6 +25,7 @@ def add_commands(commands: "Commands") -> None:
     """Add this family."""
     worker = commands.add_parser("worker", help="the process that does the work")
     actions = worker.add_subparsers(required=True, metavar="ACTION")
+    _add_service_commands(actions)
     for name, run, text in (
         ("start", _start, "start it in the background, unless it runs"),
         ("stop", _stop, "end it"),
@@ -33,6 +34,7 @@ def add_commands(commands: "Commands") -> None:
     status = actions.add_parser("status", help="how it is")
     status.set_defaults(run=_status)
     status.add_argument("--json", action="store_true", help="as one line of JSON")
+    _add_system(status)
     serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
     serve.set_defaults(run=_serve)
     serve.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
@@ -41,6 +43,23 @@ def add_commands(commands: "Commands") -> None:
     devices.add_argument(
         "devices", metavar="DEVICES", help="for instance cuda:0,cuda:1, cpu or all (the default)"
     )
+    _add_client_commands(actions)
+
+
+def _add_service_commands(actions: "Commands") -> None:
+    install = actions.add_parser("install-service", help="let systemd run it, from every start on")
+    install.set_defaults(run=_install_service)
+    install.add_argument("--listen", metavar="HOST:PORT", help="serve the LAN as well")
+    uninstall = actions.add_parser("uninstall-service", help="end that; keys and settings stay")
+    uninstall.set_defaults(run=_uninstall_service)
+    for parser in (install, uninstall):
+        parser.add_argument(
+            "--system", action="store_true",
+            help="as a service of the machine (as root), not of your own session",
+        )  # fmt: skip
+
+
+def _add_client_commands(actions: "Commands") -> None:
     invite = actions.add_parser("invite", help="let a client on the LAN in; prints one line for it")
     invite.set_defaults(run=_invite)
     invite.add_argument("name", metavar="NAME", help="what to call this client")
@@ -59,6 +78,14 @@ def add_commands(commands: "Commands") -> None:
     revoke = actions.add_parser("revoke", help="shut a client out, at once")
     revoke.set_defaults(run=_revoke)
     revoke.add_argument("name", metavar="NAME", help="what the client was invited as")
+    for parser in (invite, listed, revoke):
+        _add_system(parser)
+
+
+def _add_system(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--system", action="store_true", help="of the machine's own service (as root)"
+    )
 
 
 def restart_worker() -> None:
@@ -78,6 +105,11 @@ def _start(_: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
+    with _folders(options):
+        _print_status(options)
+
+
+def _print_status(options: argparse.Namespace) -> None:
     remote = local_worker.remote_connection()
     client = local_worker.connect() if remote else local_worker.running()
     if client is None:
@@ -137,7 +169,29 @@ def _serve(options: argparse.Namespace) -> None:
     serve(options.listen)
 
 
+def _install_service(options: argparse.Namespace) -> None:
+    local_worker.require_worker()
+    if options.listen:
+        addresses.to_listen_on(options.listen)
+    local_worker.stop()  # of the two, only one would run
+    print(f"installed as {service.install(options.listen, options.system)}, and running")
+
+
+def _uninstall_service(options: argparse.Namespace) -> None:
+    done = service.uninstall(options.system)
+    print("the service is gone" if done else "there was no such service")
+
+
+def _folders(options: argparse.Namespace) -> contextlib.AbstractContextManager[None]:
+    return service.folders_of_system() if options.system else contextlib.nullcontext()
+
+
 def _invite(options: argparse.Namespace) -> None:
+    with _folders(options):
+        _do_invite(options)
+
+
+def _do_invite(options: argparse.Namespace) -> None:
     client = local_worker.running()
     listening = ""
     if client is not None:
@@ -160,9 +214,10 @@ def _invite(options: argparse.Namespace) -> None:
     )
 
 
-def _clients(_: argparse.Namespace) -> None:
-    usage = clients.usage()
-    for client in clients.authorized():
+def _clients(options: argparse.Namespace) -> None:
+    with _folders(options):
+        usage, known = clients.usage(), clients.authorized()
+    for client in known:
         print(f"{client.name}  {client.public[:8]}…  {_told(client, usage.get(client.public))}")
 
 
@@ -180,5 +235,6 @@ def _told(client: Client, usage: Usage | None) -> str:
 
 
 def _revoke(options: argparse.Namespace) -> None:
-    clients.revoke(options.name)
+    with _folders(options):
+        clients.revoke(options.name)
     print(f"{options.name} is shut out")

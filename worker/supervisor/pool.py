@@ -84,16 +84,26 @@ class EnginePool:
         for slot in self.devices:
             slot.let_go(digests)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a job is in hand that somebody wants."""
+        return any(slot.running and not slot.running.cancelled for slot in self.devices)
+
     def turn(self, readable: set[zmq.Socket[bytes]]) -> None:
         """Hear the engines that have something to say, notice those that died, hand out jobs."""
+        self.hear(readable)
         for slot in self.devices:
-            if slot.engine.socket in readable:
-                self._hear(slot)
             if slot.engine.has_died():
                 self._died(slot)
         for slot in self.devices:
             self._dispatch(slot)
             slot.tidy()
+
+    def hear(self, readable: set[zmq.Socket[bytes]]) -> None:
+        """Hear the engines that have something to say."""
+        for slot in self.devices:
+            if slot.engine.socket in readable:
+                self._hear(slot)
 
     def heartbeat(self) -> None:
         """Tell everybody who waits how it stands; and see that it goes on."""

@@ -51,6 +51,7 @@ from semcolor_worker import resources
 from .access import Access
 from .engine_process import EngineChild
 from .log_limit import limit_log
+from .notify import ALIVE, READY, STOPPING, notify
 from .plane_store import PlaneStore
 from .pool import EnginePool
 from .scheduler import Job
@@ -61,6 +62,7 @@ log = logging.getLogger("semcolor.worker")
 
 _TICK_MS = 200
 _HEARTBEAT_SECONDS = 1.0
+_FINISH_SECONDS = 5.0  # for the jobs in hand, when the worker stops
 _PING_MS, _PONG_MS = 1000, 20_000
 
 
@@ -89,9 +91,11 @@ class Supervisor:
         self._pool.devices.start()
         self._write_connection_file()
         log.info("serving on %s", self.address)
+        notify(READY)
         try:
             while not self._stopping:
                 self._turn()
+            self._finish()
         finally:
             connection_file().unlink(missing_ok=True)
             self._pool.devices.stop()
@@ -195,6 +199,7 @@ class Supervisor:
         if now - self._last_heartbeat < _HEARTBEAT_SECONDS:
             return
         self._last_heartbeat = now
+        notify(ALIVE)
         self._pool.heartbeat()
         self._access.refresh()
         self._usage.save_if_due(self._access.known)
@@ -221,6 +226,16 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
+
+    def _finish(self) -> None:
+        """Let the jobs in hand end; whoever waits finds the connection closed, and asks again."""
+        notify(STOPPING)
+        end = time.monotonic() + _FINISH_SECONDS
+        while self._pool.is_running and time.monotonic() < end:
+            poller = zmq.Poller()
+            for socket in self._pool.devices.sockets:
+                poller.register(socket, zmq.POLLIN)
+            self._pool.hear({socket for socket, _ in poller.poll(_TICK_MS)})
 
     def _has_left(self, session: bytes) -> None:
         self._pool.forget(session)
