@@ -13,7 +13,7 @@ from semcolor.shared.errors import Parameter, SemcolorError, malformed
 from semcolor.shared.geometry import Rectangle
 
 from .checks import too_large
-from .results import TEXT_LIMIT, Failure, HelloResult, Progress, Result
+from .results import TEXT_LIMIT, Failure, Progress, Result
 from .schema import REQUESTS, RESULTS, Request
 
 HEADER_LIMIT = 64 * 1024  # bytes
@@ -65,16 +65,19 @@ def encode_reply(job: str, reply: Result | Progress | SemcolorError) -> bytes:
 
 
 def decode_reply(header: bytes, request: Request) -> tuple[str, Result | Progress | SemcolorError]:
-    """Job id and reply; ``request`` tells which result to expect. Raises SemcolorError."""
+    """Job id and reply; ``request`` tells which result to expect. Raises SemcolorError.
+
+    What a worker of a later version says besides is left out.
+    """
     fields = unpack(header)
     job, kind = str(fields.get("id")), fields.get("kind")
     content = _without(fields, "id", "kind", "message")
     if kind == "error":
-        return job, construct(Failure, content).error
+        return job, construct(Failure, content, lenient=True).error
     if kind == "progress":
-        return job, construct(Progress, content)
+        return job, construct(Progress, content, lenient=True)
     if kind == "result":
-        return job, _result(RESULTS[type(request)], content)
+        return job, construct(RESULTS[type(request)], content, lenient=True)
     raise malformed(f"there is no reply “{kind}”")
 
 
@@ -97,12 +100,6 @@ def unpack(header: bytes) -> dict[str, Any]:
     return fields
 
 
-def _result(kind: type[Result], content: dict[str, Any]) -> Result:
-    if kind is HelloResult:  # of any version, so that we can tell which it is
-        content = {name: content[name] for name in _hints(kind) if name in content}
-    return construct(kind, content)
-
-
 def _without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}
 
@@ -112,20 +109,21 @@ def fields_of(message: object) -> dict[str, Any]:
     return dataclasses.asdict(message)  # type: ignore[call-overload, no-any-return]
 
 
-def construct(kind: type[_T], fields: dict[str, Any]) -> _T:
+def construct(kind: type[_T], fields: dict[str, Any], lenient: bool = False) -> _T:
     """``kind(**fields)`` after checking names and types, nested dataclasses too.
 
-    Raises SemcolorError (MALFORMED).
+    ``lenient``: fields that we don't know are left out. Raises SemcolorError (MALFORMED).
     """
     declared: Any = kind  # mypy takes types of a variable kind for unhashable
     hints = _hints(declared)
     for name in fields:
-        if name not in hints:
+        if name not in hints and not lenient:
             raise malformed(f"there is no field “{name}”")
     for name in _required(declared):
         if name not in fields:
             raise malformed(f"“{name}” is missing")
-    return kind(**{name: _typed(name, hints[name], value) for name, value in fields.items()})
+    known = {name: value for name, value in fields.items() if name in hints}
+    return kind(**{n: _typed(n, hints[n], value, lenient) for n, value in known.items()})
 
 
 @cache
@@ -144,12 +142,12 @@ def _required(kind: Any) -> list[str]:
     ]
 
 
-def _typed(name: str, hint: Any, value: Any) -> Any:
+def _typed(name: str, hint: Any, value: Any, lenient: bool) -> Any:
     """The value, if it is exactly of its type; lists become what is declared."""
     if isinstance(hint, types.UnionType):  # X | None
-        return None if value is None else _typed(name, hint.__args__[0], value)
+        return None if value is None else _typed(name, hint.__args__[0], value, lenient)
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return construct(typing.cast(type, hint), value)
+        return construct(typing.cast(type, hint), value, lenient)
     if hint is Rectangle:
         if type(value) is not list or [type(side) for side in value] != [int] * 4:
             raise malformed(f"“{name}” is not a rectangle")
@@ -159,7 +157,8 @@ def _typed(name: str, hint: Any, value: Any) -> Any:
     if isinstance(hint, types.GenericAlias):  # list[X] or tuple[X, ...], both lists on the wire
         if type(value) is not list:
             raise malformed(f"“{name}” is not a list")
-        return typing.get_origin(hint)(_typed(name, hint.__args__[0], entry) for entry in value)
+        entry_hint = hint.__args__[0]
+        return typing.get_origin(hint)(_typed(name, entry_hint, one, lenient) for one in value)
     if isinstance(hint, type) and issubclass(hint, Enum):
         if type(value) is not str or value not in {member.value for member in hint}:
             raise malformed(f"“{name}” is none of the known")

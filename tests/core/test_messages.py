@@ -16,18 +16,6 @@ from semcolor.shared.states import WorkerState
 
 DIGEST = "0123456789abcdef" * 2
 
-# One header per message as it travels: a change here is a change of the protocol.
-GOLDEN = {
-    "hello": (schema.Hello(), "83a26964a17aa26f70a568656c6c6fa870726f746f636f6c07"),
-    "cancel": (schema.Cancel("ab"), "83a26964a17aa26f70a663616e63656ca36a6f62a26162"),
-}
-
-
-@pytest.mark.parametrize("name", GOLDEN)
-def test_golden_headers(name):
-    request, expected = GOLDEN[name]
-    assert codec.encode_request("z", request).hex() == expected
-
 
 @pytest.mark.parametrize(
     "request_",
