@@ -1,4 +1,4 @@
-"""``python -m semcolor_worker [--listen HOST:PORT]``: the supervisor, in the foreground."""
+"""``python -m semcolor_worker``: the supervisor, in the foreground, as `worker serve` runs it."""
 
 import argparse
 import contextlib
@@ -22,17 +22,19 @@ def main() -> int:
     """Serve; exit code 0 also when another worker runs already, which is as good."""
     parser = argparse.ArgumentParser(prog="semcolor worker serve")
     parser.add_argument("--listen", metavar="HOST:PORT", help="serve the LAN as well")
+    parser.add_argument("--metrics", metavar="PORT", type=int, help="figures for Prometheus")
+    parser.add_argument("--announce", action="store_true", help="tell the local network")
     arguments = parser.parse_args()
     try:
-        serve(arguments.listen)
+        serve(arguments.listen, arguments.metrics, arguments.announce)
     except SemcolorError as error:
         print(f"semcolor: {error}", file=sys.stderr)
         return 0 if error.code == Code.ALREADY_RUNNING and arguments.listen is None else 1
     return 0
 
 
-def serve(listen: str | None) -> None:
-    """Run the supervisor until it is stopped.
+def serve(listen: str | None, metrics: int | None = None, announce: bool = False) -> None:
+    """Run the supervisor until it is stopped; see there.
 
     Raises SemcolorError: ALREADY_RUNNING, and as `Supervisor` for what it cannot listen on.
     """
@@ -47,7 +49,7 @@ def serve(listen: str | None) -> None:
     with lock:
         connection_file().unlink(missing_ok=True)  # of one that was killed
         pid_file().write_text(str(os.getpid()))
-        Supervisor(listen).run()
+        Supervisor(listen, metrics, announce).run()
 
 
 def _leave_no_core_dumps() -> None:

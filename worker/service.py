@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from semcolor.shared.errors import Code, SemcolorError, cannot_write
 
@@ -65,9 +66,20 @@ SystemCallFilter=~@privileged
 """
 
 
-def unit(listen: str | None, system: bool) -> str:
-    """The text of the unit. ``listen``: HOST:PORT for the LAN besides the local socket."""
-    command = [sys.executable, "-m", "semcolor_worker", *(["--listen", listen] if listen else [])]
+class Serving(NamedTuple):
+    """The options of `worker serve`."""
+
+    listen: str | None = None
+    metrics: int | None = None
+    announce: bool = False
+
+
+def unit(how: Serving, system: bool) -> str:
+    """The text of the unit."""
+    command = [sys.executable, "-m", "semcolor_worker"]
+    command += ["--listen", how.listen] if how.listen else []
+    command += ["--metrics", str(how.metrics)] if how.metrics else []
+    command += ["--announce"] if how.announce else []
     folders = (f"{name}=%S/{_HOME}/{below}" for name, below in _FOLDERS.items())
     rest = _SYSTEM.format(home=_HOME, environment=" ".join(["HOME=%S/" + _HOME, *folders]))
     return _UNIT.format(
@@ -77,7 +89,7 @@ def unit(listen: str | None, system: bool) -> str:
     )
 
 
-def install(listen: str | None, system: bool) -> Path:
+def install(how: Serving, system: bool) -> Path:
     """Write the unit, start it, and let it start with the machine, or with the user's session.
 
     Raises SemcolorError: NO_SYSTEMD; CANNOT_WRITE; SERVICE_FAILED where systemd can't start it.
@@ -86,7 +98,7 @@ def install(listen: str | None, system: bool) -> Path:
     path = _unit_file(system)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(unit(listen, system), "utf-8")
+        path.write_text(unit(how, system), "utf-8")
     except OSError as error:
         raise cannot_write(path, error) from error
     _systemctl(system, "daemon-reload")

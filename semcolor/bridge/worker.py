@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from semcolor.client import local_worker
+from semcolor.client import discovery, local_worker
 from semcolor.client.worker_client import (
     Frame,
     OnProgress,
@@ -63,10 +63,18 @@ class WorkerAnswers:
     """See :mod:`semcolor.bridge`."""
 
     def __init__(self) -> None:
-        self.answers: Answers = {"connect": self._choose, "status": self._status}
+        self.answers: Answers = {
+            "connect": self._choose, "workers": self._workers, "status": self._status,
+        }  # fmt: skip
 
     def _choose(self, _: bytes, invitation: str) -> tuple[Header, bytes]:
         return local_worker.choose(invitation)._asdict(), b""
+
+    def _workers(self, _: bytes, seconds: int) -> tuple[Header, bytes]:
+        """Which workers were used before, and who else is in the network."""
+        known = local_worker.known_addresses()
+        found = (worker.address.removeprefix("tcp://") for worker in discovery.find(seconds))
+        return {"known": known, "found": [one for one in found if one not in known]}, b""
 
     def _status(self, _: bytes) -> tuple[Header, bytes]:
         """How the worker is; never starts one, and never waits for long."""

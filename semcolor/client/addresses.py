@@ -67,6 +67,13 @@ def is_known(endpoint: str) -> bool:
     return _is_literal(host) or bool(_addresses(host))
 
 
+def needs_v6(endpoint: str) -> bool:
+    """Whether the host of tcp://HOST:PORT has IPv6 addresses only."""
+    host = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    found = [host] if _is_literal(host) else _addresses(host)
+    return bool(found) and all(":" in one for one in found)
+
+
 def _addresses(name: str) -> list[str]:
     """What a name stands for; IPv4 first, since a worker that serves 0.0.0.0 has that only."""
     try:

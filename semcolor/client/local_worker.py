@@ -84,15 +84,15 @@ def set_remote(connection: Connection | None) -> None:
 def choose(invitation: str) -> Choice:
     """Use the worker of this invitation line from now on; with “local”, this machine's own again.
 
-    A line that was used here before leads back to its worker. Raises SemcolorError, and then the
-    choice stays as it was.
+    A line that was used here before leads back to its worker, and so does the worker's HOST:PORT,
+    or HOST. Raises SemcolorError, and then the choice stays as it was.
     """
     if invitation.strip() == "local":
         set_remote(None)
         return Choice()
-    invited = decode_invitation(invitation)
-    known = settings.known_workers().get(invited.client.public)
-    connection = Connection.from_dict(known) if known else _pair(invited)
+    connection = _known(invitation.strip())
+    if connection is None:
+        connection = _pair(decode_invitation(invitation))
     client = ZmqWorkerClient(connection)
     try:
         _check_version(client)
@@ -101,6 +101,25 @@ def choose(invitation: str) -> Choice:
         client.close()
     set_remote(connection)
     return Choice(connection.address, status.state, status.device)
+
+
+def known_addresses() -> list[str]:
+    """HOST:PORT of all workers that were ever connected to, the newest last."""
+    known = (fields["address"] for fields in settings.known_workers().values())
+    return list(dict.fromkeys(address.removeprefix("tcp://") for address in known))
+
+
+def _known(chosen: str) -> Connection | None:
+    """A worker that was connected to before, by its address, its host or the invitation."""
+    for invitation, fields in reversed(settings.known_workers().items()):
+        connection = Connection.from_dict(fields)
+        address = connection.address.removeprefix("tcp://")
+        if chosen in (address, address.rpartition(":")[0].strip("[]")):
+            return connection
+        with contextlib.suppress(SemcolorError):
+            if decode_invitation(chosen).client.public == invitation:
+                return connection
+    return None
 
 
 def _pair(invited: Connection) -> Connection:

@@ -21,7 +21,7 @@ from semcolor.shared.errors import Code, SemcolorError
 from semcolor.shared.states import Stage
 from semcolor.shared.timings import timed
 
-from .addresses import is_known
+from .addresses import is_known, needs_v6
 from .keys import Connection
 
 Frame = bytes | memoryview
@@ -204,7 +204,7 @@ class ZmqWorkerClient(WorkerClient):
         socket.reconnect_ivl = -1
         socket.heartbeat_ivl, socket.heartbeat_timeout = _PING_MS, _PONG_MS
         socket.tcp_keepalive = 1  # so that what lies between does not forget a client that rests
-        socket.ipv6 = "[" in self.connection.address
+        socket.ipv6 = needs_v6(self.connection.address)
         socket.immediate = True  # never queue for a worker that is not there
         socket.sndhwm = socket.rcvhwm = 4
         socket.curve_serverkey = self.connection.server_key.encode()

@@ -65,6 +65,7 @@ class Code(StrEnum):
     NO_SYSTEMD = "no_systemd"
     SERVICE_FAILED = "service_failed"
     NOT_INSTALLED = "not_installed"
+    LAN_NOT_INSTALLED = "lan_not_installed"
     TRAINING_NOT_INSTALLED = "training_not_installed"
     ALREADY_RUNNING = "already_running"
     DEVICE_NAME = "bad_device_name"

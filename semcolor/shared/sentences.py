@@ -159,6 +159,9 @@ ERRORS: dict[Code, str] = {
         "No worker is installed here. Install semcolor[worker], or use another machine's with "
         "`semcolor connect LINE`."
     ),
+    Code.LAN_NOT_INSTALLED: (
+        "This needs packages that are not installed. Install semcolor[worker,lan] there."
+    ),
     Code.TRAINING_NOT_INSTALLED: "Training needs {module}. Install it with `{command}`.",
     Code.ALREADY_RUNNING: (
         "A worker runs on this machine already. `semcolor worker stop` ends it."

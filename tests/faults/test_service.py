@@ -1,16 +1,23 @@
 """The worker as a service of a real systemd."""
 
+import contextlib
 import os
 import re
 import shutil
+import socket
 import subprocess
+import urllib.request
 
 import pytest
 
+from semcolor.client import local_worker
+from semcolor.client.keys import Connection, KeyPair
+from semcolor.client.session import Session
+from semcolor.client.worker_client import ZmqWorkerClient
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker import service
 
-from .helpers import wait_until
+from .helpers import semcolor, wait_until
 from .machine import MachineError, switched_on
 
 UNIT = "semcolor-worker.service"
@@ -84,7 +91,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(system, tmp_path):
     if not shutil.which("systemd-analyze"):
         pytest.skip("this needs systemd: apt-get install systemd")
     file = tmp_path / UNIT
-    file.write_text(service.unit("[::1]:7791", system))
+    file.write_text(service.unit(service.Serving("[::1]:7791", 9100, True), system))
     command = ["systemd-analyze", "--man=no", "--system" if system else "--user", "verify"]
     done = subprocess.run(
         [*command, file], capture_output=True, text=True, check=False,
@@ -95,12 +102,50 @@ def test_systemd_finds_nothing_wrong_with_the_unit(system, tmp_path):
 
 def test_a_python_in_a_folder_of_any_name_is_quoted(monkeypatch):
     monkeypatch.setattr(service.sys, "executable", '/opt/my "50%" $tools/python')
-    (line,) = (one for one in service.unit(None, True).splitlines() if one.startswith("ExecStart"))
+    (line,) = (
+        one
+        for one in service.unit(service.Serving(), True).splitlines()
+        if one.startswith("ExecStart")
+    )
     assert line == r'ExecStart="/opt/my \"50%%\" $$tools/python" -m semcolor_worker'
 
 
 def test_without_systemd_a_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(SemcolorError, match="worker serve") as caught:
-        service.install(None, False)
+        service.install(service.Serving(), False)
     assert caught.value.code == Code.NO_SYSTEMD
+
+
+def test_prometheus_reads_what_is_going_on(home, sample_gray):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(semcolor("worker", "serve", "--metrics", port))
+
+    def figures():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            lines = page.read().decode().splitlines()
+        pairs = (line.split() for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    try:
+        wait_until(lambda: local_worker.read_connection() is not None)
+        own = local_worker.read_connection()
+        stranger = Connection(own.address, own.server_key, KeyPair.generate())
+        with pytest.raises(SemcolorError):
+            ZmqWorkerClient(stranger, timeout=20).hello()
+        with contextlib.closing(local_worker.running()) as client:
+            session = Session(client, sample_gray)
+            session.colorize(session.whole, 0, lambda *_: None)
+            wait_until(lambda: figures()["semcolor_jobs_total"] > 0)
+            now = figures()
+        assert now["semcolor_planes_bytes"] == sample_gray.nbytes
+        assert now["semcolor_refused_keys_total"] >= 1
+        assert now["semcolor_resident_memory_bytes"] > 100e6
+        assert now["semcolor_waited_seconds_total"] > 0
+        assert now["semcolor_sessions"] == 1
+        assert now["semcolor_jobs_waiting"] == now["semcolor_engine_restarts_total"] == 0
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0

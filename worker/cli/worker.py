@@ -14,6 +14,7 @@ from semcolor.protocol.results import StatusResult
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker import clients, service
 from semcolor_worker.clients import Client, Usage
+from semcolor_worker.service import Serving
 
 _DAYS = 7  # of an invitation
 
@@ -37,7 +38,7 @@ def add_commands(commands: "Commands") -> None:
     _add_system(status)
     serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
     serve.set_defaults(run=_serve)
-    serve.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
+    _add_serving(serve)
     devices = actions.add_parser("devices", help="on which devices it computes, from now on")
     devices.set_defaults(run=_devices)
     devices.add_argument(
@@ -49,7 +50,7 @@ def add_commands(commands: "Commands") -> None:
 def _add_service_commands(actions: "Commands") -> None:
     install = actions.add_parser("install-service", help="let systemd run it, from every start on")
     install.set_defaults(run=_install_service)
-    install.add_argument("--listen", metavar="HOST:PORT", help="serve the LAN as well")
+    _add_serving(install)
     uninstall = actions.add_parser("uninstall-service", help="end that; keys and settings stay")
     uninstall.set_defaults(run=_uninstall_service)
     for parser in (install, uninstall):
@@ -57,6 +58,18 @@ def _add_service_commands(actions: "Commands") -> None:
             "--system", action="store_true",
             help="as a service of the machine (as root), not of your own session",
         )  # fmt: skip
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
+    parser.add_argument(
+        "--announce", action="store_true",
+        help="let the local network find it (DNS-SD); an invitation is needed all the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metrics", metavar="PORT", type=int,
+        help="figures for Prometheus at http://127.0.0.1:PORT/metrics",
+    )  # fmt: skip
 
 
 def _add_client_commands(actions: "Commands") -> None:
@@ -166,7 +179,7 @@ def _serve(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     from semcolor_worker.__main__ import serve
 
-    serve(options.listen)
+    serve(options.listen, options.metrics, options.announce)
 
 
 def _install_service(options: argparse.Namespace) -> None:
@@ -174,7 +187,8 @@ def _install_service(options: argparse.Namespace) -> None:
     if options.listen:
         addresses.to_listen_on(options.listen)
     local_worker.stop()  # of the two, only one would run
-    print(f"installed as {service.install(options.listen, options.system)}, and running")
+    how = Serving(options.listen, options.metrics, options.announce)
+    print(f"installed as {service.install(how, options.system)}, and running")
 
 
 def _uninstall_service(options: argparse.Namespace) -> None:

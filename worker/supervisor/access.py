@@ -26,13 +26,14 @@ _LET_IN, _REFUSED = (b"200", b"OK"), (b"400", b"unknown key")
 class Access:
     """This machine's own user, by a key of this run, and the invited clients; nobody else.
 
-    ``socket``: when it can be read, :meth:`answer` is to be called.
+    ``socket``: when it can be read, :meth:`answer` is to be called. ``refused``: how many were.
     """
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
         self._server = keys.server_keys()
         self._local = KeyPair.generate()
         self._clients: dict[str, Client] = {}
+        self.refused = 0
         self.socket = context.socket(zmq.REP)
         self.socket.linger = 0
         self.socket.bind(_ENDPOINT)
@@ -105,5 +106,6 @@ class Access:
             self.refresh()
         allowed = self.may_stay(public)
         if not allowed:
+            self.refused += 1
             log.warning("refused a client with an unknown key")
         return allowed

@@ -54,10 +54,12 @@ class DeviceSlot:
         self._unwanted.clear()
         self.engine.start(engines)
 
-    def begin(self) -> None:
-        """Take the next job in hand."""
-        self.running = self.waiting.take()
-        self.engine.state = WorkerState.BUSY
+    def begin(self) -> Job:
+        """Take the next job in hand; there must be one."""
+        job = self.waiting.take()
+        assert job is not None
+        self.running, self.engine.state = job, WorkerState.BUSY
+        return job
 
     def deliver(self, store: PlaneStore, missing: Sequence[str] = ()) -> None:
         """Send the job in hand to the engine, with the planes that it lacks.

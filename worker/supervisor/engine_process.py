@@ -83,6 +83,11 @@ class EngineChild:
         self.state = WorkerState.STARTING
         self.models = []
 
+    @property
+    def resident_memory(self) -> int:
+        """Bytes that the process has now."""
+        return resources.resident_memory(self._process.pid) if self._process else 0
+
     def send(self, message: Message, *frames: bytes) -> None:
         """A message to the engine."""
         self._send([engine_link.encode(message), *frames])

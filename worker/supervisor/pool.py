@@ -6,6 +6,7 @@ lack of memory. A device whose engine keeps dying is taken out, as long as anoth
 """
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 import zmq
@@ -45,7 +46,8 @@ class EnginePool:
         self, engine: Callable[[str], EngineChild], devices: Sequence[str], store: PlaneStore,
         answer: Answer,
     ) -> None:  # fmt: skip
-        self.restarts = 0
+        self.restarts = self.answered = 0
+        self.waited_seconds = 0.0  # of all jobs, until an engine took them
         self.devices = Devices(engine, devices)
         self._store, self._answer = store, answer
         self._quarantine = Quarantine()
@@ -56,6 +58,7 @@ class EnginePool:
 
     def submit(self, job: Job) -> None:
         """Take a job; older ones that it supersedes are answered at once."""
+        job.since = time.monotonic()
         waiting = sum(other.owner == job.owner for slot in self.devices for other in slot.waiting)
         if job.request in self._quarantine:
             self._answer(job, _quarantined(), None)
@@ -124,7 +127,7 @@ class EnginePool:
         if slot.engine.socket is None:
             self._start(slot)
         if slot.engine.state is WorkerState.READY:
-            slot.begin()
+            self.waited_seconds += time.monotonic() - slot.begin().since
             try:
                 slot.deliver(self._store)
             except SemcolorError as error:
@@ -149,6 +152,7 @@ class EnginePool:
     ) -> None:
         """Answer the job in hand; the engine's own reply goes on as it came."""
         job = slot.end_job()
+        self.answered += 1
         if job is not None:
             self._answer(job, reply, pixels)
 

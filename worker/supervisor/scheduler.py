@@ -18,7 +18,7 @@ class Job:
     """A request for an engine, and whom to answer.
 
     ``header``: the request as the client wrote it. ``owner``: whose planes it is about.
-    ``low_memory``: an engine had not enough for it.
+    ``low_memory``: an engine had not enough for it. ``since``: when it came, monotonic seconds.
     """
 
     session: bytes
@@ -30,6 +30,7 @@ class Job:
     deliveries: int = 0
     low_memory: bool = False
     cancelled: bool = False
+    since: float = 0.0
 
 
 def supersedes(newer: PhotoRequest, older: PhotoRequest) -> bool:

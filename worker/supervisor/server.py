@@ -4,6 +4,7 @@ One thread, one poll loop. Requests that need no network (hello, status, uploads
 once; the others are for the pool of engines.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ import zmq
 import semcolor
 from semcolor.client import settings
 from semcolor.client.addresses import to_listen_on
+from semcolor.client.discovery import announced
 from semcolor.client.local_worker import connection_file, log_file
 from semcolor.protocol.checks import ANSWER_FRAME, FRAME_LIMIT
 from semcolor.protocol.codec import HEADER_LIMIT, encode_reply, job_of, request_of, unpack
@@ -51,6 +53,7 @@ from semcolor_worker import resources
 from .access import Access
 from .engine_process import EngineChild
 from .log_limit import limit_log
+from .metrics import Figures, Metrics
 from .notify import ALIVE, READY, STOPPING, notify
 from .plane_store import PlaneStore
 from .pool import EnginePool
@@ -67,9 +70,15 @@ _PING_MS, _PONG_MS = 1000, 20_000
 
 
 class Supervisor:
-    """The worker's front. ``listen``: HOST:PORT for the LAN besides the local socket."""
+    """The worker's front.
 
-    def __init__(self, listen: str | None = None) -> None:
+    ``listen``: HOST:PORT for the LAN besides the local socket. ``metrics``: port for Prometheus.
+    ``announce``: whether to tell the local network.
+    """
+
+    def __init__(
+        self, listen: str | None = None, metrics: int | None = None, announce: bool = False
+    ) -> None:
         devices = settings.devices()
         self.store = PlaneStore(resources.plane_budget(len(devices) or 1))
         self._sessions = Sessions()
@@ -83,6 +92,8 @@ class Supervisor:
         engine = partial(EngineChild, self._context)
         self._pool = EnginePool(engine, devices, self.store, self._answer_job)
         self.listening = listen or ""
+        self._announces = announce and listen is not None
+        self._metrics = Metrics(metrics) if metrics is not None else None
 
     def run(self) -> None:
         """Serve until stopped by a client, SIGTERM or SIGINT; leaves nothing behind."""
@@ -92,13 +103,17 @@ class Supervisor:
         self._write_connection_file()
         log.info("serving on %s", self.address)
         notify(READY)
+        announcement = announced(self.listening) if self._announces else contextlib.nullcontext()
         try:
-            while not self._stopping:
-                self._turn()
+            with announcement:
+                while not self._stopping:
+                    self._turn()
             self._finish()
         finally:
             connection_file().unlink(missing_ok=True)
             self._pool.devices.stop()
+            if self._metrics:
+                self._metrics.stop()
             self._usage.save(self._access.known)
             self._access.stop()
             self._socket.close(linger=200)
@@ -201,6 +216,8 @@ class Supervisor:
         self._last_heartbeat = now
         notify(ALIVE)
         self._pool.heartbeat()
+        if self._metrics:
+            self._metrics.now = self._figures()
         self._access.refresh()
         self._usage.save_if_due(self._access.known)
         limit_log(log_file())
@@ -222,6 +239,19 @@ class Supervisor:
             planes_bytes=self.store.used,
             restarts=self._pool.restarts,
             listening=self.listening,
+        )
+
+    def _figures(self) -> Figures:
+        engines = sum(slot.engine.resident_memory for slot in self._pool.devices)
+        return Figures(
+            waiting=len(self._pool),
+            sessions=len(self._sessions),
+            planes_bytes=self.store.used,
+            resident_bytes=engines + resources.resident_memory(os.getpid()),
+            jobs=self._pool.answered,
+            waited_seconds=self._pool.waited_seconds,
+            restarts=self._pool.restarts,
+            refused_keys=self._access.refused,
         )
 
     def _stop(self) -> None:

@@ -1,11 +1,16 @@
 """The worker: how it is, and which one it is."""
 
+from dataclasses import dataclass
+
 from bridge.process import BridgeProcess, Progress
 from bridge.status import ask_status
-from language import state_text, tr
+from language import UserError, state_text, tr
+from shared.errors import SemcolorError
 from shared.states import WorkerState
 
 from .action import Outcome
+
+_FIND_SECONDS = 1
 
 
 def worker_status(report: Progress) -> Outcome:
@@ -13,6 +18,24 @@ def worker_status(report: Progress) -> Outcome:
     with BridgeProcess(report) as bridge:
         status = ask_status(bridge)
     return Outcome({"state": str(status.state), "sentence": status.sentence}, [status.sentence])
+
+
+@dataclass(frozen=True)
+class Workers:
+    """HOST:PORT of those that were used before, and of others in the network."""
+
+    known: list[str]
+    found: list[str]
+
+
+def find_workers() -> Workers:
+    """Whom one could connect to; nobody where there is no bridge."""
+    try:
+        with BridgeProcess(lambda *_: None) as bridge:
+            answer, _ = bridge.request("workers", seconds=_FIND_SECONDS)
+    except (UserError, SemcolorError):
+        return Workers([], [])
+    return Workers(answer["known"], answer["found"])
 
 
 def connect(invitation: str, report: Progress) -> Outcome:

@@ -117,7 +117,8 @@ def connect(call: Call) -> Outcome | None:
         return worker.connect(call.text("invitation"), call.report)
     from windows.dialogs import ask_for_invitation
 
-    line = ask_for_invitation()
+    workers = worker.find_workers()
+    line = ask_for_invitation(["local", *workers.known], workers.found)
     return None if line is None else worker.connect(line, call.report)
 
 

@@ -11,6 +11,9 @@ _TEXT = tr(
 )
 
 
+_FOUND = tr("Found in your network: {addresses}. Ask the owner for an invitation.")
+
+
 class FileKind(NamedTuple):
     """A kind of file of ours: what to call it, and how its name ends."""
 
@@ -30,8 +33,10 @@ NOTES = FileKind(
 )  # fmt: skip
 
 
-def ask_for_invitation() -> str | None:
-    """What the user pasted; None when the window was closed.
+def ask_for_invitation(known: list[str], found: list[str]) -> str | None:
+    """What the user pasted or chose of what is known; None when the window was closed.
+
+    Those that were only found are shown: their owners may invite.
 
     The line holds a secret key, so it does not go through a procedure's dialog: GIMP would keep it
     with the last values.
@@ -41,13 +46,23 @@ def ask_for_invitation() -> str | None:
     dialog.add_button(tr("_Cancel"), Gtk.ResponseType.CANCEL)
     dialog.add_button(tr("_Connect"), Gtk.ResponseType.OK)
     dialog.set_default_response(Gtk.ResponseType.OK)
-    entry = Gtk.Entry(width_chars=60, activates_default=True, placeholder_text="semcolor-2-…")
+    choice = Gtk.ComboBoxText.new_with_entry()
+    for address in known:
+        choice.append_text(address)
+    entry = choice.get_child()
+    entry.set_width_chars(60)
+    entry.set_activates_default(True)
+    entry.set_placeholder_text("semcolor-2-…")
     box = dialog.get_content_area()
     box.set_spacing(12)
     box.set_border_width(12)
     box.add(Gtk.Label(label=_TEXT, xalign=0))
-    box.add(entry)
+    box.add(choice)
+    if found:
+        others = _FOUND.format(addresses=", ".join(found))
+        box.add(Gtk.Label(label=others, xalign=0, wrap=True, selectable=True))
     box.show_all()
+    entry.grab_focus()
     answer, line = dialog.run(), entry.get_text()
     dialog.destroy()
     return line if answer == Gtk.ResponseType.OK else None

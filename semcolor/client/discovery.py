@@ -1,0 +1,96 @@
+"""Workers that announce themselves in the local network: DNS-SD (RFC 6763) over multicast DNS.
+
+Both ends need the package `zeroconf`; without it nobody is found. An announcement lets nobody in.
+"""
+
+import contextlib
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from semcolor.shared.errors import Code, SemcolorError
+
+from . import addresses
+
+SERVICE = "_semcolor._tcp.local."
+_ASK_MS = 1000
+
+
+class Found(NamedTuple):
+    """A worker: its machine's name, and tcp://HOST:PORT."""
+
+    name: str
+    address: str
+
+
+def find(seconds: float) -> list[Found]:
+    """Who answers within this time, by name; nobody where `zeroconf` is not installed."""
+    try:
+        from zeroconf import IPVersion, ServiceBrowser, ServiceListener, Zeroconf
+    except ImportError:
+        return []
+    names: set[str] = set()
+    lock = threading.Lock()
+
+    class Listener(ServiceListener):
+        def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+            with lock:
+                names.add(name)
+
+        def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+            self.add_service(zc, type_, name)
+
+        def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+            with lock:
+                names.discard(name)
+
+    found = []
+    try:
+        network = Zeroconf()
+    except OSError:  # there is none
+        return []
+    with contextlib.closing(network):
+        ServiceBrowser(network, SERVICE, Listener())
+        time.sleep(seconds)
+        with lock:
+            heard = sorted(names)
+        for name in heard:
+            info = network.get_service_info(SERVICE, name, _ASK_MS)
+            hosts = info.parsed_scoped_addresses(IPVersion.All) if info else []
+            if info and info.port and hosts:
+                address = addresses.Address(hosts[0], info.port).endpoint
+                found.append(Found(name.removesuffix("." + SERVICE), address))
+    return found
+
+
+@contextlib.contextmanager
+def announced(listening: str) -> Iterator[None]:
+    """Announce a worker that listens on HOST:PORT, for the block.
+
+    Raises SemcolorError (LAN_NOT_INSTALLED).
+    """
+    try:
+        import ifaddr
+        from zeroconf import ServiceInfo, Zeroconf
+    except ImportError as error:
+        raise SemcolorError(Code.LAN_NOT_INSTALLED) from error
+    address = addresses.to_listen_on(listening)
+    hosts = [address.host]
+    if address.host in addresses.EVERYWHERE:
+        every = [ip.ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+        hosts = [host for host in every if isinstance(host, str) and _is_reachable(host)]
+    name = socket.gethostname().partition(".")[0]
+    info = ServiceInfo(
+        SERVICE, f"{name}.{SERVICE}", address.port, parsed_addresses=hosts, server=f"{name}.local."
+    )
+    with contextlib.closing(Zeroconf()) as network:
+        network.register_service(info, allow_name_change=True)
+        yield
+
+
+def _is_reachable(host: str) -> bool:
+    """Whether others may reach this address of ours."""
+    return not ipaddress.ip_address(host).is_loopback
