@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from semcolor.protocol.schema import PROTOCOL, Pair, Stop
-from semcolor.shared.errors import Code, SemcolorError
+from semcolor.shared.errors import Code, SemcolorError, cannot_read
 
 from . import settings
 from .keys import Connection, KeyPair, decode_invitation
@@ -63,17 +63,21 @@ def log_file() -> Path:
 
 
 def read_connection() -> Connection | None:
-    """How to reach this machine's worker, if one left its file."""
+    """How to reach this machine's worker, if one left its file.
+
+    Raises SemcolorError (CANNOT_READ) for another user's, for instance.
+    """
     try:
         return Connection.from_dict(json.loads(connection_file().read_text("utf-8")))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+    except OSError as error:
+        raise cannot_read(connection_file(), error) from error
 
 
 def remote_connection() -> Connection | None:
     """The LAN worker that `semcolor connect` chose, if any."""
-    stored = settings.connection()
-    return Connection.from_dict(stored) if stored else None
+    return _connection_of(settings.connection())
 
 
 def set_remote(connection: Connection | None) -> None:
@@ -105,14 +109,25 @@ def choose(invitation: str) -> Choice:
 
 def known_addresses() -> list[str]:
     """HOST:PORT of all workers that were ever connected to, the newest last."""
-    known = (fields["address"] for fields in settings.known_workers().values())
-    return list(dict.fromkeys(address.removeprefix("tcp://") for address in known))
+    known = filter(None, map(_connection_of, settings.known_workers().values()))
+    return list(dict.fromkeys(one.address.removeprefix("tcp://") for one in known))
+
+
+def _connection_of(stored: Any) -> Connection | None:
+    """What settings say; nothing where somebody has spoiled them."""
+    try:
+        connection = Connection.from_dict(stored)
+    except (KeyError, TypeError):
+        return None
+    return connection if isinstance(connection.address, str) else None
 
 
 def _known(chosen: str) -> Connection | None:
     """A worker that was connected to before, by its address, its host or the invitation."""
     for invitation, fields in reversed(settings.known_workers().items()):
-        connection = Connection.from_dict(fields)
+        connection = _connection_of(fields)
+        if connection is None:
+            continue
         address = connection.address.removeprefix("tcp://")
         if chosen in (address, address.rpartition(":")[0].strip("[]")):
             return connection

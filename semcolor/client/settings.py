@@ -6,7 +6,7 @@ from typing import Any
 import platformdirs
 
 from semcolor.shared.atomic_files import make_private_folder, replacing
-from semcolor.shared.errors import cannot_write
+from semcolor.shared.errors import cannot_read, cannot_write
 from semcolor.shared.stored_settings import SettingsFile
 
 _APP = "semcolor"
@@ -33,7 +33,7 @@ def settings_file() -> SettingsFile:
 
 def connection() -> dict[str, Any] | None:
     """The LAN worker to use, as :meth:`.keys.Connection.to_dict` says it; None: the local one."""
-    stored: dict[str, Any] | None = settings_file().load().get(_CONNECTION)
+    stored: dict[str, Any] | None = _stored().get(_CONNECTION)
     return stored
 
 
@@ -44,7 +44,8 @@ def set_connection(fields: dict[str, Any] | None) -> None:
 
 def known_workers() -> dict[str, dict[str, Any]]:
     """All LAN workers that were ever connected to, by the public key of the invitation used."""
-    return dict(settings_file().load().get(_KNOWN, {}))
+    stored = _stored().get(_KNOWN)
+    return dict(stored) if isinstance(stored, dict) else {}
 
 
 def remember_worker(invitation: str, fields: dict[str, Any]) -> None:
@@ -54,7 +55,7 @@ def remember_worker(invitation: str, fields: dict[str, Any]) -> None:
 
 def weights_folder() -> Path | None:
     """The folder whose weights this machine's worker loads; None: the bundled ones."""
-    stored = settings_file().load().get(_WEIGHTS)
+    stored = _stored().get(_WEIGHTS)
     return Path(stored) if stored else None
 
 
@@ -65,7 +66,7 @@ def set_weights_folder(folder: Path | None) -> None:
 
 def devices() -> list[str]:
     """Where this machine's worker computes, as PyTorch names it; empty: on whatever there is."""
-    return list(settings_file().load().get(_DEVICES, []))
+    return list(_stored().get(_DEVICES, []))
 
 
 def set_devices(names: list[str]) -> None:
@@ -78,6 +79,15 @@ def write_private(path: Path, text: str) -> None:
     make_private_folder(path.parent)
     with replacing(path, private=True) as part:
         part.write_text(text, "utf-8")
+
+
+def _stored() -> dict[str, Any]:
+    """All settings. Raises SemcolorError (CANNOT_READ) for another user's file, for instance."""
+    file = settings_file()
+    try:
+        return file.load()
+    except OSError as error:
+        raise cannot_read(file.path, error) from error
 
 
 def _set(key: str, value: object) -> None:

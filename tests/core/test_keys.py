@@ -87,3 +87,27 @@ def test_a_damaged_worker_key_is_told_and_left(content):
         keys.server_keys()
     assert caught.value.code == Code.WORKER_KEY
     assert path.read_text() == content
+
+
+@pytest.mark.parametrize("spoilt", [7, [], "x", {}, {"address": 1}, {"address": "a", "client": 3}])
+def test_spoilt_settings_are_no_settings(spoilt):
+    settings.set_connection(spoilt)
+    settings.remember_worker("k", spoilt)
+    assert local_worker.remote_connection() is None
+    assert local_worker.known_addresses() == []
+    with pytest.raises(SemcolorError, match="whole invitation"):
+        local_worker.choose("gpu-box")
+
+
+@pytest.mark.parametrize("ask", [local_worker.remote_connection, settings.devices])
+def test_settings_that_must_not_be_read_are_told(ask):
+    (settings.config_folder() / "settings.json").mkdir(parents=True)
+    with pytest.raises(SemcolorError, match=r"settings\.json cannot be read") as caught:
+        ask()
+    assert caught.value.code == Code.CANNOT_READ
+
+
+def test_a_connection_file_that_must_not_be_read_is_told():
+    local_worker.connection_file().mkdir(parents=True)
+    with pytest.raises(SemcolorError, match=r"worker\.json cannot be read"):
+        local_worker.running()
