@@ -43,6 +43,7 @@ def soak(edits: int, clients: int, megapixels: float) -> dict[str, float]:
         time.sleep(0.2)
     supervisor = client.hello().pid
     (engine,) = engines(supervisor)
+    client.close()
     done, count = itertools.count(1), 0
     seen: dict[str, list[float]] = {"before": [memory(engine), memory(supervisor)]}
 

@@ -18,6 +18,7 @@ from semcolor_worker.engine_link import OUT_OF_MEMORY, Message
 
 _STOP_SECONDS = 5.0
 _LONGEST_FOLDER = 64  # bytes; a socket may have 107, of which its own name takes up to 40
+_FOLDER = "semcolor-engine-"  # and the supervisor's process
 _STALLED_SECONDS = 30.0  # without a tick of the processor; a long job uses all that it can get
 _KILLED = -9  # exit status: by SIGKILL
 # GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
@@ -26,6 +27,24 @@ _ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
 
 
 _WORKING = (WorkerState.STARTING, WorkerState.LOADING, WorkerState.BUSY)
+
+
+def remove_leftovers() -> None:
+    """Of supervisors that were killed just while an engine started."""
+    for folder in Path(_folder_for_sockets()).glob(f"{_FOLDER}*"):
+        owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdecimal() and not _lives(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 class EngineChild:
@@ -56,7 +75,8 @@ class EngineChild:
         """
         self._oom_kills = resources.oom_kills()
         os.makedirs(_folder_for_sockets(), exist_ok=True)  # others tidy up there
-        self._folder = tempfile.mkdtemp(prefix="semcolor-", dir=_folder_for_sockets())
+        prefix = f"{_FOLDER}{os.getpid()}-"
+        self._folder = tempfile.mkdtemp(prefix=prefix, dir=_folder_for_sockets())
         endpoint = f"ipc://{Path(self._folder, 'engine')}"
         socket = self._context.socket(zmq.PAIR)
         socket.linger = 0

@@ -51,7 +51,7 @@ from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor_worker import resources
 
 from .access import Access
-from .engine_process import EngineChild
+from .engine_process import EngineChild, remove_leftovers
 from .log_limit import limit_log
 from .metrics import Figures, Metrics
 from .notify import ALIVE, READY, STOPPING, notify
@@ -99,6 +99,7 @@ class Supervisor:
         """Serve until stopped by a client, SIGTERM or SIGINT; leaves nothing behind."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
+        remove_leftovers()
         self._pool.devices.start()
         self._write_connection_file()
         log.info("serving on %s", self.address)
