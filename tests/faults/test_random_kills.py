@@ -96,11 +96,12 @@ def test_every_request_ends_in_the_right_picture_or_a_sentence(
     differing = _differences(undisturbed, disturbed)
     errors = [error for restorer in disturbed for error in restorer.errors]
     longest = max(restorer.longest for restorer in disturbed)
+    figures = {
+        "pictures": len(differing), "that differ": np.count_nonzero(differing),
+        "sentences": len(errors), "longest, seconds": round(longest, 1),
+    }  # fmt: skip
     with capsys.disabled():
-        print(
-            f"\n{_ENGINES} engines, {_SUPERVISORS} supervisors: {len(differing)} pictures, "
-            f"{np.count_nonzero(differing)} differ; {len(errors)} sentences; at most {longest:.0f} s"
-        )
+        print(f"\n{_ENGINES} engines and {_SUPERVISORS} supervisors killed: {figures}")
     assert max(differing) <= _BY_ROUNDING
     assert longest < _DEADLINE_SECONDS
 
