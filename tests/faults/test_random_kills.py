@@ -3,6 +3,7 @@
 With `SEMCOLOR_KILLS=200,50` in the environment it is that many engines and supervisors.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -123,10 +124,11 @@ def _disturb(chance):
         client.close()
         pids = [supervisor] if victim == "supervisor" else children(supervisor)
         for pid in pids:
-            if chance.random() < 0.2:  # asleep for a moment, as in a suspended machine
-                os.kill(pid, signal.SIGSTOP)
-                time.sleep(chance.uniform(0, 2))
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just been replaced
+                if chance.random() < 0.2:  # asleep for a moment, as in a suspended machine
+                    os.kill(pid, signal.SIGSTOP)
+                    time.sleep(chance.uniform(0, 2))
+                os.kill(pid, signal.SIGKILL)
 
 
 def _differences(undisturbed, disturbed):
