@@ -44,6 +44,7 @@ def soak(edits: int, clients: int, megapixels: float) -> dict[str, float]:
     supervisor = client.hello().pid
     (engine,) = engines(supervisor)
     client.close()
+    time.sleep(LEFT_SECONDS)  # the engine rehearses first
     done, count = itertools.count(1), 0
     seen: dict[str, list[float]] = {"before": [memory(engine), memory(supervisor)]}
 

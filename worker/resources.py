@@ -1,5 +1,7 @@
 """What this machine, or the container that the worker runs in, has: cores and memory."""
 
+import contextlib
+import ctypes
 import math
 import os
 from collections.abc import Iterator
@@ -70,6 +72,12 @@ def resident_memory(pid: int, root: Path = Path("/")) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def give_back_memory() -> None:
+    """Let the system have what was freed and is only kept for the next allocation (glibc)."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _groups(root: Path, controller: str) -> Iterator[Path]:

@@ -1,11 +1,8 @@
 """Memory of the device that an engine computes on."""
 
-import contextlib
-import ctypes
-
 import torch
 
-from semcolor_worker.resources import available_memory
+from semcolor_worker.resources import available_memory, give_back_memory
 
 RETRY_SECONDS = 60.0  # how long after it ran out it is tried again whether there is enough now
 _AT_MOST = 1 << 30  # bytes on the host, where other programs want memory too
@@ -31,5 +28,4 @@ def give_back(device: torch.device) -> None:
     """Let the system have what was freed and is only kept for the next allocation."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
-    with contextlib.suppress(AttributeError, OSError, TypeError):  # glibc alone has it
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_memory()

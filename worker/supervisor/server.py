@@ -277,6 +277,7 @@ class Supervisor:
     def _let_go(self, user: str) -> None:
         """A client is gone, and so is all that it has put here."""
         self._pool.let_go(self.store.forget(user))
+        resources.give_back_memory()
 
     # Sockets
 
