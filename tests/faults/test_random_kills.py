@@ -26,6 +26,7 @@ from .helpers import children, wait_until
 _ENGINES, _SUPERVISORS = map(int, os.environ.get("SEMCOLOR_KILLS", "8,3").split(","))
 _CLIENTS, _EDITS = 3, 12
 _DEADLINE_SECONDS = 240.0
+_PAUSE_SECONDS = 6.0  # at most, between two kills: an engine takes some to start
 _BY_ROUNDING = 1  # levels: an edited canvas and a fresh one round some channels differently
 
 
@@ -98,7 +99,7 @@ def test_every_request_ends_in_the_right_picture_or_a_sentence(
     errors = [error for restorer in disturbed for error in restorer.errors]
     longest = max(restorer.longest for restorer in disturbed)
     figures = {
-        "pictures": len(differing), "that differ": np.count_nonzero(differing),
+        "pictures": len(differing), "that differ": int(np.count_nonzero(differing)),
         "sentences": len(errors), "longest, seconds": round(longest, 1),
     }  # fmt: skip
     with capsys.disabled():
@@ -118,7 +119,7 @@ def _disturb(chance):
     victims = ["engine"] * _ENGINES + ["supervisor"] * _SUPERVISORS
     chance.shuffle(victims)
     for victim in victims:
-        time.sleep(chance.uniform(0, 2))
+        time.sleep(chance.uniform(0, _PAUSE_SECONDS))
         client = local_worker.start()
         supervisor = client.hello().pid
         client.close()
