@@ -25,7 +25,7 @@ from semcolor.protocol import codec, planes, schema
 from semcolor.protocol.checks import ANSWER_FRAME
 from semcolor.shared import geometry
 from semcolor.shared.errors import Code, SemcolorError
-from semcolor_worker import clients
+from semcolor_worker import clients, resources
 
 from .helpers import children, raw_socket, wait_until
 
@@ -234,6 +234,24 @@ def test_what_a_client_has_put_here_goes_with_it(own_worker, sample_gray):
         assert caught.value.code == Code.UNKNOWN_PHOTO
         again = Session(later, sample_gray)
         assert (again.colorize(again.whole, 0, quiet).rgb.shape) == (*sample_gray.shape, 3)
+
+
+def test_memory_comes_back_when_clients_leave(own_worker, sample_gray):
+    supervisor = own_worker.hello().pid
+    wait_until(lambda: own_worker.status().state == "ready")
+    (engine,) = children(supervisor)
+    own_worker.close()
+    time.sleep(8)  # it rehearses
+    before = resources.resident_memory(engine)
+    for side in range(10):
+        with contextlib.closing(local_worker.start()) as guest:
+            session = Session(guest, np.roll(sample_gray, 60 * side, axis=1))
+            for class_id in (5, 9):
+                session.set_labels(np.full_like(sample_gray, class_id))
+                session.colorize(session.whole, 352 + 32 * side, quiet)
+            used = resources.resident_memory(engine)
+    assert used > 1.2 * before
+    wait_until(lambda: resources.resident_memory(engine) < 1.15 * before)
 
 
 def test_a_worker_that_stops_finishes_the_job_in_hand(own_worker, sample_gray):
