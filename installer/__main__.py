@@ -66,7 +66,7 @@ def install() -> None:
     options = env.torch_options(sys.platform, nvidia)
     build = "for your NVIDIA card" if nvidia else "for the processor"
     print(f"2/5 PyTorch {build} and other packages; some minutes at first", flush=True)
-    env.install_requirements(python, env.requirements(CHECKOUT, ["worker"]), options, log)
+    env.install_requirements(python, env.requirements(CHECKOUT, ["worker", "lan"]), options, log)
     env.install_project(python, CHECKOUT, log)
 
     print(f"3/5 The command {link}", flush=True)
