@@ -18,6 +18,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
+UNDER_WAY = 100  # messages without an answer
 MOST_BYTES = 1 << 20  # that a message may allocate before it is refused, beside what it is long
 
 
@@ -115,7 +116,7 @@ def fuzz_socket(messages: int) -> None:
         if chance.random() < 0.5:
             frames.append(chance.randbytes(chance.randrange(1, 5000)))
         dealer.send_multipart(frames)
-        while dealer.poll(0 if number % 16 else 1000):
+        while number - answered > UNDER_WAY and dealer.poll(60_000):
             dealer.recv_multipart()
             answered += 1
     assert client.hello().pid == supervisor
