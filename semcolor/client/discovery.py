@@ -9,11 +9,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from semcolor.shared.errors import Code, SemcolorError
 
 from . import addresses
+
+if TYPE_CHECKING:
+    from zeroconf import Zeroconf
 
 SERVICE = "_semcolor._tcp.local."
 _ASK_MS = 1000
@@ -29,9 +32,26 @@ class Found(NamedTuple):
 def find(seconds: float) -> list[Found]:
     """Who answers within this time, by name; nobody where `zeroconf` is not installed."""
     try:
-        from zeroconf import IPVersion, ServiceBrowser, ServiceListener, Zeroconf
-    except ImportError:
+        from zeroconf import IPVersion, Zeroconf
+
+        network = Zeroconf()
+    except (ImportError, OSError):  # or there is no network
         return []
+    found = []
+    with contextlib.closing(network):
+        for name in _heard(network, seconds):
+            info = network.get_service_info(SERVICE, name, _ASK_MS)
+            hosts = info.parsed_scoped_addresses(IPVersion.All) if info else []
+            if info and info.port and hosts:
+                address = addresses.Address(hosts[0], info.port).endpoint
+                found.append(Found(name.removesuffix("." + SERVICE), address))
+    return found
+
+
+def _heard(network: "Zeroconf", seconds: float) -> list[str]:
+    """The full names of those who have said within this time that they are there."""
+    from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
+
     names: set[str] = set()
     lock = threading.Lock()
 
@@ -47,23 +67,10 @@ def find(seconds: float) -> list[Found]:
             with lock:
                 names.discard(name)
 
-    found = []
-    try:
-        network = Zeroconf()
-    except OSError:  # there is none
-        return []
-    with contextlib.closing(network):
-        ServiceBrowser(network, SERVICE, Listener())
-        time.sleep(seconds)
-        with lock:
-            heard = sorted(names)
-        for name in heard:
-            info = network.get_service_info(SERVICE, name, _ASK_MS)
-            hosts = info.parsed_scoped_addresses(IPVersion.All) if info else []
-            if info and info.port and hosts:
-                address = addresses.Address(hosts[0], info.port).endpoint
-                found.append(Found(name.removesuffix("." + SERVICE), address))
-    return found
+    ServiceBrowser(network, SERVICE, Listener())
+    time.sleep(seconds)
+    with lock:
+        return sorted(names)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import platformdirs
 
 from semcolor.shared.atomic_files import make_private_folder, replacing
 from semcolor.shared.errors import cannot_read, cannot_write
-from semcolor.shared.stored_settings import SettingsFile
+from semcolor.shared.stored_settings import Edit, SettingsFile, Stored
 
 _APP = "semcolor"
 _CONNECTION = "connection"  # a key, as are …
@@ -44,13 +44,12 @@ def set_connection(fields: dict[str, Any] | None) -> None:
 
 def known_workers() -> dict[str, dict[str, Any]]:
     """All LAN workers that were ever connected to, by the public key of the invitation used."""
-    stored = _stored().get(_KNOWN)
-    return dict(stored) if isinstance(stored, dict) else {}
+    return _known(_stored())
 
 
 def remember_worker(invitation: str, fields: dict[str, Any]) -> None:
     """Keep a LAN worker among the known ones, to come back to."""
-    _set(_KNOWN, known_workers() | {invitation: fields})
+    _change(lambda stored: stored | {_KNOWN: _known(stored) | {invitation: fields}})
 
 
 def weights_folder() -> Path | None:
@@ -90,9 +89,18 @@ def _stored() -> dict[str, Any]:
         raise cannot_read(file.path, error) from error
 
 
+def _known(stored: Stored) -> dict[str, dict[str, Any]]:
+    known = stored.get(_KNOWN)
+    return dict(known) if isinstance(known, dict) else {}
+
+
 def _set(key: str, value: object) -> None:
+    _change(lambda stored: stored | {key: value})
+
+
+def _change(edit: Edit) -> None:
     file = settings_file()
     try:
-        file.change(lambda stored: stored | {key: value})
+        file.change(edit)
     except OSError as error:
         raise cannot_write(file.path, error) from error

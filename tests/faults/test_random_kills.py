@@ -62,6 +62,7 @@ class Restorer:
                 rgb = session.colorize(session.whole, 0, lambda *_: None).rgb
             except SemcolorError as error:
                 self.errors.append(str(error))
+                time.sleep(0.5)  # as somebody who reads it
                 continue
             finally:
                 self.longest = max(self.longest, time.monotonic() - begin)
