@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from gi.repository import Gegl, Gimp
-from inside import ours, paint
+from inside import content, ours, paint
 from processes import kill_worker, worker_asleep
 from screen import (
     PALETTE,
@@ -30,6 +30,7 @@ class Restorer:
         self.image, self.panel = image, panel
         self.labels, self.colors, self.photo = image.get_layers()
         self.done: list[str] = []
+        self._untouched = content(self.photo)
         self._chance = random.Random(seed)
 
     def work(self, steps: int) -> None:
@@ -203,6 +204,7 @@ class Restorer:
             == [layer.get_id() for layer in (self.labels, self.colors, self.photo)]
             and self.image.get_width() == 640
             and self.image.get_precision() == Gimp.Precision.U8_NON_LINEAR
+            and content(self.photo) == self._untouched  # else it is mirrored
         )
 
     def _somewhere(self) -> tuple[int, int, int, int]:

@@ -83,5 +83,9 @@ def _insert(
     _, x, y = photo.layer.get_offsets()
     layer.set_offsets(x, y)
     image = photo.image
+    # GIMP selects what is inserted. What the user selects is nobody else's business: a stroke into
+    # the photo would spoil it.
+    selected = image.get_selected_layers()
     image.insert_layer(layer, below.get_parent(), image.get_item_position(below))
+    image.set_selected_layers(selected)
     give_role(photo, layer, role)

@@ -45,12 +45,10 @@ def as_step(name: str, change: Callable[[], T]) -> T:
 
 @contextlib.contextmanager
 def one_undo_step(image: Gimp.Image) -> Iterator[None]:
-    """All changes in the block become one undo step; the user's selected layers stay selected."""
-    selected = image.get_selected_layers()
+    """All changes in the block become one undo step."""
     image.undo_group_start()
     try:
         yield
-        image.set_selected_layers(selected)
     finally:
         image.undo_group_end()
 
