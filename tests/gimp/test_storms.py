@@ -78,44 +78,63 @@ def test_colours_follow_a_photo_that_is_mirrored_or_retouched(gimp: Gimp, live: 
         assert np.abs(result[name].astype(int) - result[name + " again"]).max() <= 1
 
 
+# A write into the colours, of which the rows come when keys have been pressed in GIMP's window.
+_SLOW_WRITE = """
+from images.photo import ImageChangedError
+from images.roles import find_photo
+from images.writing import PixelFile, write
+from shared.geometry import Rectangle
+
+def write_while(keys, undoable):
+    rows = pathlib.Path(os.environ["HOME"], "rows")
+    os.mkfifo(rows)
+
+    def press_and_go_on():
+        with rows.open("wb") as file:  # open as soon as the writer has opened it
+            subprocess.run(["xdotool", "key", keys], check=True)
+            time.sleep(2)
+            file.write(bytes(500 * 380 * 3))
+
+    threading.Thread(target=press_and_go_on).start()
+    content = PixelFile(rows, Rectangle(0, 0, 500, 380), "R'G'B' u8")
+    try:
+        write(photo, colors, content, undoable)
+    except ImageChangedError:
+        result["told"] = True
+    rows.unlink()
+
+image = load_gray({photo!r}, 8, 640)
+colors = colorize(image)
+show(image)
+photo = find_photo(image, [colors])
+image.scale(500, 380)
+Gimp.displays_flush()
+activate_image()
+Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)  # as panels do
+"""
+
+
 def test_an_image_that_changes_in_the_middle_of_a_write_opens_no_window(
     gimp: Gimp, photo_file: Path
 ) -> None:
     """Undo gives the layer another size while its rows are awaited: GIMP ends the writer."""
-    script = f"""
-    from images.photo import ImageChangedError
-    from images.roles import find_photo
-    from images.writing import PixelFile, write
-    from shared.geometry import Rectangle
-
-    image = load_gray({gimp.path(photo_file)!r}, 8, 640)
-    colors = colorize(image)
-    show(image)
-    photo = find_photo(image, [colors])
-    image.scale(500, 380)
-    Gimp.displays_flush()
-    activate_image()
-    Gimp.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)  # as panels do
-    rows = pathlib.Path(os.environ["HOME"], "rows")
-    os.mkfifo(rows)
-
-    def undo_and_go_on():
-        with rows.open("wb") as file:  # open as soon as the writer has opened it
-            subprocess.run(["xdotool", "key", "ctrl+z"], check=True)
-            time.sleep(2)
-            file.write(bytes(500 * 380 * 3))
-
-    threading.Thread(target=undo_and_go_on).start()
-    content = PixelFile(rows, Rectangle(0, 0, 500, 380), "R'G'B' u8")
-    try:
-        write(photo, colors, content, undoable=False)
-    except ImageChangedError:
-        result["told"] = True
-    time.sleep(1)
-    result["size"] = image.get_width()
-    result["message"] = message_window()
-    result["handler"] = Gimp.message_get_handler() == Gimp.MessageHandlerType.MESSAGE_BOX
-    rows.unlink()
-    """
-    result = gimp.run_in_window(script)
+    script = """
+write_while("ctrl+z", undoable=False)
+time.sleep(1)
+result["size"] = image.get_width()
+result["message"] = message_window()
+result["handler"] = Gimp.message_get_handler() == Gimp.MessageHandlerType.MESSAGE_BOX
+"""
+    result = gimp.run_in_window(_SLOW_WRITE.format(photo=gimp.path(photo_file)) + script)
     assert result == {"told": True, "size": 640, "message": "", "handler": True}
+
+
+def test_what_the_user_selects_during_a_write_stays_selected(gimp: Gimp, photo_file: Path) -> None:
+    """Else the next stroke would go into the photo."""
+    script = """
+image.set_selected_layers([photo.layer])
+write_while("Page_Up", undoable=True)
+result["selected"] = [layer.get_name() for layer in image.get_selected_layers()]
+"""
+    result = gimp.run_in_window(_SLOW_WRITE.format(photo=gimp.path(photo_file)) + script)
+    assert result == {"selected": ["Colorized"]}
