@@ -5,6 +5,7 @@ Both ends need the package `zeroconf`; without it nobody is found. An announceme
 
 import contextlib
 import ipaddress
+import logging
 import socket
 import threading
 import time
@@ -17,6 +18,8 @@ from . import addresses
 
 if TYPE_CHECKING:
     from zeroconf import Zeroconf
+
+log = logging.getLogger("semcolor")
 
 SERVICE = "_semcolor._tcp.local."
 _ASK_MS = 1000
@@ -75,13 +78,13 @@ def _heard(network: "Zeroconf", seconds: float) -> list[str]:
 
 @contextlib.contextmanager
 def announced(listening: str) -> Iterator[None]:
-    """Announce a worker that listens on HOST:PORT, for the block.
+    """Announce a worker that listens on HOST:PORT, for the block, if there is a network.
 
     Raises SemcolorError (LAN_NOT_INSTALLED).
     """
     try:
         import ifaddr
-        from zeroconf import ServiceInfo, Zeroconf
+        from zeroconf import Error, ServiceInfo, Zeroconf
     except ImportError as error:
         raise SemcolorError(Code.LAN_NOT_INSTALLED) from error
     address = addresses.to_listen_on(listening)
@@ -93,8 +96,12 @@ def announced(listening: str) -> Iterator[None]:
     info = ServiceInfo(
         SERVICE, f"{name}.{SERVICE}", address.port, parsed_addresses=hosts, server=f"{name}.local."
     )
-    with contextlib.closing(Zeroconf()) as network:
-        network.register_service(info, allow_name_change=True)
+    with contextlib.ExitStack() as registered:
+        try:
+            network = registered.enter_context(contextlib.closing(Zeroconf()))
+            network.register_service(info, allow_name_change=True)
+        except (OSError, Error) as error:
+            log.warning("the worker can't be announced: %s", error)
         yield
 
 

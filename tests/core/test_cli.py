@@ -172,3 +172,10 @@ def test_status_as_json(worker, capsys):
     assert said["state"] in ("starting", "loading", "ready", "busy")
     assert [engine["fault"] for engine in said["engines"]] == [None]
     assert (said["restarts"], said["listening"]) == (0, "")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "nan", "inf", "1e9", "soon"])
+def test_an_invitation_lasts_for_some_days(days, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["worker", "invite", "anna", "--days", days])
+    assert "--days" in capsys.readouterr().err

@@ -63,3 +63,15 @@ def test_a_worker_that_was_used_is_chosen_by_its_address(
         assert local_worker.choose(name.format(port=port)).address == known.address
     finally:
         local_worker.set_remote(None)
+
+
+def test_a_worker_that_cannot_be_announced_works_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_network() -> None:
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("zeroconf.Zeroconf", no_network)
+    with discovery.announced("127.0.0.1:7793"):
+        assert "can't be announced: Network is unreachable" in caplog.text
+    assert discovery.find(0.1) == []

@@ -16,7 +16,7 @@ from semcolor_worker import clients, service
 from semcolor_worker.clients import Client, Usage
 from semcolor_worker.service import Serving
 
-_DAYS = 7  # of an invitation
+_DAYS, _MOST_DAYS = 7, 3650  # of an invitation
 
 if TYPE_CHECKING:
     from semcolor.cli import Commands
@@ -83,7 +83,7 @@ def _add_client_commands(actions: "Commands") -> None:
         "on which it listens)",
     )  # fmt: skip
     invite.add_argument(
-        "--days", type=float, default=_DAYS, metavar="N",
+        "--days", type=_days, default=_DAYS, metavar="N",
         help=f"for how long the line is good (default: {_DAYS}); it is good once",
     )  # fmt: skip
     listed = actions.add_parser("clients", help="list those who were invited, and what they did")
@@ -93,6 +93,14 @@ def _add_client_commands(actions: "Commands") -> None:
     revoke.add_argument("name", metavar="NAME", help="what the client was invited as")
     for parser in (invite, listed, revoke):
         _add_system(parser)
+
+
+def _days(text: str) -> float:
+    """For argparse: how long an invitation may be good."""
+    days = float(text)
+    if not 0 < days <= _MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"say more than 0 and at most {_MOST_DAYS}")
+    return days
 
 
 def _add_system(parser: argparse.ArgumentParser) -> None:
