@@ -22,7 +22,8 @@ from semcolor.shared.geometry import Rectangle
 
 WARM_UP = 0.1  # share of the edits
 PHOTO = 50  # edits of one photo
-LEFT_SECONDS = 10  # after the last client left
+REST_SECONDS = 10  # of an engine that rehearses
+LEFT_SECONDS = 70  # after the last client left; this machine's own may come back for a minute
 
 
 def main() -> None:
@@ -44,7 +45,7 @@ def soak(edits: int, clients: int, megapixels: float) -> dict[str, float]:
     supervisor = client.hello().pid
     (engine,) = engines(supervisor)
     client.close()
-    time.sleep(LEFT_SECONDS)  # the engine rehearses first
+    time.sleep(REST_SECONDS)
     done, count = itertools.count(1), 0
     seen: dict[str, list[float]] = {"before": [memory(engine), memory(supervisor)]}
 

@@ -218,17 +218,20 @@ def test_lan_client_comes_in_by_invitation_only(home, sample_gray, host):
         assert server.wait(20) == 0
 
 
-def test_what_a_client_has_put_here_goes_with_it(own_worker, sample_gray):
-    """From the engine too, which gives the memory back."""
-    guest = local_worker.start()
-    session = Session(guest, sample_gray)
+def test_what_a_guest_has_put_here_goes_with_its_last_session(own_worker, invite, sample_gray):
+    invited, own = invite(own_worker.connection), KeyPair.generate()
+    with contextlib.closing(ZmqWorkerClient(invited)) as client:
+        client.request(schema.Pair(own.public))
+    connection = Connection(invited.address, invited.server_key, own)
+    first, second = ZmqWorkerClient(connection), ZmqWorkerClient(connection)
+    session = Session(first, sample_gray)
     session.colorize(session.whole, 0, quiet)
-    assert own_worker.status().planes_bytes == sample_gray.nbytes
-    guest.close()
-    wait_until(lambda: own_worker.status().planes_bytes > 0)  # a session of this user is left
-    own_worker.close()
-    with contextlib.closing(local_worker.start()) as later:
-        assert later.status().planes_bytes == 0
+    second.status()
+    first.close()
+    assert second.status().planes_bytes == sample_gray.nbytes
+    second.close()
+    wait_until(lambda: own_worker.status().planes_bytes == 0)
+    with contextlib.closing(ZmqWorkerClient(connection)) as later:
         with pytest.raises(SemcolorError) as caught:
             later.request(schema.Segment(session.photo, session.whole._replace(height=1)))
         assert caught.value.code == Code.UNKNOWN_PHOTO
@@ -251,7 +254,7 @@ def test_memory_comes_back_when_clients_leave(own_worker, sample_gray):
                 session.colorize(session.whole, 352 + 32 * side, quiet)
             used = resources.resident_memory(engine)
     assert used > 1.2 * before
-    wait_until(lambda: resources.resident_memory(engine) < 1.15 * before)
+    wait_until(lambda: resources.resident_memory(engine) < 1.25 * before, seconds=120)
 
 
 def test_a_worker_that_stops_finishes_the_job_in_hand(own_worker, sample_gray):

@@ -44,13 +44,29 @@ def test_a_client_that_rests_for_long_is_gone(later: Later) -> None:
     here.heard(b"a", "anna", True)
     later(400)
     assert len(here) == 0  # it is not open any more
-    assert here.idled_out() == []
+    assert here.gone() == []
     here.heard(b"b", "anna", True)
     later(1500)
-    assert here.idled_out() == []  # its other session is younger
+    assert here.gone() == []  # its other session is younger
     later(400)
-    assert here.idled_out() == ["anna"]
-    assert here.idled_out() == []
+    assert here.gone() == ["anna"]
+    assert here.gone() == []
+
+
+def test_the_workers_own_user_may_come_back_within_a_minute(later: Later) -> None:
+    """As from one command to the next; all that it has put here is still warm then."""
+    here = Sessions()
+    here.heard(b"a", "own", False)
+    assert here.left(b"a") is None
+    later(50)
+    assert here.gone() == []
+    here.heard(b"b", "own", False)
+    later(50)
+    assert here.gone() == []
+    here.left(b"b")
+    later(61)
+    assert here.gone() == ["own"]
+    assert here.gone() == []
 
 
 def test_a_guest_has_so_many_sessions_and_others_theirs(later: Later) -> None:

@@ -224,7 +224,7 @@ class Supervisor:
         limit_log(log_file())
         if not connection_file().exists():  # somebody has tidied up
             self._write_connection_file()
-        for user in self._sessions.idled_out():
+        for user in self._sessions.gone():
             self._let_go(user)
 
     def _status(self) -> StatusResult:
