@@ -10,7 +10,7 @@ from filelock import Timeout
 
 from semcolor.client.local_worker import connection_file, pid_file, worker_lock
 from semcolor.shared.errors import Code, SemcolorError
-from semcolor_worker import clients
+from semcolor_worker import clients, service
 from semcolor_worker.supervisor.server import Supervisor
 
 # Others hold the lock for a moment, to see whether a worker runs. Not longer than that: who waits
@@ -21,9 +21,7 @@ _LOCK_SECONDS = 0.2
 def main() -> int:
     """Serve; exit code 0 also when another worker runs already, which is as good."""
     parser = argparse.ArgumentParser(prog="semcolor worker serve")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="serve the LAN as well")
-    parser.add_argument("--metrics", metavar="PORT", type=int, help="figures for Prometheus")
-    parser.add_argument("--announce", action="store_true", help="tell the local network")
+    service.add_options(parser)
     arguments = parser.parse_args()
     try:
         serve(arguments.listen, arguments.metrics, arguments.announce)

@@ -1,5 +1,6 @@
 """The worker as a systemd service: it starts with the machine, and is started again if it ends."""
 
+import argparse
 import contextlib
 import os
 import shutil
@@ -72,6 +73,19 @@ class Serving(NamedTuple):
     listen: str | None = None
     metrics: int | None = None
     announce: bool = False
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `worker serve`, to whoever runs or installs it."""
+    parser.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
+    parser.add_argument(
+        "--announce", action="store_true",
+        help="let the local network find it (DNS-SD); an invitation is needed all the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--metrics", metavar="PORT", type=int,
+        help="figures for Prometheus at http://127.0.0.1:PORT/metrics",
+    )  # fmt: skip
 
 
 def unit(how: Serving, system: bool) -> str:

@@ -38,7 +38,7 @@ def add_commands(commands: "Commands") -> None:
     _add_system(status)
     serve = actions.add_parser("serve", help="run it in the foreground, for the LAN too")
     serve.set_defaults(run=_serve)
-    _add_serving(serve)
+    service.add_options(serve)
     devices = actions.add_parser("devices", help="on which devices it computes, from now on")
     devices.set_defaults(run=_devices)
     devices.add_argument(
@@ -50,7 +50,7 @@ def add_commands(commands: "Commands") -> None:
 def _add_service_commands(actions: "Commands") -> None:
     install = actions.add_parser("install-service", help="let systemd run it, from every start on")
     install.set_defaults(run=_install_service)
-    _add_serving(install)
+    service.add_options(install)
     uninstall = actions.add_parser("uninstall-service", help="end that; keys and settings stay")
     uninstall.set_defaults(run=_uninstall_service)
     for parser in (install, uninstall):
@@ -58,18 +58,6 @@ def _add_service_commands(actions: "Commands") -> None:
             "--system", action="store_true",
             help="as a service of the machine (as root), not of your own session",
         )  # fmt: skip
-
-
-def _add_serving(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", metavar="HOST:PORT", help="for instance 0.0.0.0:7777")
-    parser.add_argument(
-        "--announce", action="store_true",
-        help="let the local network find it (DNS-SD); an invitation is needed all the same",
-    )  # fmt: skip
-    parser.add_argument(
-        "--metrics", metavar="PORT", type=int,
-        help="figures for Prometheus at http://127.0.0.1:PORT/metrics",
-    )  # fmt: skip
 
 
 def _add_client_commands(actions: "Commands") -> None:

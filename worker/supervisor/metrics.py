@@ -53,20 +53,24 @@ class Metrics:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
         now = self.now
-        for name, text, value in (
-            ("jobs_waiting", "Jobs that wait or run.", now.waiting),
-            ("sessions", "Open connections.", now.sessions),
-            ("planes_bytes", "Photos and label maps that are kept.", now.planes_bytes),
-            ("resident_memory_bytes", "Of the supervisor and its engines.", now.resident_bytes),
-        ):
-            yield GaugeMetricFamily(f"semcolor_{name}", text, value)
-        for name, text, count in (
-            ("jobs", "Jobs that were answered.", now.jobs),
-            ("waited_seconds", "Sum of what jobs waited for an engine.", now.waited_seconds),
-            ("engine_restarts", "Engines that died and were replaced.", now.restarts),
-            ("refused_keys", "Handshakes with a key that nobody knows.", now.refused_keys),
-        ):
-            yield CounterMetricFamily(f"semcolor_{name}", text, count)
+        families = (
+            (GaugeMetricFamily, "jobs_waiting", "Jobs that wait or run.", now.waiting),
+            (GaugeMetricFamily, "sessions", "Open connections.", now.sessions),
+            (GaugeMetricFamily, "planes_bytes", "Photos and label maps kept.", now.planes_bytes),
+            (
+                GaugeMetricFamily, "resident_memory_bytes", "Of the supervisor and its engines.",
+                now.resident_bytes,
+            ),
+            (CounterMetricFamily, "jobs", "Jobs that were answered.", now.jobs),
+            (
+                CounterMetricFamily, "waited_seconds", "Sum of what jobs waited for an engine.",
+                now.waited_seconds,
+            ),
+            (CounterMetricFamily, "engine_restarts", "Engines that died.", now.restarts),
+            (CounterMetricFamily, "refused_keys", "Handshakes by strangers.", now.refused_keys),
+        )  # fmt: skip
+        for family, name, text, value in families:
+            yield family(f"semcolor_{name}", text, value)
 
     def stop(self) -> None:
         """End the page."""

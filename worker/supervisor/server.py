@@ -124,10 +124,7 @@ class Supervisor:
     # The loop
 
     def _turn(self) -> None:
-        poller = zmq.Poller()
-        for socket in (self._access.socket, self._socket, *self._pool.devices.sockets):
-            poller.register(socket, zmq.POLLIN)
-        ready = {socket for socket, _ in poller.poll(_TICK_MS)}
+        ready = _readable(self._access.socket, self._socket, *self._pool.devices.sockets)
         if self._access.socket in ready:
             self._access.answer()
         if self._socket in ready:
@@ -263,10 +260,7 @@ class Supervisor:
         notify(STOPPING)
         end = time.monotonic() + _FINISH_SECONDS
         while self._pool.is_running and time.monotonic() < end:
-            poller = zmq.Poller()
-            for socket in self._pool.devices.sockets:
-                poller.register(socket, zmq.POLLIN)
-            self._pool.hear({socket for socket, _ in poller.poll(_TICK_MS)})
+            self._pool.hear(_readable(*self._pool.devices.sockets))
 
     def _has_left(self, session: bytes) -> None:
         self._pool.forget(session)
@@ -329,3 +323,11 @@ class Supervisor:
     def _write_connection_file(self) -> None:
         connection = self._access.local_connection(self.address)
         settings.write_private(connection_file(), json.dumps(connection.to_dict()))
+
+
+def _readable(*sockets: zmq.Socket[bytes]) -> set[zmq.Socket[bytes]]:
+    """Those that have something to say, after a tick at most."""
+    poller = zmq.Poller()
+    for socket in sockets:
+        poller.register(socket, zmq.POLLIN)
+    return {socket for socket, _ in poller.poll(_TICK_MS)}

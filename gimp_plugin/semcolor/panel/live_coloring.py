@@ -88,11 +88,14 @@ class LiveColoring:
 
     def answered(self, is_taken: bool) -> None:
         """Make the change that was asked about, or not. Raises LayerError when it can't be made."""
-        if is_taken and self._asked:
-            asked, self._asked = self._asked, None
-            self._relabel(asked)
-            Gimp.displays_flush()
-        self._end_question()
+        asked = self._asked
+        if not asked or not is_taken:
+            self._end_question()
+            return
+        self._asked = None
+        self._window.question.close()
+        self._relabel(asked)
+        Gimp.displays_flush()
 
     def notes_seen(self, notes: tuple[ColorNote, ...]) -> None:
         """The photo has these colour notes now; colours follow, to undo and redo too."""
@@ -182,7 +185,7 @@ class LiveColoring:
         if self._asked:
             self._asked.drop()
             self._asked = None
-        self._window.question.close()
+            self._window.question.close()
 
     def _done(self, found: tuple[int, int] | None, error: Exception | None) -> None:
         if found:
