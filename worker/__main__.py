@@ -9,6 +9,7 @@ import sys
 from filelock import Timeout
 
 from semcolor.client.local_worker import connection_file, pid_file, worker_lock
+from semcolor.shared.atomic_files import patiently
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker import clients, service
 from semcolor_worker.supervisor.server import Supervisor
@@ -45,7 +46,7 @@ def serve(listen: str | None, metrics: int | None = None, announce: bool = False
         logging.warning("other users could read or change %s: now they can't any more", path)
     _leave_no_core_dumps()
     with lock:
-        connection_file().unlink(missing_ok=True)  # of one that was killed
+        patiently(lambda: connection_file().unlink(missing_ok=True))  # of one that was killed
         pid_file().write_text(str(os.getpid()))
         Supervisor(listen, metrics, announce).run()
 

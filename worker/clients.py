@@ -11,6 +11,7 @@ import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,10 +95,11 @@ def authorized() -> list[Client]:
 def close_to_others() -> list[Path]:
     """Take from other users what they may do with keys and settings; returns where they could.
 
-    What they could only list is closed without a word. Raises OSError.
+    What they could only list is closed without a word. On Windows a user's folders are private by
+    themselves, and modes say nothing. Raises OSError.
     """
     folder = settings.config_folder()
-    if not folder.is_dir():
+    if sys.platform == "win32" or not folder.is_dir():
         return []
     open_ones = []
     for path in (folder, *folder.rglob("*")):

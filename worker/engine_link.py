@@ -11,6 +11,8 @@ from semcolor.protocol.codec import construct, fields_of, pack, unpack
 from semcolor.protocol.results import Failure
 from semcolor.shared.geometry import Rectangle
 
+ENGINE_KEY = "SEMCOLOR_ENGINE_KEY"
+"""The variable of an engine's environment with its endpoint's key; empty where it needs none."""
 OUT_OF_MEMORY = 71
 """Exit status of an engine that can compute nothing any more for lack of memory."""
 

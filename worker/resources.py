@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 PLANES_AT_MOST = 1 << 30  # bytes, in one process
 _PLANES_SHARE = 0.25  # of the memory that is free, all processes together
-_UNKNOWN_MEMORY = 4 << 30  # bytes, where the system does not tell
 
 
 def threads(engines: int) -> int:
@@ -28,10 +29,9 @@ def cores(root: Path = Path("/")) -> int:
 
     A second thread on a core that computes already gains nothing. A container's quota counts.
     """
-    try:
-        usable = os.sched_getaffinity(0)
-    except AttributeError:  # not Linux
-        usable = set(range(os.cpu_count() or 1))
+    if not hasattr(os, "sched_getaffinity"):  # not Linux
+        return psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    usable = os.sched_getaffinity(0)
     topology = (
         root / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list" for cpu in usable
     )
@@ -42,11 +42,9 @@ def cores(root: Path = Path("/")) -> int:
 
 def available_memory(root: Path = Path("/")) -> int:
     """Bytes that can be had without swapping, within the container's limit."""
-    found = [_left(group) for group in _groups(root, "memory")]
-    for line in (_read(root / "proc/meminfo") or "").splitlines():
-        if line.startswith("MemAvailable:"):
-            found.append(int(line.split()[1]) * 1024)
-    return min((left for left in found if left is not None), default=_UNKNOWN_MEMORY)
+    groups = [_left(group) for group in _groups(root, "memory")]
+    available: int = psutil.virtual_memory().available
+    return min([available, *(left for left in groups if left is not None)])
 
 
 def oom_kills(root: Path = Path("/")) -> int:
@@ -57,21 +55,23 @@ def oom_kills(root: Path = Path("/")) -> int:
     return 0
 
 
-def processor_time(pid: int, root: Path = Path("/")) -> int | None:
-    """What a process has used of the processor so far, in ticks; None where nobody tells."""
-    stat = _read(root / f"proc/{pid}/stat")
-    if stat is None:
+def processor_time(pid: int) -> float | None:
+    """Seconds that a process has used of the processor so far; None where there is none."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
         return None
-    user, system = stat.rpartition(")")[2].split()[11:13]  # the name may hold anything
-    return int(user) + int(system)
+    used: float = times.user + times.system
+    return used
 
 
-def resident_memory(pid: int, root: Path = Path("/")) -> int:
-    """Bytes of memory that a process has now; 0 where nobody tells."""
-    for line in (_read(root / f"proc/{pid}/status") or "").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    return 0
+def resident_memory(pid: int) -> int:
+    """Bytes of memory that a process has now; 0 where there is none."""
+    try:
+        used: int = psutil.Process(pid).memory_info().rss
+    except psutil.Error:
+        return 0
+    return used
 
 
 def give_back_memory() -> None:

@@ -44,7 +44,7 @@ def _parsed(header: bytes) -> Header:
 def write_frame(stdout: BinaryIO, header: Header, payload: Payload = b"") -> None:
     """Send a frame; a plug-in that ended needs none, and stdin says so too."""
     encoded = json.dumps(header).encode()
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # which one, depends on the system
         stdout.write(pack_prefix(len(encoded), len(payload)) + encoded)
         stdout.write(payload)
         stdout.flush()

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,9 +14,10 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from semcolor.protocol.schema import PROTOCOL, Pair, Stop
+from semcolor.shared.atomic_files import make_private_folder, patiently
 from semcolor.shared.errors import Code, SemcolorError, cannot_read
 
-from . import settings
+from . import processes, settings
 from .keys import Connection, KeyPair, decode_invitation
 from .worker_client import ZmqWorkerClient
 
@@ -48,7 +48,7 @@ def connection_file() -> Path:
 
 def worker_lock() -> FileLock:
     """Held by the running worker for as long as it lives, even if it is killed."""
-    settings.state_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(settings.state_folder())
     return FileLock(settings.state_folder() / "worker.lock")
 
 
@@ -68,7 +68,8 @@ def read_connection() -> Connection | None:
     Raises SemcolorError (CANNOT_READ) for another user's, for instance.
     """
     try:
-        return Connection.from_dict(json.loads(connection_file().read_text("utf-8")))
+        text = patiently(lambda: connection_file().read_text("utf-8"))
+        return Connection.from_dict(json.loads(text))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     except OSError as error:
@@ -276,12 +277,12 @@ def _running(cancel: threading.Event | None, deadline: float) -> ZmqWorkerClient
 
 
 def _spawn() -> "subprocess.Popen[bytes]":
-    log_file().parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(log_file().parent)
     with log_file().open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "semcolor_worker"],
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True, cwd=Path.home(),
+            processes.command("semcolor_worker"), env=processes.environment(),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=Path.home(),
+            start_new_session=True, creationflags=processes.NO_WINDOW,
         )  # fmt: skip
 
 

@@ -23,7 +23,9 @@ def config_folder() -> Path:
 
 def state_folder() -> Path:
     """The running worker's connection file, lock and log."""
-    return platformdirs.user_state_path(_APP, appauthor=False)
+    folder = platformdirs.user_state_path(_APP, appauthor=False)
+    # Windows and macOS have one place for everything; what is the user's own stays apart there.
+    return folder / "state" if folder == config_folder() else folder
 
 
 def settings_file() -> SettingsFile:

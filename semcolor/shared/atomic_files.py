@@ -5,8 +5,15 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PATIENCE_SECONDS = 2.0
 
 
 @contextlib.contextmanager
@@ -33,9 +40,24 @@ def replacing(path: Path, *, private: bool = False, only_new: bool = False) -> I
         if only_new:
             _move_to_new(part, target)
         else:
-            part.replace(target)
+            patiently(lambda: part.replace(target))
     finally:
         part.unlink(missing_ok=True)
+
+
+def patiently(use: Callable[[], T]) -> T:
+    """What the use of a file returns, tried for a moment on Windows while somebody has it open.
+
+    There a file can't be replaced or removed meanwhile, nor opened while it is. Raises OSError.
+    """
+    end = time.monotonic() + (_PATIENCE_SECONDS if sys.platform == "win32" else 0)
+    while True:
+        try:
+            return use()
+        except PermissionError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.01)
 
 
 def make_private_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .atomic_files import make_private_folder, replacing
+from .atomic_files import make_private_folder, patiently, replacing
 from .errors import Code, SemcolorError
 
 Stored = dict[str, Any]
@@ -67,7 +67,7 @@ class SettingsFile:
     def _read(self) -> Stored:
         """Raises ValueError for what is no settings file, SemcolorError for a later version."""
         try:
-            stored = json.loads(self.path.read_text("utf-8"))
+            stored = json.loads(patiently(lambda: self.path.read_text("utf-8")))
         except FileNotFoundError:
             return {}
         version = stored.pop(_VERSION, None) if isinstance(stored, dict) else None
@@ -86,7 +86,8 @@ class SettingsFile:
         try:
             return self._read()
         except ValueError:
-            self.path.replace(self.path.with_name(self.path.name + ".unreadable"))
+            aside = self.path.with_name(self.path.name + ".unreadable")
+            patiently(lambda: self.path.replace(aside))
             return {}
 
     @contextlib.contextmanager
@@ -96,27 +97,27 @@ class SettingsFile:
         try:
             yield
         finally:
-            self._claim.unlink(missing_ok=True)
+            patiently(lambda: self._claim.unlink(missing_ok=True))
 
     def _wait_for_claim(self) -> None:
         holder: object = None
         stale = 0.0
         while True:
             try:
-                self._claim.touch(exist_ok=False)
+                patiently(lambda: self._claim.touch(exist_ok=False))
                 return
             except FileExistsError:
                 found = self._holder()
                 if found != holder:
                     holder, stale = found, time.monotonic() + _STALE_SECONDS
                 elif time.monotonic() > stale:  # whoever made it was killed
-                    self._claim.unlink(missing_ok=True)
+                    patiently(lambda: self._claim.unlink(missing_ok=True))
                 time.sleep(_RETRY_SECONDS)
 
     def _holder(self) -> object:
         """Another one for each claim; None when it has just ended."""
         try:
-            status = self._claim.stat()
+            status = patiently(self._claim.stat)
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_mtime_ns

@@ -1,7 +1,6 @@
 """The engine's process: ``python -m semcolor_worker.engine.main ENDPOINT DEVICE BUDGET``.
 
-It answers one job at a time over a PAIR socket and ends when its stdin closes, that is, with its
-supervisor, however that ended.
+It answers one job at a time over a PAIR socket and ends with its supervisor, however that ended.
 """
 
 import contextlib
@@ -14,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import zmq
 
 from semcolor.client import settings
@@ -45,6 +45,7 @@ from semcolor.shared.geometry import Rectangle
 from semcolor.shared.timings import timed
 from semcolor_worker import engine_link
 from semcolor_worker.engine_link import (
+    ENGINE_KEY,
     OUT_OF_MEMORY,
     CannotStart,
     EditedPlane,
@@ -82,7 +83,7 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PAIR)
     socket.linger = 0
     socket.rcvhwm = 4  # a photo arrives block by block, and is never here twice
-    socket.connect(endpoint)
+    _connect(socket, endpoint, os.environ[ENGINE_KEY])
     _send(socket, Loading())
     import torch  # it takes seconds; the supervisor hears from us before
 
@@ -114,6 +115,14 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
                 engine.put_plane(plane.digest, _receive_plane(engine, socket, plane))
             case _:
                 pass  # the job that was to be cancelled has ended
+
+
+def _connect(socket: "zmq.Socket[bytes]", endpoint: str, server_key: str) -> None:
+    if server_key:
+        public, secret = zmq.curve_keypair()
+        socket.curve_serverkey = server_key.encode()
+        socket.curve_publickey, socket.curve_secretkey = public, secret
+    socket.connect(endpoint)
 
 
 def _load(
@@ -250,7 +259,10 @@ def _be_killed_first() -> None:
 
 
 def _end_with_supervisor() -> None:
-    sys.stdin.buffer.read()  # returns when the other end is closed
+    if sys.platform == "win32":
+        psutil.Process(os.getppid()).wait()
+    else:
+        sys.stdin.buffer.read()  # returns when the other end is closed
     os._exit(0)
 
 

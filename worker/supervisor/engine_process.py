@@ -1,56 +1,33 @@
 """The supervisor's end of an engine: a child process and the pipe-like socket to it."""
 
 import contextlib
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import zmq
 
+from semcolor.client import processes
 from semcolor.shared.states import WorkerState
 from semcolor_worker import engine_link, resources
-from semcolor_worker.engine_link import OUT_OF_MEMORY, Message
+from semcolor_worker.engine_link import ENGINE_KEY, OUT_OF_MEMORY, Message
+
+from .engine_endpoint import EngineEndpoint
 
 _STOP_SECONDS = 5.0
-_LONGEST_FOLDER = 64  # bytes; a socket may have 107, of which its own name takes up to 40
-_FOLDER = "semcolor-engine-"  # and the supervisor's process
 _STALLED_SECONDS = 30.0  # without a tick of the processor; a long job uses all that it can get
 _KILLED = -9  # exit status: by SIGKILL
 # GIMP and the engine share the cores: threads that spin for long while they wait slow both down,
 # threads that never spin are slow to wake between two small layers.
 _ENVIRONMENT = {"GOMP_SPINCOUNT": "10000"}
-
-
 _WORKING = (WorkerState.STARTING, WorkerState.LOADING, WorkerState.BUSY)
 
 
-def remove_leftovers() -> None:
-    """Of supervisors that were killed just while an engine started."""
-    for folder in Path(_folder_for_sockets()).glob(f"{_FOLDER}*"):
-        owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
-        if owner.isdecimal() and not _lives(int(owner)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
-
-
 class EngineChild:
-    """One engine process at a time, over a private Unix socket.
+    """One engine process at a time, over an :class:`EngineEndpoint`.
 
-    The child ends when its stdin closes, so it never outlives a supervisor that was killed.
+    The child ends with its supervisor, however that ended.
     ``device``: as PyTorch names it; empty: the engine chooses, and says which.
     ``ran_out``: whether the last one that ended by itself did for lack of memory.
     """
@@ -62,9 +39,9 @@ class EngineChild:
         self.ran_out = False
         self.socket: zmq.Socket[bytes] | None = None
         self._context, self._wanted = context, device
-        self._folder = ""  # of the socket, until the process has found it
+        self._endpoint: EngineEndpoint | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._last_time: int | None = None  # of the processor, as it was …
+        self._last_time: float | None = None  # of the processor, as it was …
         self._active_at = 0.0
         self._oom_kills = 0  # on this machine, when the process was started
 
@@ -74,29 +51,15 @@ class EngineChild:
         Raises OSError, and then another try may succeed.
         """
         self._oom_kills = resources.oom_kills()
-        os.makedirs(_folder_for_sockets(), exist_ok=True)  # others tidy up there
-        prefix = f"{_FOLDER}{os.getpid()}-"
-        self._folder = tempfile.mkdtemp(prefix=prefix, dir=_folder_for_sockets())
-        endpoint = f"ipc://{Path(self._folder, 'engine')}"
         socket = self._context.socket(zmq.PAIR)
         socket.linger = 0
         socket.sndhwm = 0  # what is sent is in the store anyway
         try:
-            socket.bind(endpoint)
-            self._process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "semcolor_worker.engine.main", endpoint, self._wanted,
-                    str(resources.plane_budget(engines)),
-                ],
-                stdin=subprocess.PIPE,
-                env={
-                    "OMP_NUM_THREADS": str(resources.threads(engines)), **os.environ,
-                    **_ENVIRONMENT,
-                },
-            )  # fmt: skip
+            self._endpoint = EngineEndpoint(socket)
+            self._process = self._spawn(self._endpoint, engines)
         except (OSError, zmq.ZMQError) as error:
             socket.close()
-            self._remove_folder()
+            self._remove_endpoint()
             self.state = WorkerState.LOST
             raise OSError(f"the engine's process can't be started: {error}") from error
         self.socket = socket
@@ -120,7 +83,7 @@ class EngineChild:
     def receive(self) -> tuple[Message, list[zmq.Frame]]:
         """The engine's next message and its frames; call when the socket is readable."""
         assert self.socket is not None
-        self._remove_folder()  # it is connected; so a supervisor that is killed leaves nothing
+        self._remove_endpoint()  # it is connected
         envelope, *frames = self.socket.recv_multipart(copy=False)
         return engine_link.decode(envelope.bytes), frames
 
@@ -137,7 +100,7 @@ class EngineChild:
     def watch(self) -> None:
         """Kill the process if it should work and does not, as one that is stopped or deadlocked.
 
-        To be called every second or so; only Linux tells how much a process works.
+        To be called every second or so.
         """
         now, process = time.monotonic(), self._process
         if process is None or self.state not in _WORKING:
@@ -165,6 +128,20 @@ class EngineChild:
             process.kill()
             process.wait()
 
+    def _spawn(self, endpoint: EngineEndpoint, engines: int) -> "subprocess.Popen[bytes]":
+        module = "semcolor_worker.engine.main"
+        budget = str(resources.plane_budget(engines))
+        return subprocess.Popen(
+            processes.command(module, endpoint.address, self._wanted, budget),
+            # On Windows a library that is loaded would wait for whoever reads stdin.
+            stdin=subprocess.DEVNULL if sys.platform == "win32" else subprocess.PIPE,
+            env={
+                "OMP_NUM_THREADS": str(resources.threads(engines)), **processes.environment(),
+                **_ENVIRONMENT, ENGINE_KEY: endpoint.key,
+            },
+            creationflags=processes.NO_WINDOW,
+        )  # fmt: skip
+
     def _send(self, parts: Sequence[bytes | bytearray]) -> None:
         assert self.socket is not None
         with contextlib.suppress(zmq.Again):  # it has just died: has_died() will tell
@@ -174,19 +151,15 @@ class EngineChild:
         assert self.socket is not None
         assert self._process is not None
         self.socket.close(linger=0)
-        self._remove_folder()
+        self._remove_endpoint()
         if self._process.stdin:
             self._process.stdin.close()
+        else:
+            self._process.terminate()
         self.socket = self._process = None
         self.state = state
 
-    def _remove_folder(self) -> None:
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = ""
-
-
-def _folder_for_sockets() -> str:
-    """Where temporary files are, unless a socket's name there would be too long."""
-    usual = tempfile.gettempdir()
-    return "/tmp" if len(os.fsencode(usual)) > _LONGEST_FOLDER and os.path.isdir("/tmp") else usual
+    def _remove_endpoint(self) -> None:
+        if self._endpoint:
+            self._endpoint.remove()
+            self._endpoint = None

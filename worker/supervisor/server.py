@@ -47,11 +47,13 @@ from semcolor.protocol.schema import (
     Status,
     Stop,
 )
+from semcolor.shared.atomic_files import patiently
 from semcolor.shared.errors import Code, SemcolorError, malformed
 from semcolor_worker import resources
 
 from .access import Access
-from .engine_process import EngineChild, remove_leftovers
+from .engine_endpoint import remove_leftovers
+from .engine_process import EngineChild
 from .log_limit import limit_log
 from .metrics import Figures, Metrics
 from .notify import ALIVE, READY, STOPPING, notify
@@ -111,7 +113,7 @@ class Supervisor:
                     self._turn()
             self._finish()
         finally:
-            connection_file().unlink(missing_ok=True)
+            patiently(lambda: connection_file().unlink(missing_ok=True))
             self._pool.devices.stop()
             if self._metrics:
                 self._metrics.stop()
