@@ -1,4 +1,4 @@
-"""Set-up of semcolor on a person's machine: `python3 -m installer` in the checkout.
+"""Set-up of semcolor on a person's machine: `python3 -m installer` in a checkout, `semcolor setup`.
 
 Standard library only, because it runs before anything is installed; of semcolor, what is in
 `semcolor.shared`, which the checkout has beside it.

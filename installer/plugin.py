@@ -9,14 +9,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from semcolor.shared.atomic_files import replacing
+from semcolor.shared.atomic_files import patiently, replacing
 from semcolor.shared.classes import PALETTE_FILE
+from semcolor.shared.gimps import Gimp, GimpKind
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-PLUGIN_SOURCE = CHECKOUT / "gimp_plugin" / "semcolor"
-SHARED_SOURCE = CHECKOUT / "semcolor" / "shared"
+from . import source
 
-_NAME = "semcolor"
 _SYSTEM_PYTHONS = "/usr/bin"
 _TEST_IMPORT = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gimp"
 
@@ -25,34 +23,20 @@ class PluginInstallError(Exception):
     """The plug-in can't be installed. The message says what to do."""
 
 
-def gimp_profiles() -> list[Path]:
-    """The user folders of every GIMP 3 that has been started here, such as `~/.config/GIMP/3.0`.
-
-    A Flatpak's folder is not among them: its GIMP can't start programs outside of its sandbox.
-    """
-    chosen = os.environ.get("GIMP3_DIRECTORY")
-    if chosen:
-        return [Path(chosen)]
-    return sorted(path for path in _config_dir().glob("GIMP/3.*") if path.is_dir())
-
-
-def flatpak_profiles() -> list[Path]:
-    """The user folders of GIMP 3 from Flatpak, in which the plug-in can't run yet."""
-    return sorted(Path.home().glob(".var/app/org.gimp.GIMP/config/GIMP/3.*"))
-
-
 def install_plugin(
-    profile: Path,
-    bridge_command: list[str],
-    source: Path = PLUGIN_SOURCE,
+    gimp: Gimp,
+    bridge: list[str],
+    flatpak_bridge: list[str] | None = None,
+    folder: Path | None = None,
     palette: str | None = None,
 ) -> Path:
-    """Install the plug-in in a GIMP user folder, replacing an older one as a whole.
+    """Install the plug-in in a GIMP's user folder, replacing an older one as a whole.
 
     Args:
-        profile: one of `gimp_profiles()`; made when it isn't there.
-        bridge_command: the argument list that starts the bridge, with an absolute program.
-        source: the plug-in's folder.
+        gimp: its folder is made when it isn't there.
+        bridge: the argument list that starts the bridge, with an absolute program.
+        flatpak_bridge: the one to use inside of a Flatpak, which may share a folder with others.
+        folder: the plug-in's own, to be copied; None: the one of this set-up.
         palette: the text of a `.gpl` file, installed beside it.
 
     Returns:
@@ -61,42 +45,41 @@ def install_plugin(
     Raises:
         PluginInstallError: no Python here can run GIMP plug-ins, or a file can't be written.
     """
-    # On Windows and macOS, GIMP brings its own Python and finds it by itself.
-    interpreter = None if sys.platform in ("win32", "darwin") else find_interpreter()
-    plugins = profile / "plug-ins"
-    target = plugins / _NAME
+    # Elsewhere, GIMP brings its own Python and finds it by itself.
+    own_python = sys.platform in ("win32", "darwin") or gimp.kind is not GimpKind.SYSTEM
+    interpreter = None if own_python else find_interpreter()
+    commands = {"bridge": bridge} | ({"flatpak": flatpak_bridge} if flatpak_bridge else {})
     try:
-        plugins.mkdir(parents=True, exist_ok=True)
+        gimp.plugin.parent.mkdir(parents=True, exist_ok=True)
         # Beside plug-ins/, not in it: GIMP would complain of a half-made folder there.
-        with tempfile.TemporaryDirectory(dir=profile, prefix=".semcolor-") as scratch:
+        with tempfile.TemporaryDirectory(dir=gimp.profile, prefix=".semcolor-") as scratch:
             made = Path(scratch) / "new"
             unwanted = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, made, ignore=unwanted)
-            shutil.copytree(SHARED_SOURCE, made / "shared", ignore=unwanted)
-            if interpreter:
-                _write_shebang(made / f"{_NAME}.py", interpreter)
-            install = json.dumps({"bridge": bridge_command}, indent=2)
-            (made / "install.json").write_text(install + "\n", encoding="utf-8")
-            if target.exists():
-                target.rename(Path(scratch) / "old")
-            made.rename(target)
+            shutil.copytree(folder or source.PLUGIN, made, ignore=unwanted)
+            shutil.copytree(source.SHARED, made / "shared", ignore=unwanted)
+            _make_executable(made / "semcolor.py", interpreter)
+            text = json.dumps(commands, indent=2) + "\n"
+            (made / "install.json").write_text(text, encoding="utf-8")
+            if gimp.plugin.exists():
+                patiently(lambda: gimp.plugin.rename(Path(scratch) / "old"))
+            patiently(lambda: made.rename(gimp.plugin))
         if palette is not None:
-            path = _palette_path(profile)
+            path = _palette_path(gimp)
             path.parent.mkdir(exist_ok=True)
             with replacing(path) as part:
                 part.write_text(palette, encoding="utf-8")
     except OSError as error:
         raise PluginInstallError(
-            f"{error.filename or profile} can't be written ({error.strerror}). "
-            "Make it writable for you, and run the set-up again."
+            f"{error.filename or gimp.profile} can't be written ({error.strerror}). Close GIMP, "
+            "make it writable for you, and run the set-up again."
         ) from error
-    return target
+    return gimp.plugin
 
 
-def remove_plugin(profile: Path) -> None:
-    """Take out what `install_plugin` put in this GIMP user folder; nothing there is fine."""
-    shutil.rmtree(profile / "plug-ins" / _NAME, ignore_errors=True)
-    _palette_path(profile).unlink(missing_ok=True)
+def remove_plugin(gimp: Gimp) -> None:
+    """Take out what `install_plugin` put in this GIMP's user folder; nothing there is fine."""
+    shutil.rmtree(gimp.plugin, ignore_errors=True)
+    _palette_path(gimp).unlink(missing_ok=True)
 
 
 def find_interpreter() -> str:
@@ -138,20 +121,12 @@ def _can_import_gimp(interpreter: str) -> bool:
     return done.returncode == 0
 
 
-def _write_shebang(script: Path, interpreter: str) -> None:
-    _, _, rest = script.read_text(encoding="utf-8").partition("\n")
-    script.write_text(f"#!{interpreter}\n{rest}", encoding="utf-8")
-    script.chmod(0o755)
+def _make_executable(script: Path, interpreter: str | None) -> None:
+    if interpreter:
+        _, _, rest = script.read_text(encoding="utf-8").partition("\n")
+        script.write_text(f"#!{interpreter}\n{rest}", encoding="utf-8", newline="\n")
+    script.chmod(0o755)  # a wheel does not keep that
 
 
-def _palette_path(profile: Path) -> Path:
-    return profile / "palettes" / PALETTE_FILE
-
-
-def _config_dir() -> Path:
-    """Where GIMP keeps its user folders on this system."""
-    if sys.platform == "win32":
-        return Path(os.environ["APPDATA"])
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+def _palette_path(gimp: Gimp) -> Path:
+    return gimp.profile / "palettes" / PALETTE_FILE

@@ -1,6 +1,9 @@
 """Shared by all tests: folders of their own, sample photos, a real worker."""
 
 import contextlib
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -72,6 +75,24 @@ def move_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
             monkeypatch.setenv(name, value)
 
     return move
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a release's files: wheel and source, built of this checkout."""
+    folder = tmp_path_factory.mktemp("packages")
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "build", "*.egg-info")
+    shutil.copytree(CHECKOUT, folder / "checkout", ignore=unwanted)
+    build = [sys.executable, "-P", "-m", "build", "--no-isolation", "--outdir", folder / "dist"]
+    subprocess.run([*build, folder / "checkout"], check=True, capture_output=True)
+    return folder / "dist"
+
+
+@pytest.fixture(scope="session")
+def wheel(packages: Path) -> Path:
+    """The wheel of a release."""
+    (path,) = packages.glob("*.whl")
+    return path
 
 
 @pytest.fixture(scope="session")

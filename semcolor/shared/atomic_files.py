@@ -26,7 +26,7 @@ def replacing(path: Path, *, private: bool = False, only_new: bool = False) -> I
     replaced, also if it came during the block. An error in the block leaves everything as it was.
     Raises OSError, FileExistsError among them.
     """
-    target = path.resolve()
+    target = path.resolve() if path.is_symlink() else path.absolute()
     mode = None if private or not target.exists() else _mode(target)
     part = target.with_name(f".{secrets.token_hex(8)}{target.suffix}")
     is_public = mode is None and not private

@@ -26,10 +26,11 @@ import json, sys
 request = json.load(sys.stdin)
 sys.path.insert(0, request["checkout"])
 from pathlib import Path
-from installer.plugin import gimp_profiles, install_plugin
-profile = Path(request["profile"])
-assert gimp_profiles() == [profile], gimp_profiles()
-print(install_plugin(profile, request["bridge"], palette=request["palette"]))
+from installer.plugin import install_plugin
+from semcolor.shared.gimps import gimps
+(gimp,) = gimps()
+assert gimp.profile == Path(request["profile"]), gimp
+print(install_plugin(gimp, request["bridge"], palette=request["palette"]))
 """
 
 # Runs the script in GIMP's Python with its helpers (see `inside`), and writes down its `result`.

@@ -31,7 +31,8 @@ PACKAGES = [
     "fonts-dejavu-core",
     "fonts-cantarell",
 ]
-BROWSER = {"3.0": ["chromium"]}  # for the pages that semcolor makes; one root with it will do
+# One root with it will do: for the pages that semcolor makes, for Windows' programs, for a sandbox.
+MORE = {"3.0": ["chromium", "wine", "wine64", "bubblewrap"]}
 
 # Documentation and translations are half of the size and much of the time, and fsync is most of the
 # rest; a root that is cut off half-built is thrown away, so it needs no fsync.
@@ -127,7 +128,7 @@ def build(version: str) -> Path:
 
 
 def _packages(version: str) -> list[str]:
-    return [*PACKAGES, *BROWSER.get(version, [])]
+    return [*PACKAGES, *MORE.get(version, [])]
 
 
 def _recipe(version: str) -> str:

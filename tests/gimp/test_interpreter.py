@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from semcolor.shared.gimps import Gimp, GimpKind
 from semcolor_installer import plugin
 
 
@@ -40,4 +41,4 @@ def test_name_with_a_version_counts_too(folders: tuple[Path, Path]) -> None:
 def test_no_python_with_gi_is_said(folders: tuple[Path, Path], tmp_path: Path) -> None:
     make_python(folders[0], "python3", has_gi=False)
     with pytest.raises(plugin.PluginInstallError, match="python3-gi"):
-        plugin.install_plugin(tmp_path / "profile", ["bridge"])
+        plugin.install_plugin(Gimp(GimpKind.SYSTEM, tmp_path / "profile"), ["bridge"])

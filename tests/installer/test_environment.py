@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from semcolor_installer import environment, index
+from semcolor_installer import environment, graphics, index
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ def test_environment_of_a_python_without_ensurepip_gets_pip(
 def test_no_pip_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PIP_INDEX_URL", "http://localhost:1/simple")
     with pytest.raises(environment.SetupError, match=r"no pip, and localhost.*python3-venv"):
-        environment.bootstrap_pip(Path(sys.executable), tmp_path / "log")
+        environment.bootstrap_pip([sys.executable], tmp_path / "log")
 
 
 def test_broken_environment_is_made_anew_and_a_working_one_kept(tmp_path: Path):
@@ -51,28 +51,20 @@ def test_broken_environment_is_made_anew_and_a_working_one_kept(tmp_path: Path):
     assert python.exists()
 
 
-@pytest.mark.parametrize(
-    ("platform", "nvidia", "is_reachable", "cpu_index"),
-    [
-        ("linux", False, True, True),
-        ("linux", False, False, False),
-        ("linux", True, True, False),
-        ("darwin", False, True, False),
-    ],
-)
-def test_cpu_build_of_torch_only_where_it_fits(
-    platform: str, nvidia: bool, is_reachable: bool, cpu_index: bool
-):
-    options = environment.torch_options(platform, nvidia, lambda url: is_reachable)
-    assert options == (["--extra-index-url", environment.PYTORCH_CPU] if cpu_index else [])
+def test_torch_comes_from_the_index_of_its_build_where_that_is_reachable():
+    build, needed = graphics.CPU, ["numpy>=2", "torch==2.13.0"]
+    arguments = environment.torch_arguments(build, needed, lambda url: True)
+    assert arguments == ["--extra-index-url", f"{build.url}", "torch==2.13.0+cpu"]
+    assert environment.torch_arguments(build, needed, lambda url: False) == []
 
 
-def test_card_is_found_by_its_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("os.path.exists", lambda path: False)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert not environment.has_nvidia()
-    monkeypatch.setattr("os.path.exists", lambda path: path == "/dev/nvidia0")
-    assert environment.has_nvidia()
+def test_packages_of_an_installed_semcolor_are_those_of_the_checkout():
+    extras = ["worker", "lan"]
+    installed = environment.requirements_of_package(extras)
+    of_checkout = environment.requirements(CHECKOUT, extras)
+    assert {item.lower() for item in installed} == {
+        item.lower() for item in of_checkout if not item.startswith("setuptools")
+    }
 
 
 def test_failure_shows_what_the_command_said_last(tmp_path: Path):
@@ -98,8 +90,8 @@ def test_project_is_installed_without_stale_files(tmp_path: Path):
     stale.touch()
     before = sorted(checkout.rglob("*"))
     python = environment.make_venv(tmp_path / "venv", tmp_path / "log")
-    environment.install_requirements(python, ["setuptools>=77"], [], tmp_path / "log")
-    environment.install_project(python, checkout, tmp_path / "log")
+    environment.install_requirements([python], ["setuptools>=77"], [], tmp_path / "log")
+    environment.install_project([python], checkout, tmp_path / "log")
     installed = next((tmp_path / "venv").glob("lib/python*/site-packages/semcolor"))
     assert [path.name for path in installed.iterdir()] == ["__init__.py"]
     assert sorted(checkout.rglob("*")) == before

@@ -1,16 +1,20 @@
 """`python3 -m installer` for a user of its own: what it puts where, and takes out again."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from semcolor_installer import __main__ as setup
-from semcolor_installer import environment, plugin
+from semcolor.shared.gimps import GimpKind
+from semcolor_installer import __main__ as command_line
+from semcolor_installer import environment, folders, plugin, setup, source
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+HERE = setup.Home(Path(sys.executable), Path(sys.executable).with_name("semcolor"))
 
 
 @pytest.fixture
@@ -22,9 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(plugin, "_interpreters", lambda: iter([str(tmp_path / "bin/python3")]))
     script(tmp_path / "bin/python3", "exit 0")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    monkeypatch.setattr(plugin, "PLUGIN_SOURCE", CHECKOUT / "gimp_plugin/semcolor")
-    defaults = (CHECKOUT / "gimp_plugin/semcolor", None)
-    monkeypatch.setattr(plugin.install_plugin, "__defaults__", defaults)
+    monkeypatch.setattr(source, "CHECKOUT", CHECKOUT)
     return tmp_path
 
 
@@ -34,8 +36,13 @@ def installed(home: Path) -> Path:
     command = home / ".local/share/semcolor/venv/bin/semcolor"
     script(command, f'echo "$@" >>{home}/calls')
     script(command.parent / "python", f'exec {sys.executable} "$@"')
-    setup.make_link(setup.link_path(), command)
+    folders.make_link(folders.link_path(), command)
     return home
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "setup.log"
 
 
 def script(path: Path, body: str) -> None:
@@ -50,9 +57,9 @@ def gimp_profile(home: Path, version: str = "3.0") -> Path:
     return profile
 
 
-def test_plug_in_lands_in_every_profile(home: Path):
+def test_plug_in_lands_in_every_profile(home: Path, log: Path):
     profiles = [gimp_profile(home, "3.0"), gimp_profile(home, "3.2")]
-    setup.install_plugins(Path(sys.executable))
+    setup.install_plugins(HERE, log)
     for profile in profiles:
         folder = profile / "plug-ins/semcolor"
         bridge = json.loads((folder / "install.json").read_text())["bridge"]
@@ -61,56 +68,83 @@ def test_plug_in_lands_in_every_profile(home: Path):
         assert "Name: " in (profile / "palettes/semcolor.gpl").read_text()
 
 
-def test_profile_that_fails_does_not_stop_the_next(home: Path, capsys: pytest.CaptureFixture[str]):
+def test_profile_that_fails_does_not_stop_the_next(
+    home: Path, log: Path, capsys: pytest.CaptureFixture[str]
+):
     blocked, fine = gimp_profile(home, "3.0"), gimp_profile(home, "3.2")
     (blocked / "plug-ins").touch()  # a file where a folder must be
-    setup.install_plugins(Path(sys.executable))
+    setup.install_plugins(HERE, log)
     assert f"Note: Not installed in {blocked}: " in capsys.readouterr().out
     assert (fine / "plug-ins/semcolor/semcolor.py").exists()
 
 
-def test_without_profile_it_says_what_to_do(home: Path, capsys: pytest.CaptureFixture[str]):
-    setup.install_plugins(Path(sys.executable))
+def test_without_profile_it_says_what_to_do(
+    home: Path, log: Path, capsys: pytest.CaptureFixture[str]
+):
+    setup.install_plugins(HERE, log)
     assert "There is no GIMP 3 here. Install it" in capsys.readouterr().out
     script(home / "bin/gimp-3.0", "")
-    setup.install_plugins(Path(sys.executable))
-    assert "GIMP 3 was never started here. Start it once" in capsys.readouterr().out
+    setup.install_plugins(HERE, log)
+    shown = capsys.readouterr().out
+    assert f"{home}/bin/gimp-3.0 was never started. Start that GIMP once" in shown
+    assert "There is no GIMP 3 here" not in shown
+
+
+def test_a_gimp_that_keeps_other_programs_out_is_told_apart(
+    home: Path, log: Path, capsys: pytest.CaptureFixture[str]
+):
+    snap = home / "snap/gimp/current/.config/GIMP/3.0"
+    snap.mkdir(parents=True)
+    setup.install_plugins(HERE, log)
+    shown = capsys.readouterr().out
+    assert f"{GimpKind.SNAP} lets no plug-in start other programs" in shown
+    assert "There is no GIMP 3 here" not in shown
+    assert not any(snap.rglob("*"))
+
+
+def test_an_image_that_was_never_started_is_found(
+    home: Path, log: Path, capsys: pytest.CaptureFixture[str]
+):
+    image = home / "Downloads/GIMP-3.0.6-x86_64.AppImage"
+    script(image, "")
+    setup.install_plugins(HERE, log)
+    assert f"{image} was never started" in capsys.readouterr().out
 
 
 def test_link_replaces_its_own_and_leaves_others(home: Path, capsys: pytest.CaptureFixture[str]):
-    link, target = setup.link_path(), home / "venv/bin/semcolor"
-    setup.make_link(link, home / "older")
-    setup.make_link(link, target)
+    link, target = folders.link_path(), home / "venv/bin/semcolor"
+    setup.link(home / "older")
+    setup.link(target)
     assert link.readlink() == target
     assert "is not in PATH" in capsys.readouterr().out
     link.unlink()
     link.write_text("someone else's")
-    setup.make_link(link, target)
+    setup.link(target)
     assert link.read_text() == "someone else's"
     assert f"Start {target} instead" in capsys.readouterr().out
 
 
 def test_uninstall_takes_everything_but_the_users_own(
-    installed: Path, capsys: pytest.CaptureFixture[str]
+    installed: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ):
     profile = gimp_profile(installed)
-    setup.install_plugins(Path(sys.executable))
+    setup.install_plugins(HERE, log)
     settings = installed / ".config/semcolor/settings.json"
     weights = installed / ".local/share/semcolor/mine.safetensors"
     other = profile / "plug-ins/other/other.py"
-    log = installed / ".local/state/semcolor/worker.log"
-    for own in (settings, weights, other, log):
+    worker_log = installed / ".local/state/semcolor/worker.log"
+    for own in (settings, weights, other, worker_log):
         own.parent.mkdir(parents=True, exist_ok=True)
         own.touch()
 
     setup.uninstall()
 
-    assert (installed / "calls").read_text() == "worker stop\n"
+    assert (installed / "calls").read_text() == "worker stop\nworker uninstall-service\n"
     assert not (weights.parent / "venv").exists()
-    assert not setup.link_path().is_symlink()
+    assert not folders.link_path().is_symlink()
     assert not (profile / "plug-ins/semcolor").exists()
     assert not any((profile / "palettes").iterdir())
-    assert not log.exists()
+    assert not worker_log.exists()
     assert settings.exists()
     assert weights.exists()
     assert other.exists()
@@ -142,9 +176,34 @@ def test_failure_is_a_sentence_and_exit_code_1(
         raise environment.SetupError("It can't be done: do that.")
 
     monkeypatch.setattr(setup, "install", fail)
-    monkeypatch.setattr(sys, "argv", ["installer"])
-    assert setup.main() == 1
+    assert command_line.main([]) == 1
     assert capsys.readouterr().err == "\nIt can't be done: do that.\n"
+
+
+def test_python_without_a_pytorch_is_told_so(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "version_info", (3, 15, 0))
+    with pytest.raises(environment.SetupError, match=r"no build for Python 3\.15.*3\.14"):
+        setup.install()
+    assert not any(home.glob(".local/share/*"))
+
+
+def test_a_full_disk_is_told_before_anything_comes(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0.5e9))
+    with pytest.raises(environment.SetupError, match="too little room"):
+        setup.install()
+    assert "0.3 GB are downloaded and 1.1 GB used" in capsys.readouterr().out
+    assert not (home / ".local/share/semcolor/venv").exists()
+
+
+def test_a_systems_own_python_is_left_alone(home: Path, log: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(source, "CHECKOUT", None)
+    monkeypatch.setattr(sys, "prefix", sys.base_prefix)
+    (home / "EXTERNALLY-MANAGED").touch()
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(home))
+    with pytest.raises(environment.SetupError, match="pipx install semcolor"):
+        setup.make_home(HERE, log)
 
 
 def test_older_python_is_told_so():

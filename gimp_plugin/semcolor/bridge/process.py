@@ -22,6 +22,7 @@ from shared.states import Stage
 from shared.timings import timed
 
 INSTALL_FILE = Path(__file__).resolve().parent.parent / "install.json"
+_FLATPAK_INFO = Path("/.flatpak-info")  # in every Flatpak's sandbox
 SET_UP_AGAIN = tr("Run semcolor's set-up again, then restart GIMP.")
 
 _LAST_WORDS_SECONDS = 10.0
@@ -146,8 +147,10 @@ def failure(error: Header) -> SemcolorError:
 def _command() -> list[str]:
     """The bridge's argument list, as the set-up wrote it down."""
     try:
-        return list(json.loads(INSTALL_FILE.read_text("utf-8"))["bridge"])
-    except (OSError, ValueError, KeyError) as error:
+        commands = json.loads(INSTALL_FILE.read_text("utf-8"))
+        inside = commands.get("flatpak") if _FLATPAK_INFO.exists() else None
+        return list(inside or commands["bridge"])
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         message = tr("semcolor is not set up for this GIMP.")
         raise BridgeError(f"{message} {SET_UP_AGAIN}") from error
 
