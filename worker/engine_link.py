@@ -72,11 +72,15 @@ class Loading:
 
 @dataclass(frozen=True)
 class Ready:
-    """It takes jobs. ``devices``: all that it found; ``models``: their titles."""
+    """It takes jobs. ``devices``: all that may be used; ``models``: their titles.
+
+    ``fault``: why it does not compute on another device, on which it was to.
+    """
 
     device: str
     devices: list[str]
     models: list[str]
+    fault: Failure | None = None
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ class WorkerAnswers:
             try:
                 status = client.status()
                 answer = {"state": status.state, "device": status.device, "models": status.models}
+                faults = [engine.fault for engine in status.engines if engine.fault]
+                if faults:
+                    answer["error"] = failure(faults[0].error)
             except SemcolorError as error:
                 if remote or error.code != Code.UNREACHABLE:  # else a killed worker left its file
                     answer |= {"state": WorkerState.LOST, "error": failure(error)}

@@ -75,11 +75,16 @@ class PairResult(Result):
 
 @dataclass(frozen=True)
 class EngineStatus:
-    """One engine. ``fault``: why its device was taken out, if it was."""
+    """One engine. ``fault``: why its device was taken out, or why the CPU stands in for it."""
 
     device: str
     state: WorkerState
     fault: Failure | None = None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it computes, on this device or in its place."""
+        return self.fault is None or self.state is not WorkerState.LOST
 
 
 @dataclass(frozen=True)

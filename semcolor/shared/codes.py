@@ -38,6 +38,7 @@ class Code(StrEnum):
     ENGINE_TOO_SMALL = "engine_too_small"
     NO_SUGGESTIONS = "no_suggestions"
     NO_DEVICE = "no_device"
+    DEVICE_UNUSABLE = "device_unusable"
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
     # Reaching a worker

@@ -90,6 +90,11 @@ ERRORS: dict[Code, str] = {
         "There is no {device} where the worker runs. `semcolor worker devices` there chooses "
         "others, for instance {example}."
     ),
+    Code.DEVICE_UNUSABLE: (
+        "{device} can't be used ({reason}), so the processor computes. A newer graphics driver, "
+        "semcolor's set-up run again, or a restart of the computer may help; {device} is tried "
+        "again now and then."
+    ),
     Code.CANCELLED: "It was cancelled.",
     Code.SUPERSEDED: "A newer edit took the place of this one.",
     Code.NO_SUCH_HOST: (
@@ -169,7 +174,7 @@ ERRORS: dict[Code, str] = {
     Code.DETAIL: (
         "{detail} pixels are no detail. Say at most {limit}, or 0 for what the model was made for."
     ),
-    Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, cpu or all.",
+    Code.DEVICE_NAME: "“{name}” is no device. Say for instance cuda:0,cuda:1, mps, cpu or all.",
     Code.NO_FILE: "There is no file {file}.",
     Code.NO_DATA_FOLDER: "There is no folder {folder}. Say where the labelled photos are.",
     Code.NO_PHOTOS: "There are no labelled photos in {folder}. Name folders as the docs describe.",

@@ -13,7 +13,7 @@ from semcolor.shared.geometry import Rectangle
 from semcolor.shared.states import WorkerState
 from semcolor_worker import engine_link
 from semcolor_worker.engine_link import CannotStart, Missing, Ready, Reply
-from semcolor_worker.supervisor import quarantine
+from semcolor_worker.supervisor import device_slot, quarantine
 from semcolor_worker.supervisor.plane_store import PlaneStore
 from semcolor_worker.supervisor.pool import EnginePool
 from semcolor_worker.supervisor.scheduler import Job
@@ -93,8 +93,8 @@ class FakeEngine:
     def say(self, action, *fields):
         match action:
             case "be ready":
-                device, found = fields or (self.device, [self.device])
-                return Ready(device, found, ["one"])
+                device, found, *fault = fields or (self.device, [self.device])
+                return Ready(device, found, ["one"], *fault)
             case "fail":
                 (failure,) = fields or [Failure("bad_weights", {"file": "x", "reason": "broken"})]
                 return CannotStart(failure)
@@ -363,6 +363,66 @@ def test_a_device_that_is_not_there_is_left_out_unless_there_is_no_other():
     bench.do(0, "fail", missing("cuda:0"))
     assert [bench.codes(job) for job in jobs] == [[Code.NO_DEVICE]] * 2
     assert not bench.pool.devices.engines[0].fault
+
+
+def unusable(device):
+    return Failure.of(SemcolorError(Code.DEVICE_UNUSABLE, device=device, reason="no kernel image"))
+
+
+def test_the_cpu_stands_in_for_a_device_that_cannot_be_used():
+    bench = Bench([])
+    bench.do(0, "be ready", "cpu", ["cpu"], unusable("cuda:0"))
+    (engine,) = bench.pool.devices.engines
+    assert engine.device == "cpu"
+    assert engine.is_used
+    assert "cuda:0 can't be used (no kernel image)" in str(engine.fault.error)
+    job = bench.submit(REQUESTS[0])
+    bench.do(0, "answer")
+    assert len(bench.answers[job]) == 1
+
+
+def test_beside_a_device_that_works_no_cpu_stands_in():
+    bench = Bench(["cuda:0", "cuda:1"])
+    bench.do(0, "be ready")
+    bench.do(1, "be ready", "cpu", ["cuda:1"], unusable("cuda:1"))
+    fine, left_out = bench.pool.devices.engines
+    assert fine.is_used
+    assert not fine.fault
+    assert not left_out.is_used
+    assert "cuda:1 can't be used" in str(left_out.fault.error)
+
+
+def test_a_device_that_could_not_be_used_is_tried_again_while_nobody_works(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(device_slot.time, "monotonic", lambda: now[0])
+    bench = Bench([])
+    bench.do(0, "be ready", "cpu", ["cpu"], unusable("cuda:0"))
+    waits = []
+    for _ in range(6):
+        begin = now[0]
+        while bench.engines[0].state is WorkerState.READY:
+            now[0] += 10
+            bench.pool.heartbeat()
+        waits.append(now[0] - begin)
+        bench.do(0, "be ready", "cpu", ["cpu"], unusable("cuda:0"))
+    assert waits == [310, 610, 1210, 2410, 3610, 3610]
+    now[0] += 3590
+    job = bench.submit(REQUESTS[0])
+    now[0] += 3590
+    bench.pool.heartbeat()
+    assert bench.engines[0].job == job  # somebody works
+    bench.do(0, "answer")
+    now[0] += 3590
+    bench.pool.heartbeat()
+    assert bench.engines[0].state is WorkerState.READY
+    now[0] += 20
+    bench.pool.heartbeat()
+    bench.do(0, "be ready", "cuda:0", ["cuda:0"])
+    assert bench.pool.devices.engines[0].device == "cuda:0"
+    assert not bench.pool.devices.engines[0].fault
+    now[0] += 10_000
+    bench.pool.heartbeat()
+    assert bench.engines[0].state is WorkerState.READY
 
 
 def test_an_engine_that_moved_to_the_cpu_is_shown_there():

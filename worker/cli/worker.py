@@ -130,9 +130,12 @@ def _print_status(options: argparse.Namespace) -> None:
         return
     print(f"{status.state} at {client.connection.address}, version {status.version}")
     print(f"device    {status.device or 'not known yet'}")
-    for engine in status.engines if len(status.engines) > 1 else []:
-        fault = engine.fault and f"{engine.fault.error} It is tried again after a restart."
-        print(f"  {engine.device:7} {fault or engine.state}")
+    for engine in status.engines:
+        fault = engine.fault and str(engine.fault.error)
+        if fault and not engine.is_used:
+            fault += " It is tried again after a restart."
+        if fault or len(status.engines) > 1:
+            print(f"  {engine.device:7} {fault or engine.state}")
     print(f"models    {', '.join(status.models) or 'not loaded yet'}")
     print(f"LAN       {status.listening or 'no'}")
     print(f"sessions  {status.sessions}, jobs waiting or running: {status.waiting}")
@@ -164,7 +167,7 @@ def _devices(options: argparse.Namespace) -> None:
     local_worker.require_worker()
     names = [] if options.devices == "all" else options.devices.split(",")
     for name in names:
-        if not re.fullmatch(r"cpu|cuda:\d+", name):
+        if not re.fullmatch(r"cpu|mps|cuda:\d+", name):
             raise SemcolorError(Code.DEVICE_NAME, name=name)
     settings.set_devices(names)
     print(f"from now on: {', '.join(names) or 'every GPU, or the CPU where there is none'}")

@@ -88,16 +88,21 @@ def main(endpoint: str, device: str, plane_budget: int) -> None:
     import torch  # it takes seconds; the supervisor hears from us before
 
     from . import memory
+    from .device_trial import first_usable
 
     found = [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu"]
-    device = device or found[0]
+    wanted = [device] if device else found
     try:
-        engine = _load(socket, device, found, plane_budget)
+        _check_there(wanted, found)
+        device, fault = first_usable(wanted)
+        engine = _load(socket, device, plane_budget)
     except SemcolorError as error:
         _send(socket, CannotStart(Failure.of(error)))
         end.join()  # the supervisor ends us once it has read that
         return
-    _send(socket, Ready(device, found, [model.title for model in engine.models]))
+    usable = found[found.index(device) :] if device in found else [device]
+    titles = [model.title for model in engine.models]
+    _send(socket, Ready(device, usable, titles, Failure.of(fault) if fault else None))
     if not socket.poll(_IDLE_MS):
         engine.warm_up(lambda: bool(socket.poll(0)))
     given_back = time.monotonic()
@@ -125,16 +130,19 @@ def _connect(socket: "zmq.Socket[bytes]", endpoint: str, server_key: str) -> Non
     socket.connect(endpoint)
 
 
-def _load(
-    socket: "zmq.Socket[bytes]", device: str, found: list[str], plane_budget: int
-) -> "Engine":
+def _check_there(wanted: list[str], found: list[str]) -> None:
+    """Apple's devices are there without being counted, and tried only where somebody says so."""
+    for name in wanted:
+        if name not in (*found, "cpu", "mps"):
+            raise SemcolorError(Code.NO_DEVICE, device=name, example=found[0])
+
+
+def _load(socket: "zmq.Socket[bytes]", device: str, plane_budget: int) -> "Engine":
     import torch
 
     from .engine import Engine
 
-    if device not in (*found, "cpu"):
-        raise SemcolorError(Code.NO_DEVICE, device=device, example=found[0])
-    if device != "cpu":
+    if device.startswith("cuda"):
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
     folder = settings.weights_folder()

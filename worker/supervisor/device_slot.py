@@ -1,5 +1,6 @@
 """One device of a worker: its engine, and what it is known to hold."""
 
+import time
 from collections.abc import Sequence
 
 from semcolor.protocol.results import EngineStatus, Failure
@@ -15,12 +16,15 @@ from .plane_store import Plane, PlaneStore
 from .scheduler import Job, Scheduler
 
 _NAMED = 1000  # planes in one message
+_RETRY_SECONDS = 300.0  # without a job, until a device that could not be used is tried again
+_LONGEST_RETRY_SECONDS = 3600.0
 
 
 class DeviceSlot:
     """One device: its engine, the job in hand, and what waits.
 
     ``deaths``: of its engine without a job done in between. ``fault``: why it was taken out.
+    ``stands_in``: why its engine computes on the CPU, if it was to compute on a device.
     """
 
     def __init__(self, engine: EngineChild) -> None:
@@ -29,6 +33,9 @@ class DeviceSlot:
         self.running: Job | None = None
         self.deaths = 0
         self.fault: SemcolorError | None = None
+        self.stands_in: SemcolorError | None = None
+        self._idle_since = 0.0  # monotonic seconds
+        self._patience = _RETRY_SECONDS
         self._held: set[str] = set()  # digests of the planes that the engine has, and …
         self._unwanted: set[str] = set()  # … of those that it is to forget
 
@@ -45,8 +52,24 @@ class DeviceSlot:
     @property
     def status(self) -> EngineStatus:
         """For clients."""
-        fault = Failure.of(self.fault) if self.fault else None
-        return EngineStatus(self.engine.device, self.engine.state, fault)
+        fault = self.fault or self.stands_in
+        failure = Failure.of(fault) if fault else None
+        return EngineStatus(self.engine.device, self.engine.state, failure)
+
+    def is_ready(self, stands_in: SemcolorError | None) -> None:
+        """Its engine takes jobs now."""
+        self.engine.state = WorkerState.READY
+        self._patience = 2 * self._patience if self.stands_in and stands_in else _RETRY_SECONDS
+        self._patience = min(self._patience, _LONGEST_RETRY_SECONDS)
+        self.stands_in = stands_in
+        self._idle_since = time.monotonic()
+
+    @property
+    def may_try_device(self) -> bool:
+        """Whether it is time to see if its own device can be used again: nobody would notice."""
+        is_idle = self.engine.state is WorkerState.READY and self.running is None
+        idle = time.monotonic() - self._idle_since
+        return bool(self.stands_in) and is_idle and not self.waiting and idle > self._patience
 
     def start(self, engines: int) -> None:
         """Start its engine, one of so many."""
@@ -109,6 +132,7 @@ class DeviceSlot:
         job, self.running = self.running, None
         self.engine.state = WorkerState.READY
         self.deaths = 0
+        self._idle_since = time.monotonic()
         return None if job is None or job.cancelled else job
 
     def cancel(self, session: bytes, job_id: str) -> Job | None:

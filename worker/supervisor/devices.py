@@ -46,6 +46,10 @@ class Devices:
         """Whether any engine can take a job now, or soon."""
         return any(slot.is_up for slot in self._slots)
 
+    def others_up(self, slot: DeviceSlot) -> bool:
+        """Whether any other engine can take a job now, or soon."""
+        return any(other.is_up for other in self._slots if other is not slot)
+
     def start(self) -> None:
         """Start all engines; they are ready some seconds later. Raises OSError."""
         for slot in self._slots:

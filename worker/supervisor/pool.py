@@ -112,6 +112,10 @@ class EnginePool:
         """Tell everybody who waits how it stands; and see that it goes on."""
         for slot in self.devices:
             slot.engine.watch()
+            if slot.may_try_device:
+                slot.engine.end(WorkerState.STOPPED)
+                self.devices.lost(slot)
+                self._start(slot)
             stage = Stage.WORKER_STARTING if slot.is_loading else Stage.WAITING
             for job in tuple(slot.waiting):
                 self._answer(job, Progress(stage), None)
@@ -164,9 +168,7 @@ class EnginePool:
             case Loading():
                 slot.engine.state = WorkerState.LOADING
             case Ready():
-                slot.engine.state = WorkerState.READY
-                slot.engine.device, slot.engine.models = message.device, message.models
-                self.devices.found(message.devices)
+                self._is_ready(slot, message)
             case CannotStart():
                 self._cannot_start(slot, message.failure.error)
             case Missing():
@@ -185,6 +187,19 @@ class EnginePool:
             log.warning("%s", error)
             log_path = str(log_file())
             self._refuse(slot, SemcolorError(Code.ENGINE_FAILED, detail=str(error), log=log_path))
+
+    def _is_ready(self, slot: DeviceSlot, message: Ready) -> None:
+        slot.engine.device, slot.engine.models = message.device, message.models
+        fault = message.fault.error if message.fault else None
+        slot.is_ready(fault)
+        if fault:
+            log.warning("%s", fault)
+        if fault and message.device == "cpu" and self.devices.others_up(slot):
+            slot.engine.end(WorkerState.LOST)
+            self.devices.lost(slot)
+            self._take_out(slot, fault)
+        else:
+            self.devices.found(message.devices)
 
     def _cannot_start(self, slot: DeviceSlot, error: SemcolorError) -> None:
         log.warning("the engine cannot start: %s", error)

@@ -231,7 +231,7 @@ class Supervisor:
         return StatusResult(
             version=semcolor.__version__,
             state=max((engine.state for engine in engines), key=lambda state: state.progress),
-            device=", ".join(engine.device for engine in engines if not engine.fault),
+            device=", ".join(engine.device for engine in engines if engine.is_used),
             engines=engines,
             models=self._pool.devices.models,
             sessions=len(self._sessions),
