@@ -6,7 +6,6 @@ runs outside, as a service of the user, or inside where there is no systemd.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,9 +49,11 @@ def install_bridge(
 def _install_service(command: Path, log: Path) -> bool:
     """Whether the worker runs as a service now."""
     asked = [str(command), "worker", "install-service"]
-    with log.open("a", encoding="utf-8") as stream:
-        done = subprocess.run(asked, stdout=stream, stderr=stream, check=False)
-    return done.returncode == 0
+    try:
+        env.run(asked, log, "There is no service for the worker.")
+    except env.SetupError:
+        return False
+    return True
 
 
 def _home(name: str) -> str:

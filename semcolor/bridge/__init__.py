@@ -56,6 +56,8 @@ answers with any number of `progress` frames and exactly one `result` or `error`
                                               the next colorize, stroke or recolor on
     status {}                                 → {state, device, models}: a `WorkerState`; and
                                               `error` {code, parameters} where something is wrong
+    check {}                                  → {problems, report}: how many findings of `semcolor
+                                              doctor` are not fine, and all of them as a text
 
 When stdin ends, the work in hand is cancelled and the bridge ends.
 """

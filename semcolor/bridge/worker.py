@@ -11,6 +11,7 @@ from semcolor.client.worker_client import (
     WorkerClient,
     ZmqWorkerClient,
 )
+from semcolor.doctor import Level, examine, without_private
 from semcolor.protocol.results import Failure, Result
 from semcolor.protocol.schema import Request
 from semcolor.shared.errors import Code, SemcolorError
@@ -65,6 +66,7 @@ class WorkerAnswers:
     def __init__(self) -> None:
         self.answers: Answers = {
             "connect": self._choose, "workers": self._workers, "status": self._status,
+            "check": self._check,
         }  # fmt: skip
 
     def _choose(self, _: bytes, invitation: str) -> tuple[Header, bytes]:
@@ -75,6 +77,12 @@ class WorkerAnswers:
         known = local_worker.known_addresses()
         found = (worker.address.removeprefix("tcp://") for worker in discovery.find(seconds))
         return {"known": known, "found": [one for one in found if one not in known]}, b""
+
+    def _check(self, _: bytes) -> tuple[Header, bytes]:
+        """What `semcolor doctor` finds; starts the worker."""
+        findings = list(examine())
+        problems = sum(finding.level is not Level.OK for finding in findings)
+        return {"problems": problems, "report": without_private(findings)}, b""
 
     def _status(self, _: bytes) -> tuple[Header, bytes]:
         """How the worker is; never starts one, and never waits for long."""

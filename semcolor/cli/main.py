@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from semcolor import __version__
 from semcolor.shared.errors import Code, SemcolorError, reason_of
 
-from . import batch, connect, photos, report
+from . import batch, connect, doctor, photos, report
 
 _OTHER_FAMILIES = "semcolor.commands"
 
@@ -72,4 +72,5 @@ def _parser() -> argparse.ArgumentParser:
     for family in entry_points(group=_OTHER_FAMILIES):
         family.load()(commands)
     connect.add_commands(commands)
+    doctor.add_commands(commands)
     return parser

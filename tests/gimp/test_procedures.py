@@ -99,6 +99,7 @@ def edited(gimp: Gimp, photo_file: Path, drawn: LabelMap) -> dict:
         result["structure at the end"] = structure(image)
         status = call_for_all("plug-in-semcolor-worker-status")
         result["status"] = status
+        result["check"] = call_for_all("plug-in-semcolor-check")
     """)
 
 
@@ -237,6 +238,16 @@ def test_worker_status_has_state_and_sentence(edited: dict) -> None:
     state, sentence = edited["status"]
     assert state in ("loading", "ready")  # it has just snapped
     assert sentence.startswith("The worker is")
+
+
+def test_check_finds_all_in_order_and_names_nobody(edited: dict, gimp: Gimp) -> None:
+    report, problems = edited["check"]
+    # The bridge runs outside of the root, where no Python has GIMP's library.
+    (problem,) = (line for line in report.splitlines() if not line.startswith(("ok ", "  ")))
+    assert problems == 1
+    assert problem.endswith("can't run GIMP's plug-ins any more")
+    assert "a small picture was coloured" in report
+    assert str(gimp.folder) not in report
 
 
 @pytest.mark.usefixtures("suggesting_model")

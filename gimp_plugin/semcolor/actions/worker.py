@@ -20,6 +20,13 @@ def worker_status(report: Progress) -> Outcome:
     return Outcome({"state": str(status.state), "sentence": status.sentence}, [status.sentence])
 
 
+def check(report: Progress) -> Outcome:
+    """What is wrong, and what to do; starts the worker. Raises UserError or SemcolorError."""
+    with BridgeProcess(report) as bridge:
+        answer, _ = bridge.request("check")
+    return Outcome({"report": answer["report"], "problems": answer["problems"]})
+
+
 @dataclass(frozen=True)
 class Workers:
     """HOST:PORT of those that were used before, and of others in the network."""

@@ -122,6 +122,16 @@ def connect(call: Call) -> Outcome | None:
     return None if line is None else worker.connect(line, call.report)
 
 
+def check(call: Call) -> Outcome:
+    """Find out what is wrong; a window shows it to the user."""
+    outcome = worker.check(call.report)
+    if call.interactive:
+        from windows.dialogs import show_report
+
+        show_report(outcome.values["report"])
+    return outcome
+
+
 def _place(call: Call) -> tuple[int, int]:
     """A pixel of the region that the arguments, or the selection, name."""
     x, y = call.value("x"), call.value("y")

@@ -326,6 +326,28 @@ _ALL = (
         for_image=False,
     ),
     Procedure(
+        "check",
+        tr("C_heck…"),
+        tr("Find out what is wrong with semcolor, and what to do"),
+        tr(
+            "Looks at the plug-in, the worker and its devices, and has a small picture coloured. "
+            "The report names no person, folder or key, so it can be sent to somebody."
+        ),
+        run.check,
+        (),
+        (
+            Value("string", "report", tr("Report"), tr("All findings, in English"), ("",)),
+            Value(
+                "int",
+                "problems",
+                tr("Problems"),
+                tr("How many findings need something to be done"),
+                _COUNT,
+            ),
+        ),
+        for_image=False,
+    ),
+    Procedure(
         "worker-status",
         tr("Worker Status"),
         tr("Tell how the worker is"),

@@ -134,3 +134,23 @@ def _beside(image: Gimp.Image, kind: FileKind) -> tuple[Gio.File | None, str]:
     if not photo:
         return None, kind.name + kind.suffix
     return photo.get_parent(), f"{photo.get_basename().rpartition('.')[0]}-{kind.name}{kind.suffix}"
+
+
+def show_report(report: str) -> None:
+    """A text that the user may want to copy."""
+    GimpUi.init("semcolor")
+    dialog = GimpUi.Dialog(title=tr("semcolor's State"), role="semcolor-check")
+    dialog.add_button(tr("_Copy"), Gtk.ResponseType.APPLY)
+    dialog.add_button(tr("_Close"), Gtk.ResponseType.CLOSE)
+    dialog.set_default_response(Gtk.ResponseType.CLOSE)
+    text = Gtk.TextView(editable=False, monospace=True, wrap_mode=Gtk.WrapMode.WORD_CHAR)
+    text.get_buffer().set_text(report)
+    scrolled = Gtk.ScrolledWindow(min_content_width=760, min_content_height=320, margin=12)
+    scrolled.add(text)
+    dialog.get_content_area().pack_start(scrolled, True, True, 0)
+    dialog.show_all()
+    while dialog.run() == Gtk.ResponseType.APPLY:
+        clipboard = Gtk.Clipboard.get_default(dialog.get_display())
+        clipboard.set_text(report, -1)
+        clipboard.store()
+    dialog.destroy()
