@@ -4,7 +4,9 @@ That is `--share=network --filesystem=host`, no host programs, a `/usr` and a Py
 the user's folders of its own. Flatpak itself can't be had here: a script stands in for its command.
 """
 
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from semcolor.shared.gimps import FLATPAK_ID
@@ -57,8 +59,15 @@ class FlatpakGimp(Gimp):
         self.environment = {
             "PATH": f"{self.programs}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder)
         }  # fmt: skip
-        self.profile = folder / _OWN / "config/GIMP" / VERSION
-        self.profile.mkdir(parents=True)
+        profile = folder / _OWN / "config/GIMP" / VERSION
+        profile.parent.mkdir(parents=True)
+        shutil.move(self.profile, profile)
+        self.profile = profile
+
+    def start_worker(self) -> None:
+        """Start the worker outside, as a service of the user would."""
+        command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", "start"]
+        subprocess.run(command, env=self.environment, check=True)
 
     def _start(
         self,

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -48,10 +47,9 @@ def flatpak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlatpakGimp]:
         setup.install_plugins(
             setup.Home(python, python.with_name("semcolor")), home / "setup.log"
         )
-        command = [sys.executable, "-I", "-m", "semcolor.cli", "worker"]
-        subprocess.run([*command, "start"], check=True)
-        yield gimp
-        subprocess.run([*command, "stop"], check=True)
+    gimp.start_worker()
+    yield gimp
+    gimp.stop_worker()
 
 
 def test_the_bridge_is_the_sandboxs_own(flatpak: FlatpakGimp):
@@ -81,8 +79,7 @@ def test_colour_comes_also_after_the_worker_was_killed(flatpak: FlatpakGimp, pho
     os.kill(before, signal.SIGKILL)
     while Path(f"/proc/{before}").exists():
         time.sleep(0.1)
-    command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", "start"]
-    subprocess.run(command, check=True)
+    flatpak.start_worker()
     assert int(pid_file.read_text()) != before
     assert flatpak.run(script)["layers"] == first["layers"]
 
