@@ -3,4 +3,4 @@
 This package is the torch-free core that clients use; the worker is ``semcolor_worker``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

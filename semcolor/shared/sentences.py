@@ -161,8 +161,8 @@ ERRORS: dict[Code, str] = {
         "a free port."
     ),
     Code.NOT_INSTALLED: (
-        "No worker is installed here. Install semcolor[worker], or use another machine's with "
-        "`semcolor connect LINE`."
+        "No worker is installed here. `semcolor setup` installs it, and `semcolor connect LINE` "
+        "uses another machine's."
     ),
     Code.LAN_NOT_INSTALLED: (
         "This needs packages that are not installed. Install semcolor[worker,lan] there."

@@ -53,7 +53,9 @@ class FlatpakGimp(Gimp):
         self.programs.mkdir()
         (folder / "flatpak-info").write_text(f"[Application]\nname={FLATPAK_ID}\n")
         command = self.programs / "flatpak"
-        text = _FLATPAK.format(root=roots.root_path(VERSION), home=folder, own=_OWN, checkout=CHECKOUT)
+        text = _FLATPAK.format(
+            root=roots.root_path(VERSION), home=folder, own=_OWN, checkout=CHECKOUT
+        )
         command.write_text(text)
         command.chmod(0o755)
         self.environment = {

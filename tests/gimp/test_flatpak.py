@@ -44,9 +44,7 @@ def flatpak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlatpakGimp]:
         patch.setattr(source, "CHECKOUT", CHECKOUT)
         setup.folders.data_dir().mkdir(parents=True)
         python = Path(sys.executable)
-        setup.install_plugins(
-            setup.Home(python, python.with_name("semcolor")), home / "setup.log"
-        )
+        setup.install_plugins(setup.Home(python, python.with_name("semcolor")), home / "setup.log")
     gimp.start_worker()
     yield gimp
     gimp.stop_worker()
