@@ -77,7 +77,8 @@ def _signs() -> list[tuple[GimpKind, Path]]:
             for path in sorted(Path(folder).glob("GIMP 3*/bin/gimp-3*.exe"))
         ]
     if sys.platform == "darwin":
-        return [(GimpKind.SYSTEM, folder / "GIMP.app") for folder in _MAC_FOLDERS]
+        applications = (Path("/Applications"), home / "Applications")
+        return [(GimpKind.SYSTEM, folder / "GIMP.app") for folder in applications]
     paths = os.environ.get("PATH", os.defpath).split(os.pathsep)
     globs = [
         *((Path(folder), "gimp-3*") for folder in paths),
@@ -91,5 +92,4 @@ def _signs() -> list[tuple[GimpKind, Path]]:
     ]
 
 
-_MAC_FOLDERS = (Path("/Applications"), Path.home() / "Applications")
 _IMAGE_FOLDERS = ("Applications", "Downloads", "Desktop", "bin", ".local/bin")

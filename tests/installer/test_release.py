@@ -95,17 +95,8 @@ def test_setup_there_makes_it_whole_and_takes_it_out(
     (packages_folder,) = (tmp_path / "venv").glob("lib/python3*/site-packages")
     torch = next(path for path in map(Path, sys.path) if (path / "torch").is_dir())
     (packages_folder / "others.pth").write_text(f"{torch}\n")
-    install = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-index",
-        "--ignore-installed",
-    ]
-    subprocess.run([*install, wheel], check=True)
+    options = ["-q", "--no-deps", "--no-index", "--ignore-installed"]
+    subprocess.run([python, "-m", "pip", "install", *options, wheel], check=True)
     command = folders.command_of(tmp_path / "venv")
     said = subprocess.run([command, "setup"], capture_output=True, text=True, check=False)
     try:

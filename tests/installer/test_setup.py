@@ -11,7 +11,7 @@ import pytest
 
 from semcolor.shared.gimps import GimpKind
 from semcolor_installer import __main__ as command_line
-from semcolor_installer import environment, folders, plugin, setup, source
+from semcolor_installer import environment, folders, graphics, plugin, setup, source
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 HERE = setup.Home(Path(sys.executable), Path(sys.executable).with_name("semcolor"))
@@ -212,3 +212,18 @@ def test_older_python_is_told_so():
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("semcolor needs Python 3.11 or newer, and this is 3.9.")
+
+
+def test_on_macos_gimps_own_python_runs_the_plug_in(
+    home: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The layout is recorded, the system is not: not yet tried on the real thing."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    profile = home / "Library/Application Support/GIMP/3.0"
+    profile.mkdir(parents=True)
+    setup.install_plugins(HERE, log)
+    script_file = profile / "plug-ins/semcolor/semcolor.py"
+    assert script_file.read_text().startswith("#!/usr/bin/env python3\n")
+    assert script_file.stat().st_mode & 0o111 == 0o111
+    assert graphics.fitting_build().name == "mps"
+    assert environment.torch_arguments(graphics.fitting_build(), ["torch==2.13.0"]) == []

@@ -55,6 +55,14 @@ def test_the_set_up_serves_every_gimp_and_colours_a_photo(
 
 
 @pytest.mark.usefixtures("set_up")
+def test_the_doctor_finds_all_in_order(windows: Windows):
+    findings = json.loads(windows.semcolor("doctor", "--json"))
+    assert [one for one in findings if one["level"] != "ok"] == []
+    assert sum("has the plug-in, and its bridge answers" in one["text"] for one in findings) == 2
+    assert findings[-1]["text"].startswith("a small picture was coloured")
+
+
+@pytest.mark.usefixtures("set_up")
 def test_keys_are_the_users_own(windows: Windows):
     (folder,) = {path.parent for path in windows.wine.local_app_data.rglob("worker_key.json")}
     assert folder == windows.wine.local_app_data / "semcolor"

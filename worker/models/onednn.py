@@ -52,12 +52,17 @@ class _FusedConv(nn.Module):
         self.weight, self.bias = conv.weight, conv.bias
         # In the order that oneDNN wants; otherwise it does that in each pass. For other numbers of
         # channels the order depends on the picture's size, and a wrong one is slow.
-        if conv.in_channels % _PACKED == conv.out_channels % _PACKED == 0:
+        if conv.in_channels % _PACKED == conv.out_channels % _PACKED == 0 and _packing_is_faster():
             self.weight = nn.Parameter(reorder(conv.weight, *where), requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self._run(x, self.weight, self.bias, *self._arguments)
         return out
+
+
+def _packing_is_faster() -> bool:
+    """With AVX2 the order that oneDNN gives weights costs more than making it in each pass."""
+    return "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
 def _told(activation: nn.Module) -> tuple[str, list[float]] | None:

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, default_collate
 from tqdm import tqdm
 
 from semcolor.shared.atomic_files import replacing
+from semcolor_worker import resources
 from semcolor_worker.corpus.datasets import Pair, find_pairs
 from semcolor_worker.corpus.series import split
 from semcolor_worker.evaluation import evaluation
@@ -244,7 +245,7 @@ def _batches(run: Run, pairs: list[Pair]) -> Iterator[Batch]:
     sampler = ResumableSampler(
         shares(pairs), recipe.batch, run.step, recipe.steps, fabric.global_rank, fabric.world_size
     )
-    workers = max(1, len(os.sched_getaffinity(0)) // fabric.world_size - 1)
+    workers = max(1, resources.cores() // fabric.world_size - 1)
     loader: DataLoader[Batch] = DataLoader(
         Samples(pairs, recipe), batch_sampler=sampler, num_workers=workers, prefetch_factor=4
     )
