@@ -79,7 +79,7 @@ def reachable(page: str) -> bool:
 
 
 def fetch(url: str, method: str = "GET", timeout: float = 60) -> bytes:
-    """Download a file, trusting the certificates that pip is told to trust.
+    """Download a file by the proxy and with the certificates that pip is told to use.
 
     Raises:
         DownloadError: it can't be had.
@@ -89,7 +89,10 @@ def fetch(url: str, method: str = "GET", timeout: float = 60) -> bytes:
         # SSL_CERT_FILE is read by the ssl module itself.
         context = ssl.create_default_context(cafile=pip_setting("cert"))
         request = urllib.request.Request(url, headers=wanted, method=method)
-        with urllib.request.urlopen(request, timeout=timeout, context=context) as answer:
+        proxy = pip_setting("proxy")  # else that of the environment
+        proxies = urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else None)
+        opener = urllib.request.build_opener(proxies, urllib.request.HTTPSHandler(context=context))
+        with opener.open(request, timeout=timeout) as answer:
             content: bytes = answer.read()
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise DownloadError(f"{_host(url)} can't be reached ({error})") from error
@@ -107,12 +110,25 @@ def pip_setting(name: str) -> str | None:
     if value:
         return value
     config = configparser.RawConfigParser()
-    config_home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    users = [Path.home() / ".pip/pip.conf", config_home / "pip/pip.conf"]
-    shared = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
-    named = Path(os.environ.get("PIP_CONFIG_FILE") or os.devnull)
     try:
-        config.read([*shared, *users, named], encoding="utf-8")  # a later one wins
+        config.read(_pip_files(), encoding="utf-8")  # a later one wins
     except configparser.Error as error:
         raise ValueError(f"pip's configuration: {error}") from error
     return config.get("install", name, fallback=config.get("global", name, fallback=None))
+
+
+def _pip_files() -> list[Path]:
+    """pip's configuration files, which needn't be there, the strongest last."""
+    named = Path(os.environ.get("PIP_CONFIG_FILE") or os.devnull)
+    home = Path.home()
+    if sys.platform == "win32":
+        shared_folder = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData"))
+        folders = [shared_folder / "pip", home / "pip", Path(os.environ["APPDATA"]) / "pip"]
+        return [*(folder / "pip.ini" for folder in folders), named]
+    config_home = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    shared = [Path("/etc/xdg/pip/pip.conf"), Path("/etc/pip.conf")]
+    users = [home / ".pip/pip.conf", config_home / "pip/pip.conf"]
+    if sys.platform == "darwin":
+        shared.append(Path("/Library/Application Support/pip/pip.conf"))
+        users.append(home / "Library/Application Support/pip/pip.conf")
+    return [*shared, *users, named]

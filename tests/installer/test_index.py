@@ -1,6 +1,8 @@
 """pip from a package index."""
 
 import hashlib
+import http.server
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -82,11 +84,11 @@ def test_index_that_is_not_there_is_a_sentence():
 def test_index_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch):
     waited = []
 
-    def urlopen(*_: object, timeout: float, **__: object):
+    def open_never(*_: object, timeout: float, **__: object):
         waited.append(timeout)
         raise TimeoutError
 
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", open_never)
     assert not index.reachable(ADDRESS)
     assert waited[0] < 10
 
@@ -99,3 +101,29 @@ def test_settings_of_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert index.pip_setting("index-url") == "https://in-the-file/%s"
     monkeypatch.setenv("PIP_INDEX_URL", "https://in-the-environment")
     assert index.pip_setting("index-url") == "https://in-the-environment"
+
+
+def test_pips_own_proxy_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A proxy that answers for a host that there is not."""
+
+    class Proxy(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.path.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    file = tmp_path / "pip.conf"
+    file.write_text(f"[global]\nproxy = http://127.0.0.1:{server.server_port}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.delenv("PIP_PROXY", raising=False)
+    try:
+        address = "http://nowhere.invalid/simple/"
+        assert index.fetch(address, timeout=10) == address.encode()
+    finally:
+        server.shutdown()
+        server.server_close()
