@@ -1,6 +1,5 @@
 """The graphics card, and the build of PyTorch that can use it. Standard library only."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -48,6 +47,11 @@ _MPS = Build("mps", 0.2, 0.8)
 _CUDA_13_CARDS = ((7, 5), (13, 0))
 _CUDA_12_CARDS = ((5, 0), (10, 0))
 _CUDA_13_DRIVER = 580
+# Cards, not the graphics in processors, for which the build is huge and of little use.
+_ROCM_CARDS = {
+    f"gfx_target_version {number}"
+    for number in (90008, 90010, 90402, 90500, 100300, 110000, 110001, 110002, 120000, 120001)
+}
 _CUDA_12_DRIVER = 528 if sys.platform == "win32" else 525
 
 
@@ -58,8 +62,7 @@ def fitting_build(cards: list[Card] | None = None) -> Build:
     found = nvidia_cards() if cards is None else cards
     if found:
         return _for_nvidia(found[0])
-    # AMD's kernel driver; PyTorch's build brings the rest with it.
-    return _ROCM if sys.platform == "linux" and os.path.exists("/dev/kfd") else CPU
+    return _ROCM if sys.platform == "linux" and has_amd_card() else CPU
 
 
 def _for_nvidia(card: Card) -> Build:
@@ -94,16 +97,26 @@ def nvidia_cards() -> list[Card]:
     return [Card(line[0], _version(line[1]), _version(line[2])) for line in lines if len(line) == 3]
 
 
+def has_amd_card(nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes")) -> bool:
+    """Whether there is a card that PyTorch's ROCm build has code for, and its kernel driver."""
+    lines = [line for path in nodes.glob("*/properties") for line in _lines(path)]
+    return any(line in _ROCM_CARDS for line in lines)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
 def _nvidia_smi() -> str:
     return shutil.which("nvidia-smi") or "nvidia-smi"
 
 
 def _from_kernel(told: Path) -> list[Card]:
     """A driver without its tools, as in some containers."""
-    try:
-        words = told.read_text("utf-8", "replace").splitlines()[0].split()
-    except (OSError, IndexError):
-        return []
+    words = " ".join(_lines(told)[:1]).split()
     versions = [_version(word) for word in words if word[0].isdigit() and "." in word]
     return [Card("The NVIDIA card", versions[0])] if versions else []
 

@@ -61,7 +61,19 @@ def test_a_card_without_its_driver_counts_as_none(smi, tmp_path, monkeypatch):
     smi("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", 9)
     monkeypatch.setattr(graphics, "_from_kernel", lambda _: [])
     assert graphics.nvidia_cards() == []
-    assert fitting_build().name == ("rocm7.2" if Path("/dev/kfd").exists() else "cpu")
+    monkeypatch.setattr(graphics, "has_amd_card", lambda: False)
+    assert fitting_build().name == "cpu"
+    monkeypatch.setattr(graphics, "has_amd_card", lambda: True)
+    assert fitting_build().name == "rocm7.2"
+
+
+@pytest.mark.parametrize(("version", "is_one"), [(110000, True), (110003, False), (0, False)])
+def test_an_amd_card_counts_and_a_processors_graphics_do_not(tmp_path, version, is_one):
+    node = tmp_path / "1/properties"
+    node.parent.mkdir()
+    node.write_text(f"cpu_cores_count 0\ngfx_target_version {version}\nvendor_id 4098\n")
+    assert graphics.has_amd_card(tmp_path) == is_one
+    assert not graphics.has_amd_card(tmp_path / "none")
 
 
 def test_a_driver_without_its_tools(tmp_path):
