@@ -13,6 +13,7 @@ from semcolor.shared.gimps import FLATPAK_ID
 
 from . import environment as env
 from . import folders, source
+from .graphics import CPU
 
 _INSIDE = ["flatpak", "run", "--command=env", FLATPAK_ID]
 _HOMES = {"XDG_CONFIG_HOME": ".config", "XDG_STATE_HOME": ".local/state"}
@@ -36,8 +37,9 @@ def install_bridge(
     print("    For GIMP from Flatpak: an environment of its own Python", flush=True)
     python = env.make_venv(venv(), log, [*_INSIDE, "python3"])
     is_outside = _install_service(command, log)
-    extras = [] if is_outside else ["worker"]
-    env.install_requirements([*_INSIDE, python], requirements(extras), [], log)
+    needed = requirements([] if is_outside else ["worker"])
+    arguments = [] if is_outside else env.torch_arguments(CPU, needed)
+    env.install_requirements([*_INSIDE, python], needed, arguments, log)
     if source.CHECKOUT:
         env.install_project([*_INSIDE, python], source.CHECKOUT, log)
     else:

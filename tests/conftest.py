@@ -28,9 +28,18 @@ CHECKOUT = Path(__file__).parents[1]
 _FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Windows has no signals and modes of POSIX, and starts no shell scripts."""
+    if sys.platform == "win32":
+        for item in items:
+            if item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason="of POSIX"))
+
+
 def folders_below(home: Path) -> dict[str, str]:
-    """Environment that keeps semcolor's files in ``home``."""
-    return {name: str(home / name) for name in _FOLDERS}
+    """Environment that keeps semcolor's files in ``home``; Windows has one folder for them."""
+    names = ("WIN_PD_OVERRIDE_LOCAL_APPDATA",) if sys.platform == "win32" else _FOLDERS
+    return {name: str(home / name) for name in names}
 
 
 @contextlib.contextmanager

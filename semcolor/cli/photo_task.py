@@ -63,7 +63,8 @@ class Settings:
     def from_folder(self, path: Path) -> str:
         """A path as lines have it."""
         is_inside = path.is_relative_to(self.folder)
-        return str(path.relative_to(self.folder)) if is_inside else str(path.resolve())
+        # With slashes on Windows too: an archive may be gone on with on another system.
+        return path.relative_to(self.folder).as_posix() if is_inside else str(path.resolve())
 
 
 class Task(NamedTuple):

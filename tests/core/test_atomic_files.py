@@ -72,6 +72,7 @@ def test_two_at_once_do_not_meet(tmp_path: Path) -> None:
     assert names(tmp_path) == ["photo.png"]
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("before", [0o600, 0o640, 0o444])
 def test_the_mode_is_kept(tmp_path: Path, before: int) -> None:
     file = tmp_path / "photo.png"
@@ -83,6 +84,7 @@ def test_the_mode_is_kept(tmp_path: Path, before: int) -> None:
     assert mode(file) == before
 
 
+@pytest.mark.posix
 def test_a_private_file_is_so_from_the_start(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.touch(0o644)
@@ -98,6 +100,7 @@ def test_a_new_file_has_the_mode_that_others_get(tmp_path: Path) -> None:
     assert mode(tmp_path / "photo.png") == mode(tmp_path / "other")
 
 
+@pytest.mark.posix
 def test_a_link_stays_one(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     target = tmp_path / "elsewhere" / "real.png"

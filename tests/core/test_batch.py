@@ -40,7 +40,7 @@ def scans(tmp_path):
 
 def contents(folder):
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 def lines(folder):
@@ -182,6 +182,7 @@ def test_a_list_of_photos(worker, scans, tmp_path):
     assert batch(scans / "none.txt", "-o", tmp_path / "out").returncode == 3
 
 
+@pytest.mark.posix
 def test_a_batch_that_is_stopped_finishes_what_is_begun(worker, tmp_path):
     scans, out = tmp_path / "scans", tmp_path / "out"
     for number in range(40):

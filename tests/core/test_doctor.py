@@ -18,6 +18,8 @@ from semcolor.shared.gimps import Gimp, GimpKind
 from semcolor.shared.states import WorkerState
 from semcolor_installer import plugin
 
+pytestmark = pytest.mark.posix
+
 
 @pytest.fixture
 def installed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gimp:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from semcolor.client.local_worker import read_connection
 
+pytestmark = pytest.mark.posix
 COMMAND = [sys.executable, "-m", "semcolor.cli"]
 
 
@@ -55,7 +56,7 @@ def test_no_input_is_ever_the_output(worker, photo, tmp_path, name):
     assert (done.returncode, photo.read_bytes()) == (8, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", 1)])
 def test_signals_end_a_command_in_the_middle_of_writing(worker, tmp_path, number):
     """Not when it has written all; and nothing half done stays."""
     noise = np.random.default_rng(0).integers(0, 65535, (3000, 4000)).astype(np.uint16)

@@ -28,6 +28,7 @@ def make(*folders: Path) -> None:
         folder.mkdir(parents=True)
 
 
+@pytest.mark.posix
 def test_linux(user: Path):
     config, flatpak = user / ".config/GIMP", user / ".var/app/org.gimp.GIMP/config/GIMP"
     snap = user / "snap/gimp/current/.config/GIMP"
@@ -40,6 +41,7 @@ def test_linux(user: Path):
     assert gimps()[0].plugin == config / "3.0/plug-ins/semcolor"
 
 
+@pytest.mark.posix
 def test_a_flatpak_that_was_never_started(user: Path):
     make(user / ".local/share/flatpak/app/org.gimp.GIMP")
     assert unstarted() == [str(user / ".local/share/flatpak/app/org.gimp.GIMP")]
@@ -47,12 +49,14 @@ def test_a_flatpak_that_was_never_started(user: Path):
     assert unstarted() == []
 
 
+@pytest.mark.posix
 def test_a_folder_that_the_user_has_chosen(user: Path, monkeypatch: pytest.MonkeyPatch):
     make(user / ".config/GIMP/3.0")
     monkeypatch.setenv("GIMP3_DIRECTORY", str(user / "elsewhere"))
     assert gimps() == [Gimp(GimpKind.SYSTEM, user / "elsewhere")]
 
 
+@pytest.mark.posix
 def test_macos(user: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     make(user / "Applications/GIMP.app")

@@ -23,6 +23,7 @@ def test_damaged_invitation_is_refused(damage):
         keys.decode_invitation(damage(line))
 
 
+@pytest.mark.posix
 def test_secrets_are_private_files():
     keys.server_keys()
     pair = keys.KeyPair.generate()

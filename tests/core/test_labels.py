@@ -188,6 +188,7 @@ def test_a_damaged_file_is_read_right_or_refused():
     assert sum(found is None for found in read) > 0.9 * len(damaged)
 
 
+@pytest.mark.posix
 def test_what_cannot_be_read_or_written_is_a_sentence(tmp_path):
     with pytest.raises(SemcolorError, match="Is a directory") as caught:
         label_files.read_label_map(tmp_path)

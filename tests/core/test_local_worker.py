@@ -31,6 +31,7 @@ def later(seconds: float, do, *arguments) -> Iterator[None]:
         do(*arguments)
 
 
+@pytest.mark.posix
 def test_a_worker_that_lives_is_waited_for_however_slow_it_is(own_worker: ZmqWorkerClient) -> None:
     pid = own_worker.hello().pid
     os.kill(pid, signal.SIGSTOP)
@@ -41,6 +42,7 @@ def test_a_worker_that_lives_is_waited_for_however_slow_it_is(own_worker: ZmqWor
         client.close()
 
 
+@pytest.mark.posix
 def test_a_worker_elsewhere_is_waited_for_too(
     own_worker: ZmqWorkerClient, invite: Callable[..., Connection]
 ) -> None:
@@ -50,6 +52,7 @@ def test_a_worker_elsewhere_is_waited_for_too(
         assert local_worker.choose(line).address == own_worker.connection.address
 
 
+@pytest.mark.posix
 def test_waiting_for_a_slow_worker_can_be_cancelled(own_worker: ZmqWorkerClient) -> None:
     pid, cancel = own_worker.hello().pid, threading.Event()
     os.kill(pid, signal.SIGSTOP)
@@ -64,6 +67,7 @@ def test_waiting_for_a_slow_worker_can_be_cancelled(own_worker: ZmqWorkerClient)
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.posix
 def test_a_worker_that_was_killed_is_noticed_soon(own_worker: ZmqWorkerClient) -> None:
     os.kill(own_worker.hello().pid, signal.SIGKILL)
     assert local_worker.connection_file().exists()
@@ -106,6 +110,7 @@ def test_a_worker_that_dies_as_it_starts_is_a_sentence(
     assert time.monotonic() - begin < 20
 
 
+@pytest.mark.posix
 def test_a_worker_that_hears_nothing_any_more_can_be_stopped(own_worker: ZmqWorkerClient) -> None:
     pid = own_worker.hello().pid
     os.kill(pid, signal.SIGSTOP)

@@ -138,6 +138,7 @@ def test_float_samples_are_refused(tmp_path):
     assert caught.value.code == Code.SAMPLE_FORMAT
 
 
+@pytest.mark.posix
 def test_a_photo_that_cannot_be_written_leaves_nothing(tmp_path):
     write(tmp_path / "photo.png", ramp(np.uint8))
     photo = photo_files.read_photo(tmp_path / "photo.png")

@@ -62,6 +62,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.posix
 def test_page_has_photos_and_failures(folder):
     done = report(folder)
     assert done.returncode == 0, done.stderr
@@ -81,6 +82,7 @@ def test_page_has_photos_and_failures(folder):
     assert not re.search(r"https?:", (folder / "semcolor-report.html").read_text("utf-8"))
 
 
+@pytest.mark.posix
 def test_pictures_are_made_again_when_the_result_is_newer(folder):
     report(folder)
     name = _NAMES[2]
@@ -100,6 +102,7 @@ def test_a_folder_of_no_batch(tmp_path):
     assert "semcolor batch" in done.stderr
 
 
+@pytest.mark.posix
 def test_in_a_browser(folder):
     """It filters, its slider uncovers the photo, labels are shown on a click."""
     if not roots.is_built("3.0"):

@@ -32,7 +32,7 @@ def scans(tmp_path):
 
 
 def names(found, output):
-    return {str(target.output.relative_to(output)): target.photo.name for target in found}
+    return {target.output.relative_to(output).as_posix(): target.photo.name for target in found}
 
 
 def test_one_photo_becomes_the_output(tmp_path):

@@ -122,6 +122,7 @@ def test_an_error_in_the_change_ends_the_claim(path: Path) -> None:
     assert time.monotonic() - begin < 0.5
 
 
+@pytest.mark.posix
 def test_the_folder_is_made(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "settings.json"
     SettingsFile(path, private=True).change(lambda stored: {"key": "secret"})

@@ -11,6 +11,7 @@ from . import run
 from .procedure import MENU, Procedure, Value
 
 _EDIT_MENU = f"{MENU}/" + tr("Edit Labels")
+_HELP_MENU = "<Image>/Help"
 _LARGEST = 2**31 - 1  # pixels
 
 
@@ -327,7 +328,7 @@ _ALL = (
     ),
     Procedure(
         "check",
-        tr("C_heck…"),
+        tr("Semantic Color: C_heck…"),
         tr("Find out what is wrong with semcolor, and what to do"),
         tr(
             "Looks at the plug-in, the worker and its devices, and has a small picture coloured. "
@@ -345,6 +346,7 @@ _ALL = (
                 _COUNT,
             ),
         ),
+        _HELP_MENU,
         for_image=False,
     ),
     Procedure(
