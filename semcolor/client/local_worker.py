@@ -21,6 +21,8 @@ from . import processes, settings
 from .keys import Connection, KeyPair, decode_invitation
 from .worker_client import ZmqWorkerClient
 
+LOG_LIMIT = 5_000_000
+"""Bytes of the worker's log; as much again is kept of what was before."""
 _SLOW_SECONDS = 120.0  # for a worker that lives, on a busy machine
 _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.02
@@ -278,6 +280,9 @@ def _running(cancel: threading.Event | None, deadline: float) -> ZmqWorkerClient
 
 def _spawn() -> "subprocess.Popen[bytes]":
     make_private_folder(log_file().parent)
+    if log_file().exists() and log_file().stat().st_size > LOG_LIMIT:
+        aside = log_file().with_name(log_file().name + ".1")
+        patiently(lambda: log_file().replace(aside))
     with log_file().open("ab") as log:
         return subprocess.Popen(
             processes.command("semcolor_worker"), env=processes.environment(),

@@ -131,3 +131,16 @@ def test_a_worker_whose_connection_file_is_gone_is_found_again(own_worker: ZmqWo
     local_worker.connection_file().unlink()
     assert local_worker.stop()
     assert local_worker.running() is None
+
+
+def test_a_large_log_is_moved_aside_before_a_worker_starts(home):
+    local_worker.log_file().parent.mkdir(parents=True)
+    local_worker.log_file().write_bytes(b"old\n" * (local_worker.LOG_LIMIT // 4 + 1))
+    local_worker.start().close()
+    try:
+        assert b"serving on" in local_worker.log_file().read_bytes()
+        assert b"old" not in local_worker.log_file().read_bytes()
+        aside = local_worker.log_file().with_name("worker.log.1")
+        assert aside.stat().st_size > local_worker.LOG_LIMIT
+    finally:
+        local_worker.stop()

@@ -22,6 +22,7 @@ sys.modules |= {"gi": gi, "gi.repository": repository}
 
 from bridge.process import BridgeProcess  # noqa: E402 (found only now)
 from shared.bridge_schema import GRAY_U8  # noqa: E402
+from shared.classes import all_classes  # noqa: E402
 
 SIZE = 256
 gray = bytes((x * y // 97 + x // 3) % 256 for y in range(SIZE) for x in range(SIZE))
@@ -54,6 +55,10 @@ with BridgeProcess(lambda fraction, stage: None) as bridge:
     )
     facts["stroke"] = [answer["width"], answer["height"], len(colors)]
 
+    by_color = {bytes(one.rgb): one.id for one in all_classes()}
+    fields = {"class_id": by_color[other[:3]], "selected": False, "locked": []}
+    facts["snapped"] = bridge.request("snap_labels", **fields, **whole)[0]["type"]
+    facts["refined"] = bridge.request("refine_labels", **fields, everywhere=False)[0]["type"]
     # A library that is loaded only now, while a thread waits at stdin.
     picture = bridge.request("encode_labels")[1]
     facts["labels of a file"] = bridge.request("decode_labels", picture, name="labels.png")[0]

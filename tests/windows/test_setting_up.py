@@ -96,6 +96,7 @@ def test_the_plug_ins_end_of_the_bridge_and_a_worker_that_is_killed(
     assert facts["bytes"] == 256 * 256 * 3
     assert facts["status"]["state"] == "ready"
     assert facts["stroke"][0] > 0
+    assert (facts["snapped"], facts["refined"]) == ("result", "result")
     assert facts["labels of a file"] == {"type": "result", "ambiguous": 0}
     assert facts["children"] == 1
     assert facts["same after the engine was killed"]

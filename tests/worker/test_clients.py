@@ -51,6 +51,7 @@ def test_an_end_that_nobody_can_read_has_come(until: str) -> None:
     assert invited.has_expired
 
 
+@pytest.mark.posix
 def test_what_others_could_do_with_keys_they_can_no_longer() -> None:
     keys.server_keys()
     clients.invite("anna", KEY, WEEK)

@@ -1,4 +1,5 @@
 import csv
+import re
 from importlib import resources
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_corpus_folders(tmp_path):
     corpus(tmp_path / "b", 3)
     corpus(tmp_path / "a", 2)
     pairs = find_pairs([tmp_path])
-    assert [str(pair.photo.relative_to(tmp_path)) for pair in pairs] == [
+    assert [pair.photo.relative_to(tmp_path).as_posix() for pair in pairs] == [
         "a/images/00.png", "a/images/01.png", "b/images/00.png", "b/images/01.png",
         "b/images/02.png",
     ]  # fmt: skip
@@ -184,10 +185,10 @@ def test_held_out_photos_are_not_trained_on(tmp_path):
 def test_a_folder_without_photos_is_named(tmp_path):
     good, empty = corpus(tmp_path / "good", 1), tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(SemcolorError, match=str(empty)) as raised:
+    with pytest.raises(SemcolorError, match=re.escape(str(empty))) as raised:
         find_pairs([good, empty])
     assert raised.value.code == Code.NO_PHOTOS
-    with pytest.raises(SemcolorError, match=f"no folder {tmp_path / 'none'}") as raised:
+    with pytest.raises(SemcolorError, match=re.escape(f"no folder {tmp_path / 'none'}")) as raised:
         find_pairs([tmp_path / "none"])
     assert raised.value.code == Code.NO_DATA_FOLDER
 
@@ -220,7 +221,7 @@ def test_an_unreadable_file_is_named(tmp_path, broken, damage):
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:-30] if damage == "cut" else b"<html>404</html>")
-    with pytest.raises(SemcolorError, match=str(path)) as raised:
+    with pytest.raises(SemcolorError, match=re.escape(str(path))) as raised:
         read_pair(pair)
     assert raised.value.code is (Code.NO_FILE if damage == "removed" else Code.NOT_A_PICTURE)
 

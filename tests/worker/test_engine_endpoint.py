@@ -12,7 +12,7 @@ from semcolor_worker.supervisor.access import Access
 from semcolor_worker.supervisor.engine_endpoint import EngineEndpoint
 
 
-@pytest.fixture(params=[True, False], ids=["ipc", "tcp"])
+@pytest.fixture(params=[pytest.param(True, marks=pytest.mark.posix), False], ids=["ipc", "tcp"])
 def has_ipc(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     monkeypatch.setattr(zmq, "has", lambda _: request.param)
     return bool(request.param)
@@ -56,6 +56,7 @@ def test_nobody_else_does(context, monkeypatch):
             assert not supervisor.poll(500)
 
 
+@pytest.mark.posix
 def test_a_unix_socket_is_in_a_folder_of_ones_own(context):
     with pair_socket(context) as supervisor:
         endpoint = EngineEndpoint(supervisor)

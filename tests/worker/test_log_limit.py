@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from semcolor_worker.supervisor.log_limit import limit_log
 
 _WRITER = """
@@ -15,6 +17,7 @@ for number in range(100):
 """
 
 
+@pytest.mark.posix
 def test_a_log_stays_small_and_its_end_is_kept(tmp_path):
     log = tmp_path / "worker.log"
     with log.open("ab") as file:

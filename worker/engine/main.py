@@ -142,11 +142,22 @@ def _load(socket: "zmq.Socket[bytes]", device: str, plane_budget: int) -> "Engin
 
     from .engine import Engine
 
+    _share_cores(torch.get_num_threads())
     if device.startswith("cuda"):
         torch.cuda.set_device(device)  # nothing goes to the first one by mistake
     checkpoint = partial(_check, socket)
     folder = settings.weights_folder()
     return Engine.load(folder, torch.device(device), checkpoint, plane_budget)
+
+
+def _share_cores(threads: int) -> None:
+    """Let OpenCV compute with as many threads as PyTorch, not with one on each core."""
+    import cv2
+
+    try:
+        cv2.setNumThreads(threads)
+    except cv2.error:  # it can't find out how many cores there are, and then fails with any other
+        cv2.setNumThreads(1)
 
 
 def _check(socket: "zmq.Socket[bytes]") -> None:
