@@ -122,6 +122,13 @@ def requirements(checkout: Path, extras: Iterable[str]) -> list[str]:
     return [*pyproject["build-system"]["requires"], *project["dependencies"], *optional]
 
 
+def own_requirements(extras: Iterable[str]) -> list[str]:
+    """The requirements of the semcolor that this set-up belongs to."""
+    if source.CHECKOUT:
+        return requirements(source.CHECKOUT, extras)
+    return requirements_of_package(extras)
+
+
 def requirements_of_package(extras: Iterable[str]) -> list[str]:
     """The same where semcolor is an installed package."""
     wanted = importlib.metadata.requires("semcolor") or []

@@ -6,7 +6,6 @@ runs outside, as a service of the user, or inside where there is no systemd.
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from semcolor.shared.gimps import FLATPAK_ID
@@ -25,9 +24,7 @@ def venv() -> Path:
     return folders.data_dir() / "flatpak-venv"
 
 
-def install_bridge(
-    command: Path, requirements: Callable[[list[str]], list[str]], log: Path
-) -> list[str]:
+def install_bridge(command: Path, log: Path) -> list[str]:
     """Install it, and have a worker run for it; return the argument list that starts it inside.
 
     ``command``: semcolor outside. Raises SetupError.
@@ -37,7 +34,7 @@ def install_bridge(
     print("    For GIMP from Flatpak: an environment of its own Python", flush=True)
     python = env.make_venv(venv(), log, [*_INSIDE, "python3"])
     is_outside = _install_service(command, log)
-    needed = requirements([] if is_outside else ["worker"])
+    needed = env.own_requirements([] if is_outside else ["worker"])
     arguments = [] if is_outside else env.torch_arguments(CPU, needed)
     env.install_requirements([*_INSIDE, python], needed, arguments, log)
     if source.CHECKOUT:

@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+COMMAND = "semcolor.exe" if sys.platform == "win32" else "semcolor"
+
 
 def data_dir() -> Path:
     """Where the environment is; weights that the user adds may be beside it."""
@@ -24,7 +26,7 @@ def python_of(venv: Path) -> Path:
 
 def command_of(venv: Path) -> Path:
     """The command `semcolor` in an environment."""
-    return scripts(venv) / ("semcolor.exe" if sys.platform == "win32" else "semcolor")
+    return scripts(venv) / COMMAND
 
 
 def link_path() -> Path:

@@ -1,6 +1,5 @@
 """The graphics card, and the build of PyTorch that can use it. Standard library only."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +87,7 @@ def nvidia_cards() -> list[Card]:
     query = "--query-gpu=name,driver_version,compute_cap"
     try:
         said = subprocess.run(
-            [_nvidia_smi(), query, "--format=csv,noheader"],
+            ["nvidia-smi", query, "--format=csv,noheader"],
             capture_output=True, text=True, timeout=30, check=True,
         ).stdout  # fmt: skip
     except (OSError, subprocess.SubprocessError):
@@ -108,10 +107,6 @@ def _lines(path: Path) -> list[str]:
         return path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
-
-
-def _nvidia_smi() -> str:
-    return shutil.which("nvidia-smi") or "nvidia-smi"
 
 
 def _from_kernel(told: Path) -> list[Card]:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +10,11 @@ from pathlib import Path
 
 from semcolor.shared.atomic_files import patiently, replacing
 from semcolor.shared.classes import PALETTE_FILE
-from semcolor.shared.gimps import Gimp, GimpKind
+from semcolor.shared.gimps import Gimp, GimpKind, can_run_plugins
 
 from . import source
 
 _SYSTEM_PYTHONS = "/usr/bin"
-_TEST_IMPORT = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gimp"
 
 
 class PluginInstallError(Exception):
@@ -27,7 +25,6 @@ def install_plugin(
     gimp: Gimp,
     bridge: list[str],
     flatpak_bridge: list[str] | None = None,
-    folder: Path | None = None,
     palette: str | None = None,
 ) -> Path:
     """Install the plug-in in a GIMP's user folder, replacing an older one as a whole.
@@ -36,7 +33,6 @@ def install_plugin(
         gimp: its folder is made when it isn't there.
         bridge: the argument list that starts the bridge, with an absolute program.
         flatpak_bridge: the one to use inside of a Flatpak, which may share a folder with others.
-        folder: the plug-in's own, to be copied; None: the one of this set-up.
         palette: the text of a `.gpl` file, installed beside it.
 
     Returns:
@@ -55,7 +51,7 @@ def install_plugin(
         with tempfile.TemporaryDirectory(dir=gimp.profile, prefix=".semcolor-") as scratch:
             made = Path(scratch) / "new"
             unwanted = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(folder or source.PLUGIN, made, ignore=unwanted)
+            shutil.copytree(source.PLUGIN, made, ignore=unwanted)
             shutil.copytree(source.SHARED, made / "shared", ignore=unwanted)
             _make_executable(made / "semcolor.py", interpreter)
             text = json.dumps(commands, indent=2) + "\n"
@@ -89,7 +85,7 @@ def find_interpreter() -> str:
     which is so for a Python of pyenv or conda that comes first in PATH.
     """
     for candidate in _interpreters():
-        if _can_import_gimp(candidate):
+        if can_run_plugins([candidate]):
             return candidate
     raise PluginInstallError(
         "None of the Pythons here can run GIMP 3 plug-ins. Install GIMP's Python support "
@@ -109,16 +105,6 @@ def _interpreters() -> Iterator[str]:
             if (plain or path.name == "python3") and str(path) not in seen:
                 seen.add(str(path))
                 yield str(path)
-
-
-def _can_import_gimp(interpreter: str) -> bool:
-    try:
-        done = subprocess.run(
-            [interpreter, "-c", _TEST_IMPORT], capture_output=True, timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 def _make_executable(script: Path, interpreter: str | None) -> None:

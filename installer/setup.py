@@ -44,9 +44,9 @@ def home() -> Home:
     """Of a checkout, an environment of its own; else the one that semcolor is installed in."""
     if source.CHECKOUT:
         return Home.of(folders.data_dir() / "venv")
-    return Home(Path(sys.executable), Path(sys.executable).with_name(
-        "semcolor.exe" if sys.platform == "win32" else "semcolor"
-    ))  # fmt: skip
+    # Windows' own Python has its programs in a folder beside it.
+    scripts = Path(sysconfig.get_path("scripts"))
+    return Home(Path(sys.executable), scripts / folders.COMMAND)
 
 
 def install() -> None:
@@ -126,18 +126,11 @@ def make_home(where: Home, log: Path) -> None:
 
 def install_packages(where: Home, build: Build, log: Path) -> None:
     """Install PyTorch, what else the worker needs, and semcolor itself. Raises SetupError."""
-    needed = requirements(_EXTRAS)
+    needed = env.own_requirements(_EXTRAS)
     arguments = env.torch_arguments(build, needed)
     env.install_requirements([where.python], needed, arguments, log)
     if source.CHECKOUT:
         env.install_project([where.python], source.CHECKOUT, log)
-
-
-def requirements(extras: list[str]) -> list[str]:
-    """What semcolor needs, with some extras."""
-    if source.CHECKOUT:
-        return env.requirements(source.CHECKOUT, extras)
-    return env.requirements_of_package(extras)
 
 
 def uninstall() -> None:
@@ -189,7 +182,7 @@ def install_plugins(where: Home, log: Path) -> None:
     flatpak_bridge = None
     if any(gimp.kind is GimpKind.FLATPAK for gimp in found):
         try:
-            flatpak_bridge = flatpak.install_bridge(where.command, requirements, log)
+            flatpak_bridge = flatpak.install_bridge(where.command, log)
         except env.SetupError as error:
             warn(f"GIMP from Flatpak can't be served: {error}")
     for gimp in found:
@@ -206,9 +199,10 @@ def install_plugins(where: Home, log: Path) -> None:
             print(f"    {path}")
         except plugin.PluginInstallError as error:
             warn(f"Not installed in {gimp.profile}: {error}")
-    for sign in unstarted():
+    never_started = unstarted()
+    for sign in never_started:
         warn(f"{sign} was never started. Start that GIMP once, close it, and run this again.")
-    if not found and not unstarted():
+    if not found and not never_started:
         advice = _NO_GIMP.get(sys.platform, _NO_GIMP["linux"])
         warn(
             f"There is no GIMP 3 here. {advice}, start it once, close it, and run this again. The "

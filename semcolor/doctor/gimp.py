@@ -11,13 +11,12 @@ from pathlib import Path
 from semcolor import __version__
 from semcolor.client import processes
 from semcolor.shared.bridge_schema import PREFIX_BYTES, PROTOCOL, pack_prefix, unpack_prefix
-from semcolor.shared.gimps import Gimp, GimpKind, gimps, unstarted
+from semcolor.shared.gimps import Gimp, GimpKind, can_run_plugins, gimps, unstarted
 
 from .findings import Finding, Level
 
 _SET_UP = "Run semcolor's set-up again, then restart GIMP."
 _PATIENCE_SECONDS = 60.0
-_TEST_IMPORT = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gimp"
 
 
 def plugins() -> Iterator[Finding]:
@@ -25,10 +24,11 @@ def plugins() -> Iterator[Finding]:
     found = gimps()
     for gimp in found:
         yield from _plugin(gimp)
-    for sign in unstarted():
+    never_started = unstarted()
+    for sign in never_started:
         advice = "Start that GIMP once, close it, and run semcolor's set-up again."
         yield Finding("GIMP", Level.WARNING, f"{sign} was never started", advice)
-    if not found and not unstarted():
+    if not found and not never_started:
         advice = "Install GIMP 3, start it once, and run semcolor's set-up again."
         yield Finding("GIMP", Level.WARNING, "there is no GIMP 3 here", advice)
 
@@ -60,13 +60,9 @@ def _cannot_start(gimp: Gimp, script: Path) -> str:
         interpreter = file.readline().removeprefix("#!").split()
     if gimp.kind is not GimpKind.SYSTEM or sys.platform == "darwin":
         return ""  # it brings a Python of its own
-    try:
-        asked = [*interpreter, "-c", _TEST_IMPORT]
-        done = subprocess.run(asked, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        done = None
-    python = " ".join(interpreter)
-    return "" if done and done.returncode == 0 else f"{python} can't run GIMP's plug-ins any more"
+    if can_run_plugins(interpreter):
+        return ""
+    return f"{' '.join(interpreter)} can't run GIMP's plug-ins any more"
 
 
 def _bridge_problem(gimp: Gimp) -> str:

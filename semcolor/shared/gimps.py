@@ -1,13 +1,17 @@
 """The GIMP 3s of this user: where each keeps its plug-ins, and which were never started."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
 PLUGIN_FOLDER = "semcolor"  # below `plug-ins`
 FLATPAK_ID = "org.gimp.GIMP"
+_TEST_IMPORT = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gimp"
+_PATIENCE_SECONDS = 60.0
 
 
 class GimpKind(StrEnum):
@@ -47,6 +51,16 @@ def unstarted() -> list[str]:
     """What shows that there is a GIMP 3 of a kind that was never started: programs or folders."""
     started = {gimp.kind for gimp in gimps()}
     return [str(sign) for kind, sign in _signs() if kind not in started and sign.exists()]
+
+
+def can_run_plugins(python: Sequence[str]) -> bool:
+    """Whether a command starts a Python that can import GIMP's library, which is tried."""
+    try:
+        asked = [*python, "-c", _TEST_IMPORT]
+        done = subprocess.run(asked, capture_output=True, timeout=_PATIENCE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _config_folders() -> list[tuple[GimpKind, Path]]:

@@ -103,7 +103,11 @@ class Gimp:
 
     def stop_worker(self) -> None:
         """End the worker that the bridge has started, if any."""
-        command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", "stop"]
+        self.worker("stop")
+
+    def worker(self, action: str) -> None:
+        """`semcolor worker …`, on the machine itself."""
+        command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", action]
         subprocess.run(command, env=self.environment, check=True)
 
     def bridges(self) -> list[int]:
@@ -193,16 +197,18 @@ class Gimp:
         """How GIMP sees a path of the machine. (Paths in `folder` are the same for both.)"""
         return f"/host{path}" if self._root else str(path)
 
+    def _where_gimp_is(self, command: list[str]) -> list[str]:
+        """The command that runs this one there."""
+        return roots.inside(self.version, self.folder, command) if self._root else command
+
     def _start(
         self,
         command: list[str],
         environment: dict[str, str] | None = None,
         input: str | None = None,
     ) -> subprocess.CompletedProcess:
-        if self._root:
-            command = roots.inside(self.version, self.folder, command)
         return subprocess.run(
-            command,
+            self._where_gimp_is(command),
             env={**self.environment, **(environment or {})},
             input=input,
             capture_output=True,

@@ -5,8 +5,6 @@ the user's folders of its own. Flatpak itself can't be had here: a script stands
 """
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from semcolor.shared.gimps import FLATPAK_ID
@@ -66,16 +64,5 @@ class FlatpakGimp(Gimp):
         shutil.move(self.profile, profile)
         self.profile = profile
 
-    def start_worker(self) -> None:
-        """Start the worker outside, as a service of the user would."""
-        command = [sys.executable, "-I", "-m", "semcolor.cli", "worker", "start"]
-        subprocess.run(command, env=self.environment, check=True)
-
-    def _start(
-        self,
-        command: list[str],
-        environment: dict[str, str] | None = None,
-        input: str | None = None,
-    ) -> subprocess.CompletedProcess:
-        flatpak = [str(self.programs / "flatpak"), "run", "--command=env", FLATPAK_ID]
-        return super()._start([*flatpak, *command], environment, input)
+    def _where_gimp_is(self, command: list[str]) -> list[str]:
+        return [str(self.programs / "flatpak"), "run", "--command=env", FLATPAK_ID, *command]

@@ -45,7 +45,7 @@ def flatpak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlatpakGimp]:
         setup.folders.data_dir().mkdir(parents=True)
         python = Path(sys.executable)
         setup.install_plugins(setup.Home(python, python.with_name("semcolor")), home / "setup.log")
-    gimp.start_worker()
+    gimp.worker("start")
     yield gimp
     gimp.stop_worker()
 
@@ -77,7 +77,7 @@ def test_colour_comes_also_after_the_worker_was_killed(flatpak: FlatpakGimp, pho
     os.kill(before, signal.SIGKILL)
     while Path(f"/proc/{before}").exists():
         time.sleep(0.1)
-    flatpak.start_worker()
+    flatpak.worker("start")
     assert int(pid_file.read_text()) != before
     assert flatpak.run(script)["layers"] == first["layers"]
 

@@ -227,3 +227,12 @@ def test_on_macos_gimps_own_python_runs_the_plug_in(
     assert script_file.stat().st_mode & 0o111 == 0o111
     assert graphics.fitting_build().name == "mps"
     assert environment.torch_arguments(graphics.fitting_build(), ["torch==2.13.0"]) == []
+
+
+def test_the_command_of_an_installed_semcolor_is_where_its_python_puts_programs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Windows' own Python has them in a folder beside it."""
+    monkeypatch.setattr(source, "CHECKOUT", None)
+    monkeypatch.setattr("sysconfig.get_path", lambda _: str(home / "Scripts"))
+    assert setup.home().command == home / "Scripts/semcolor"
