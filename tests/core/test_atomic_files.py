@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from semcolor.shared.atomic_files import replacing
+from semcolor.shared.atomic_files import patiently, replacing
 
 
 def mode(path: Path) -> int:
@@ -112,3 +112,22 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
         part.write_text("new")
     assert link.is_symlink()
     assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize(("platform", "is_tried_again"), [("win32", True), ("linux", False)])
+def test_a_file_that_somebody_has_open_is_waited_for_on_windows(
+    monkeypatch, platform, is_tried_again
+):
+    monkeypatch.setattr("sys.platform", platform)
+    refusals = [PermissionError(), PermissionError()]
+
+    def use():
+        if refusals:
+            raise refusals.pop()
+        return "used"
+
+    if is_tried_again:
+        assert patiently(use) == "used"
+    else:
+        with pytest.raises(PermissionError):
+            patiently(use)
