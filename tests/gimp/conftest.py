@@ -16,7 +16,7 @@ from semcolor_worker.models import weights
 
 from . import roots
 from .drawing import draw
-from .harness import CHECKOUT, Gimp, crashes_at_start
+from .harness import CHECKOUT, Gimp, own_crashes
 from .panel_script import LIVE
 
 # The first test of a table makes all of it, maybe on a busy machine.
@@ -32,9 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what was tried once more."""
-    for version in sorted(set(crashes_at_start)):
-        times = crashes_at_start.count(version)
-        terminalreporter.line(f"GIMP {version} crashed at its own start, times: {times}")
+    for version in sorted(set(own_crashes)):
+        times = own_crashes.count(version)
+        terminalreporter.line(f"GIMP {version} crashed at its own start or end, times: {times}")
 
 
 @pytest.fixture(scope="session", params=sorted(roots.RELEASES))

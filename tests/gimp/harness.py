@@ -55,8 +55,8 @@ _SHORTCUTS = """\
 """
 
 
-crashes_at_start: list[str] = []
-"""The versions of GIMP that crashed before the script began, once for each time: seen in 3.2."""
+own_crashes: list[str] = []
+"""The versions of GIMP that crashed before the script began, or after it: seen in 3.2."""
 
 
 class GimpError(AssertionError):
@@ -186,8 +186,9 @@ class Gimp:
         )
         options = ["-s", "--batch-interpreter", "python-fu-eval", "-b", batch, "--quit"]
         done = self._start([*command, *options], environment)
-        if _has_crashed(done) and not started.exists():
-            crashes_at_start.append(self.version)
+        if _has_crashed(done) and (answer.exists() or not started.exists()):
+            own_crashes.append(self.version)
+            answer.unlink(missing_ok=True)
             done = self._start([*command, *options], environment)
         if done.returncode or not answer.exists():
             raise GimpError(f"GIMP {self.version} failed ({done.returncode}):\n{done.stderr}")

@@ -13,16 +13,24 @@ echo x >>"$HOME/starts"
 {script_begins}
 test $(wc -l <"$HOME/starts") -gt {crashes} || kill -SEGV $$
 echo '{{"done": true}}' >"$HOME/answer.json"
+test $(wc -l <"$HOME/starts") -gt {crashes_at_the_end} || kill -SEGV $$
 """
 
 
-def fake_gimp(folder: Path, monkeypatch: pytest.MonkeyPatch, **what: object) -> Gimp:
+def fake_gimp(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script_begins: str = 'touch "$HOME/started"',
+    crashes: int = 0,
+    crashes_at_the_end: int = 0,
+) -> Gimp:
+    what = {"script_begins": script_begins, "crashes": crashes}
     console = folder / "bin/gimp-console-0.0"
     console.parent.mkdir()
-    console.write_text(FAKE.format(**what))
+    console.write_text(FAKE.format(**what, crashes_at_the_end=crashes_at_the_end))
     console.chmod(0o755)
     monkeypatch.setenv("PATH", f"{console.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(harness, "crashes_at_start", [])
+    monkeypatch.setattr(harness, "own_crashes", [])
     home = folder / "home"
     home.mkdir()
     gimp = Gimp("0.0", home)
@@ -30,27 +38,28 @@ def fake_gimp(folder: Path, monkeypatch: pytest.MonkeyPatch, **what: object) -> 
     return gimp
 
 
-def test_crash_at_the_start_is_tried_once_more_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "crash", [{"script_begins": "", "crashes": 1}, {"crashes_at_the_end": 1}], ids=["start", "end"]
+)
+def test_crash_at_gimps_start_or_end_is_tried_once_more_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: dict
 ) -> None:
-    gimp = fake_gimp(tmp_path, monkeypatch, script_begins="", crashes=1)
+    gimp = fake_gimp(tmp_path, monkeypatch, **crash)
     assert gimp.run("") == {"done": True}
-    assert harness.crashes_at_start == ["0.0"]
+    assert harness.own_crashes == ["0.0"]
     assert gimp.run("") == {"done": True}
-    assert harness.crashes_at_start == ["0.0"]
+    assert harness.own_crashes == ["0.0"]
 
 
 @pytest.mark.parametrize(
-    ("script_begins", "crashes", "starts"), [("", 9, 2), ('touch "$HOME/started"', 1, 1)]
+    ("crash", "starts"),
+    [({"script_begins": "", "crashes": 9}, 2), ({"crashes": 1}, 1), ({"crashes_at_the_end": 9}, 2)],
+    ids=["start", "script", "end"],
 )
-def test_crash_again_or_later_is_a_failure(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    script_begins: str,
-    crashes: int,
-    starts: int,
+def test_crash_again_or_in_the_script_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: dict, starts: int
 ) -> None:
-    gimp = fake_gimp(tmp_path, monkeypatch, script_begins=script_begins, crashes=crashes)
+    gimp = fake_gimp(tmp_path, monkeypatch, **crash)
     with pytest.raises(GimpError):
         gimp.run("")
     assert (tmp_path / "home/starts").read_text().count("x") == starts

@@ -123,6 +123,17 @@ def test_paint_that_comes_after_the_button_is_up_is_not_missed() -> None:
     assert 0.1 < seconds_until_read(watch, 1.1, thumbnail({(9, 9): 1})) < 0.4
 
 
+def test_a_hand_that_rests_in_the_middle_of_a_stroke_does_not_end_it() -> None:
+    watch = settled_watch()
+    end = stroke(watch, 1, DOWN)
+    for tenth in range(1, 50):
+        now = end + tenth / 10
+        watch.is_due(now, DOWN)
+        watch.see(now, thumbnail({(3, 3): 1}))
+        assert watch.area_to_read(now) is None
+    assert seconds_until_read(watch, now, thumbnail({(3, 3): 1})) < 0.1
+
+
 def test_where_the_button_is_not_told_a_stroke_that_pauses_is_not_cut() -> None:
     watch = settled_watch()
     end = stroke(watch, 1, UP)  # as Wayland tells it

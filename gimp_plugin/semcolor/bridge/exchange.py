@@ -246,6 +246,17 @@ class Exchange:
             class_id=class_id, selected=False, everywhere=False, locked=sorted(locked),
         )  # fmt: skip
 
+    def take_back(self, change: LabelChange) -> None:
+        """Let the bridge's labels be again what was sent before this change, which was the last."""
+        try:
+            self._bridge.request("edit_labels", by_hand=False, **change.area._asdict())
+            for strip in strips(change.area, LABEL_FORMAT):
+                read = partial(change.before.read, self._photo, strip, LABEL_FORMAT)
+                self._bridge.request("rows", self._in_gimp(read))
+        except Exception:
+            self._in_gimp(change.drop)
+            raise
+
     def recolor(self, detail: int, colorized: Gimp.Layer) -> None:
         """Write the colours into the colorized layer that have changed, as `stroke` does."""
         depth = self._in_gimp(lambda: depth_of(self._photo.image))

@@ -7,7 +7,7 @@ from shared.geometry import NOWHERE, Rectangle
 from .tiles import TILE
 
 QUIET_SECONDS = 0.25
-"""A stroke has ended when the label layer has not changed for so long."""
+"""A stroke has ended when the label layer has not changed for so long, with no button down."""
 RELEASED_QUIET_SECONDS = 0.04
 """The same when the pointer's button is known to be up: GIMP may still be painting what is left."""
 
@@ -98,8 +98,9 @@ class Watch:
 
     def area_to_read(self, now: float) -> Rectangle | None:
         """A piece of where a stroke has ended, or of the sweep; None while a stroke goes on."""
-        is_released = self._knows_button and not self._pointer.is_down
-        quiet = RELEASED_QUIET_SECONDS if is_released else QUIET_SECONDS
+        if self._knows_button and self._pointer.is_down:  # a hand may rest
+            return None
+        quiet = RELEASED_QUIET_SECONDS if self._knows_button else QUIET_SECONDS
         quiet = max(quiet, _PATIENCE * self._answer_seconds)
         if now - self._changed_at < quiet:
             return None

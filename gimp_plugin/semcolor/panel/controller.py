@@ -67,7 +67,7 @@ class PanelController:
         self._live = LiveColoring(
             photo, window, self._jobs, remembered, self._start_next_job,
             lambda: self._picker.painted_class, lambda: self._picker.locked,
-            lambda layer, area: self._watcher.we_change(layer, area, is_known=True),
+            lambda *change: self._watcher.we_change(*change),
         )  # fmt: skip
         self._watcher = LabelWatcher(photo, self._live.edited)
         self._commands = Commands(

@@ -41,7 +41,8 @@ class LiveColoring:
         go_on: called when an edit has been sent and the bridge is free again.
         painted_class: gives the id of the class that the user paints; None: of no class.
         locked: gives the classes whose pixels only what the user has painted himself changes.
-        on_relabel: called before labels are written, with the layer and where.
+        on_relabel: called before labels are written, with the layer, where, and whether the bridge
+            has them.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class LiveColoring:
         go_on: Callable[[], None],
         painted_class: Callable[[], int | None],
         locked: Callable[[], Collection[int]],
-        on_relabel: Callable[[Gimp.Layer, Rectangle], None],
+        on_relabel: Callable[[Gimp.Layer, Rectangle, bool], None],
     ) -> None:
         self._photo, self._window, self._go_on = photo, window, go_on
         self._painted_class, self._on_relabel = painted_class, on_relabel
@@ -94,7 +95,7 @@ class LiveColoring:
             return
         self._asked = None
         self._window.question.close()
-        self._relabel(asked)
+        self._relabel(asked, is_known=False)
         Gimp.displays_flush()
 
     def notes_seen(self, notes: tuple[ColorNote, ...]) -> None:
@@ -147,10 +148,11 @@ class LiveColoring:
             if class_id is not None:
                 change = exchange.label_object(labels, edit, class_id, locked)
                 if change.pixels > large:
+                    exchange.take_back(change)
                     in_gimp(lambda: self._ask(change, class_id))
-                    return exchange.ambiguous, exchange.lowered
-                self._jobs.wait_for_hand(in_gimp)
-                in_gimp(lambda: self._relabel(change))
+                else:
+                    self._jobs.wait_for_hand(in_gimp)
+                    in_gimp(lambda: self._relabel(change, is_known=True))
                 if colorized:
                     exchange.recolor(own.detail, colorized)
             elif colorized:
@@ -162,16 +164,15 @@ class LiveColoring:
 
         self._jobs.submit(job, self._done)
 
-    def _relabel(self, change: LabelChange) -> None:
+    def _relabel(self, change: LabelChange, is_known: bool) -> None:
         if change.strips:
-            self._on_relabel(change.before.layer, change.area)
+            self._on_relabel(change.before.layer, change.area, is_known)
             as_step(_STEP, lambda: change.write(self._photo))
         else:
             change.drop()
 
     def _ask(self, change: LabelChange, class_id: int) -> None:
-        """Ask the user first. Meanwhile the bridge gets back what the layer has."""
-        self._unsent.edited(Edit(change.area))
+        """Ask the user first."""
         self._end_question()
         self._asked = change
         entry, share = all_classes()[class_id], change.pixels / self._photo.whole.pixels
