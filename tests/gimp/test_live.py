@@ -134,6 +134,12 @@ def test_a_hand_that_rests_in_the_middle_of_a_stroke_does_not_end_it() -> None:
     assert seconds_until_read(watch, now, thumbnail({(3, 3): 1})) < 0.1
 
 
+def test_a_button_that_seems_to_be_down_for_good_does_not_blind_it() -> None:
+    watch = settled_watch()
+    end = stroke(watch, 1, DOWN)
+    assert watch.area_to_read(end + 11)
+
+
 def test_where_the_button_is_not_told_a_stroke_that_pauses_is_not_cut() -> None:
     watch = settled_watch()
     end = stroke(watch, 1, UP)  # as Wayland tells it

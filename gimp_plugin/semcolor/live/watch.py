@@ -7,10 +7,11 @@ from shared.geometry import NOWHERE, Rectangle
 from .tiles import TILE
 
 QUIET_SECONDS = 0.25
-"""A stroke has ended when the label layer has not changed for so long, with no button down."""
+"""A stroke has ended when the label layer has not changed for so long."""
 RELEASED_QUIET_SECONDS = 0.04
 """The same when the pointer's button is known to be up: GIMP may still be painting what is left."""
 
+_HELD_QUIET_SECONDS = 10.0  # the same while the button is known to be down: a hand may rest
 _PATIENCE = 5  # GIMP that takes long to answer takes so many times as long to paint what is left
 _EAGER_SECONDS = 0.02  # between two looks when a stroke may just have ended
 _LOOK_SECONDS = 0.1
@@ -98,9 +99,9 @@ class Watch:
 
     def area_to_read(self, now: float) -> Rectangle | None:
         """A piece of where a stroke has ended, or of the sweep; None while a stroke goes on."""
-        if self._knows_button and self._pointer.is_down:  # a hand may rest
-            return None
-        quiet = RELEASED_QUIET_SECONDS if self._knows_button else QUIET_SECONDS
+        quiet = QUIET_SECONDS
+        if self._knows_button:
+            quiet = _HELD_QUIET_SECONDS if self._pointer.is_down else RELEASED_QUIET_SECONDS
         quiet = max(quiet, _PATIENCE * self._answer_seconds)
         if now - self._changed_at < quiet:
             return None
