@@ -8,6 +8,7 @@ environment that has semcolor and its worker. Prints a table and one JSON line f
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from tests.gimp.harness import Gimp  # noqa: E402
 SAMPLE = CHECKOUT / "samples" / "dust-bowl-home.jpg"
 WARM_UP = 2  # strokes
 IDLE_SECONDS = 20
+HELD_BACK = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")  # which the worker gets too
 
 # Stages nest: what runs in the engine runs within a request of the bridge, and so on. A moment
 # counts for the first of these that is going on.
@@ -147,6 +149,7 @@ def measure(version: str, megapixels: float, strokes: int, smart: bool) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         gimp = Gimp(version, Path(folder))
         gimp.install(gimp_palette())
+        gimp.environment |= {name: os.environ[name] for name in HELD_BACK if name in os.environ}
         timings = Path(folder) / "timings"
         width = round((megapixels * 1e6 * 1024 / 788) ** 0.5)  # the sample's sides
         script = SCRIPT.format(

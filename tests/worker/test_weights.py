@@ -41,9 +41,13 @@ def test_saturation_is_part_of_the_model():
 
 def test_precision_follows_the_processor(monkeypatch):
     cpu = torch.device("cpu")
+    monkeypatch.setattr(weights.onednn, "computes_bfloat16", lambda: True)
     for able in ({"avx512_bf16": True}, {"amx_bf16": True, "avx512_bf16": False}):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
         assert weights.precision_for(cpu) == torch.bfloat16
+    monkeypatch.setattr(weights.onednn, "computes_bfloat16", lambda: False)  # held back
+    assert weights.precision_for(cpu) == torch.float32
+    monkeypatch.setattr(weights.onednn, "computes_bfloat16", lambda: True)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True})
     assert weights.precision_for(cpu) == torch.float32
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from semcolor.shared.atomic_files import replacing
 from semcolor.shared.errors import Code, SemcolorError
 from semcolor_worker import color, tone
+from semcolor_worker.models import onednn
 from semcolor_worker.models.networks.efficientnet_fpn import EfficientNetFPN
 from semcolor_worker.models.networks.gridnet import GridNet
 from semcolor_worker.models.networks.refiner import Refiner
@@ -137,6 +138,7 @@ def precision_for(device: torch.device) -> torch.dtype:
     else:
         able = torch.cpu.get_capabilities()
         faster = able.get("amx_bf16", False) or able.get("avx512_bf16", False)
+        faster = faster and onednn.computes_bfloat16()  # it may be held back, or lacking
     return torch.bfloat16 if faster else torch.float32
 
 
