@@ -17,7 +17,7 @@ from semcolor_worker.models import weights
 from . import roots
 from .drawing import draw
 from .harness import CHECKOUT, Gimp, own_crashes
-from .panel_script import LIVE
+from .panel_script import LIVE, WIDTH
 
 # The first test of a table makes all of it, maybe on a busy machine.
 _TIMEOUT_SECONDS = 1800
@@ -67,10 +67,10 @@ def drawn() -> LabelMap:
 
 
 @pytest.fixture
-def live(gimp: Gimp, photo_file: Path) -> str:
-    """The start of a script; see `panel_script`."""
+def live(request: pytest.FixtureRequest, gimp: Gimp, photo_file: Path) -> str:
+    """The start of a script, see `panel_script`; a parameter is the photo's width."""
     (gimp.profile / "plug-in-settings/semcolor.json").unlink(missing_ok=True)
-    return LIVE.format(photo=gimp.path(photo_file))
+    return LIVE.format(photo=gimp.path(photo_file), width=getattr(request, "param", WIDTH))
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from .harness import Gimp
 
+WIDTH = 640  # of the photo, but where a test wants another
+
 # A photo with labels and colours, and the panel open on it, live.
 LIVE = """
-image = load_gray({photo!r}, 8, 640)
+image = load_gray({photo!r}, 8, {width})
 show(image)
 panel = open_panel(image)
 press("alt+v", lambda: len(image.get_layers()) == 3)

@@ -28,6 +28,7 @@ _MESSAGE_PIXELS = 84  # at the panel's bottom, where xdotool places it: with the
 _BRIGHT = 150  # of 255: so are letters that are not dim, and the window's frame, in three colours
 _TEXT_COLORS = 12  # far fewer than the edges of letters have, and more than anything without them
 
+WATER_ON_WHITE = "#c78787"  # as the picture beside a question has it
 LOST, READY = "#d03030", "#40a040"  # colours of the panel's dot
 
 PALETTE = {

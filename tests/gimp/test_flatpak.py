@@ -15,7 +15,7 @@ from semcolor_installer import setup, source
 
 from . import roots
 from .harness import CHECKOUT
-from .panel_script import LIVE, run_live
+from .panel_script import LIVE, WIDTH, run_live
 from .sandbox import VERSION, FlatpakGimp
 
 
@@ -91,5 +91,5 @@ def test_live_colour_follows_a_stroke(flatpak: FlatpakGimp, photo_file: Path):
     wait(lambda: content(colors) != colors_before)
     result["followed"] = True
     """
-    result = run_live(flatpak, LIVE.format(photo=str(photo)), script)
+    result = run_live(flatpak, LIVE.format(photo=str(photo), width=WIDTH), script)
     assert result["followed"]

@@ -17,17 +17,13 @@ test $(wc -l <"$HOME/starts") -gt {crashes_at_the_end} || kill -SEGV $$
 """
 
 
-def fake_gimp(
-    folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    script_begins: str = 'touch "$HOME/started"',
-    crashes: int = 0,
-    crashes_at_the_end: int = 0,
-) -> Gimp:
-    what = {"script_begins": script_begins, "crashes": crashes}
+CALM = {"script_begins": 'touch "$HOME/started"', "crashes": 0, "crashes_at_the_end": 0}
+
+
+def fake_gimp(folder: Path, monkeypatch: pytest.MonkeyPatch, crash: dict) -> Gimp:
     console = folder / "bin/gimp-console-0.0"
     console.parent.mkdir()
-    console.write_text(FAKE.format(**what, crashes_at_the_end=crashes_at_the_end))
+    console.write_text(FAKE.format(**(CALM | crash)))
     console.chmod(0o755)
     monkeypatch.setenv("PATH", f"{console.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(harness, "own_crashes", [])
@@ -44,7 +40,7 @@ def fake_gimp(
 def test_crash_at_gimps_start_or_end_is_tried_once_more_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: dict
 ) -> None:
-    gimp = fake_gimp(tmp_path, monkeypatch, **crash)
+    gimp = fake_gimp(tmp_path, monkeypatch, crash)
     assert gimp.run("") == {"done": True}
     assert harness.own_crashes == ["0.0"]
     assert gimp.run("") == {"done": True}
@@ -59,7 +55,7 @@ def test_crash_at_gimps_start_or_end_is_tried_once_more_and_counted(
 def test_crash_again_or_in_the_script_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crash: dict, starts: int
 ) -> None:
-    gimp = fake_gimp(tmp_path, monkeypatch, **crash)
+    gimp = fake_gimp(tmp_path, monkeypatch, crash)
     with pytest.raises(GimpError):
         gimp.run("")
     assert (tmp_path / "home/starts").read_text().count("x") == starts

@@ -11,14 +11,10 @@ import pytest
 from .harness import Gimp
 from .panel_script import run_live
 
+# With *Smart*, a stroke into the sky labels a third of this.
+small_photo = pytest.mark.parametrize("live", [400], indirect=True)
+
 GRASS, WATER, TREE = (0, 0, 192, 255), (192, 64, 64, 255), (0, 192, 192, 255)
-_WATER_ON_WHITE = "#c78787"  # as the picture beside a question has it
-
-
-@pytest.fixture
-def large_sky(live: str) -> str:
-    """A smaller photo, of which a stroke into the sky labels a third with *Smart*."""
-    return live.replace("8, 640", "8, 400")
 
 
 def test_colour_follows_a_stroke_and_its_undo(gimp: Gimp, live: str) -> None:
@@ -331,7 +327,8 @@ def test_what_is_painted_while_an_object_is_labelled_stays(gimp: Gimp, live: str
     assert np.abs(result["colors"].astype(int) - result["colorized"]).max() <= 1
 
 
-def test_a_large_change_is_asked_about(gimp: Gimp, large_sky: str) -> None:
+@small_photo
+def test_a_large_change_is_asked_about(gimp: Gimp, live: str) -> None:
     """With a picture of it; painting on is no, and so is undo."""
     script = """
     activate(panel)
@@ -373,7 +370,7 @@ def test_a_large_change_is_asked_about(gimp: Gimp, large_sky: str) -> None:
     colorize(image)
     result["colorized"] = pixels(colors, "R'G'B' u8")
     """
-    result = run_live(gimp, large_sky, script.replace("WATER_ON_WHITE", repr(_WATER_ON_WHITE)))
+    result = run_live(gimp, live, script)
     stroke = (result["stroke"] != result["before"]).any(axis=2)
     labelled = (result["labelled"] != result["before"]).any(axis=2)
     assert 0 < stroke.mean() < 0.2 < labelled.mean()
@@ -382,7 +379,8 @@ def test_a_large_change_is_asked_about(gimp: Gimp, large_sky: str) -> None:
     assert np.abs(result["live"].astype(int) - result["colorized"]).max() <= 1
 
 
-def test_what_is_painted_while_a_question_comes_is_labelled_too(gimp: Gimp, large_sky: str) -> None:
+@small_photo
+def test_what_is_painted_while_a_question_comes_is_labelled_too(gimp: Gimp, live: str) -> None:
     script = """
     activate(panel)
     press("alt+m", lambda: preferences()["smart"])
@@ -401,7 +399,7 @@ def test_what_is_painted_while_a_question_comes_is_labelled_too(gimp: Gimp, larg
         settle(labels)
         result["steps"] += 1
     """
-    result = run_live(gimp, large_sky, script.replace("WATER_ON_WHITE", repr(_WATER_ON_WHITE)))
+    result = run_live(gimp, live, script)
     assert result["steps"] == (2 if result["asked again"] else 3)
 
 

@@ -72,8 +72,10 @@ class LabelChange(NamedTuple):
 
     def _merged(self, photo: Photo) -> Iterator[tuple[Rectangle, bytes]]:
         for strip, made in self.strips:
-            before = self.before.read(photo, strip, LABEL_FORMAT)
-            now = read_pixels(photo, self.before.layer, strip, LABEL_FORMAT)
+            before, now = (
+                read_pixels(photo, layer, strip, LABEL_FORMAT)
+                for layer in (self.before.copy, self.before.layer)
+            )
             yield strip, newer_kept(made, before, now)
 
 
@@ -249,10 +251,7 @@ class Exchange:
     def take_back(self, change: LabelChange) -> None:
         """Let the bridge's labels be again what was sent before this change, which was the last."""
         try:
-            self._bridge.request("edit_labels", by_hand=False, **change.area._asdict())
-            for strip in strips(change.area, LABEL_FORMAT):
-                read = partial(change.before.read, self._photo, strip, LABEL_FORMAT)
-                self._bridge.request("rows", self._in_gimp(read))
+            self.send_labels(change.before.copy, change.area)
         except Exception:
             self._in_gimp(change.drop)
             raise

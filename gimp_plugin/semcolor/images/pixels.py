@@ -61,7 +61,7 @@ class Snapshot:
     """A layer as it is now: a copy in no image, which shares all tiles with it, to be deleted."""
 
     def __init__(self, layer: Gimp.Layer) -> None:
-        self.layer, self._copy, self._seen = layer, layer.copy(), glance(layer)
+        self.layer, self.copy, self._seen = layer, layer.copy(), glance(layer)
 
     def is_current(self) -> bool:
         """Whether the layer looks as it did. Raises ImageChangedError when it is gone."""
@@ -69,13 +69,9 @@ class Snapshot:
             raise ImageChangedError
         return glance(self.layer) == self._seen
 
-    def read(self, photo: Photo, area: Rectangle, pixel_format: str) -> bytes:
-        """What `read_pixels` would have read."""
-        return read_pixels(photo, self._copy, area, pixel_format)
-
     def delete(self) -> None:
         """Give its memory back."""
-        self._copy.delete()
+        self.copy.delete()
 
 
 def depth_of(image: Gimp.Image) -> int:
